@@ -1,0 +1,37 @@
+"""The three ways a thing can fail that somebody plans for. Anything else is a bug and stops the process loudly.
+
+    SignalboxError
+    ├── Refused        the asker's fault: a problem document over HTTP, a RequestRefused fact in a worker
+    ├── Poisonous      input that can never be handled: a dead letter with the reason and where it came from
+    └── Unavailable    something we depend on is away: wait and try again, commit nothing
+"""
+
+from __future__ import annotations
+
+
+class SignalboxError(Exception):
+    """The root: catch it only where a process begins."""
+
+
+class Refused(SignalboxError):
+    """A refusal with a machine word and a sentence that says what to do.
+
+    `code` becomes the last part of the problem document's `type` (RFC 9457), so it never changes once published.
+    `extra` holds members the problem document gets beside the standard ones.
+    """
+
+    def __init__(self, code: str, detail: str, *, status: int = 422, extra: dict[str, object] | None = None) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code, self.detail, self.status, self.extra = code, detail, status, extra or {}
+
+
+class Poisonous(SignalboxError):
+    """Input that no retry can mend, such as bytes that are not an event of the topic they came from."""
+
+
+class Unavailable(SignalboxError):
+    """A dependency does not answer in its time. `what` names it for logs and problem documents."""
+
+    def __init__(self, what: str, why: str = "") -> None:
+        super().__init__(f"{what} is not available{': ' + why if why else ''}")
+        self.what = what

@@ -1,0 +1,155 @@
+"""What every event has. Strict when built (an unknown field is an error), lenient when read (old and newer ones parse)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+
+def _in_utc(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        raise ValueError("an instant needs a zone")
+    return value.astimezone(UTC)
+
+
+Instant = Annotated[datetime, AfterValidator(_in_utc)]
+"""An aware datetime, kept in UTC, ISO 8601 with `Z` on the wire."""
+
+
+class Value(BaseModel):
+    """A frozen part of an event."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Event(Value):
+    """One immutable record of a topic.
+
+    `key` is the aggregate (ticket, page lane, …) and the Kafka key; `at` is when it happened by the clock of whoever
+    recorded it; `type` is the class name and stands in the JSON and in the CloudEvents header `ce_type`.
+    """
+
+    type: str
+    id: str = ""
+    key: str = ""
+    at: Instant
+
+    @classmethod
+    def read(cls, raw: bytes) -> Self:
+        """Parse leniently: fields this version does not know are ignored. Raises pydantic.ValidationError."""
+        return cls.model_validate_json(raw, extra="ignore")
+
+    def wire(self) -> bytes:
+        """The JSON that goes on the wire."""
+        return self.__pydantic_serializer__.to_json(self)
+
+
+class Fact(Event):
+    """Something that was decided. `seq` counts 1, 2, 3… per key; `cause` is the id of the request, firing or outcome.
+
+    The first fact in the log with a given (key, seq) counts; readers ignore later ones (DESIGN section 3).
+    """
+
+    seq: int = 0
+    cause: str = ""
+
+
+class Via(StrEnum):
+    """The way something came in."""
+
+    WEB = "web"
+    API = "api"
+    EMAIL = "email"
+    SYSTEM = "system"
+
+
+class Role(StrEnum):
+    """What an account may act as. A plain customer has `requester` only."""
+
+    REQUESTER = "requester"
+    AGENT = "agent"
+    REVIEWER = "reviewer"
+    CSA = "csa"
+    OPS = "ops"
+    ON_CALL = "on-call"
+    ADMIN = "admin"
+    PROVIDER = "provider"
+
+
+STAFF = frozenset({Role.AGENT, Role.REVIEWER, Role.CSA, Role.OPS, Role.ON_CALL, Role.ADMIN})
+
+
+class Actor(Value):
+    """Who asked, as intake authenticated them. `provider` is the slug of the provider whose user this is."""
+
+    email: str
+    name: str = ""
+    roles: tuple[Role, ...] = (Role.REQUESTER,)
+    provider: str | None = None
+    via: Via = Via.API
+
+    @property
+    def is_staff(self) -> bool:
+        return any(role in STAFF for role in self.roles)
+
+
+class Priority(StrEnum):
+    URGENT = "urgent"
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
+
+
+class Plan(StrEnum):
+    FREE = "free"
+    PREMIUM = "premium"
+    ENTERPRISE = "enterprise"
+    LEGACY_ENTERPRISE = "legacy-enterprise"
+    PREMIER = "premier"
+
+
+class Stage(StrEnum):
+    PRODUCTION = "production"
+    STAGING = "staging"
+    DEVELOPMENT = "development"
+
+
+class Kind(StrEnum):
+    PROBLEM = "problem"
+    QUESTION = "question"
+    ARCHITECTURE = "architecture"
+
+
+class Status(StrEnum):
+    """`pending`: staff or provider has answered and waits for the customer; a customer's reply opens it again."""
+
+    NEW = "new"
+    OPEN = "open"
+    PENDING = "pending"
+    SOLVED = "solved"
+    CLOSED = "closed"
+
+
+class Audience(StrEnum):
+    """Who may read a reply. `provider`: staff and the provider the ticket is assigned to."""
+
+    EVERYONE = "everyone"
+    STAFF = "staff"
+    PROVIDER = "provider"
+
+
+class RuleTried(Value):
+    """One line of a decision's trail: the rule, whether it matched, and the words or facts that made it so."""
+
+    rule: str
+    matched: bool
+    because: str = ""
+
+
+Stamp = dict[str, int]
+"""Policy document name → version that a decision used."""
+
+PolicyStamp = Annotated[Stamp, Field(default_factory=dict)]

@@ -1,0 +1,188 @@
+"""Waking people up. `page-inbox` (author: notifier front) is the pager's only input, `pages` what it decided; both keyed by lane."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from shared.events.envelope import Event, Fact, Instant, PolicyStamp
+
+
+class PageWanted(Event):
+    """An urgent ticket is owed a page. The id is derived from the obligation, so both roads to it meet in one event."""
+
+    type: Literal["PageWanted"] = "PageWanted"
+    obligation: str
+    ticket_id: str
+    request_id: str
+    subject: str
+    requester: str
+    app: str | None = None
+    accepted_at: Instant
+    policy: PolicyStamp
+
+
+class AckAsked(Event):
+    """Somebody acknowledges page `page`. `id` is the request's id."""
+
+    type: Literal["AckAsked"] = "AckAsked"
+    page: str
+    by: str
+    via: str
+    may: bool = True
+    """Whether the asker is on-call, ops or holds a signed link; the pager refuses otherwise."""
+
+
+class ResolveAsked(Event):
+    type: Literal["ResolveAsked"] = "ResolveAsked"
+    page: str
+    by: str
+    may: bool = True
+
+
+class EscalateAsked(Event):
+    type: Literal["EscalateAsked"] = "EscalateAsked"
+    page: str
+    by: str
+    may: bool = True
+
+
+class DowngradeSeen(Event):
+    """Obligations taken back by a change of priority (`cancels`); one not seen yet leaves a tombstone."""
+
+    type: Literal["DowngradeSeen"] = "DowngradeSeen"
+    ticket_id: str
+    cancels: tuple[str, ...]
+    by: str
+    reason: str
+
+
+class SolveSeen(Event):
+    """The ticket is solved: its obligations are no longer owed."""
+
+    type: Literal["SolveSeen"] = "SolveSeen"
+    ticket_id: str
+    obligations: tuple[str, ...]
+    by: str
+
+
+class PageFact(Fact):
+    """A fact about page `page` (`<lane>.<hash>`); `key` is its lane."""
+
+    page: str
+
+
+class PageOpened(PageFact):
+    type: Literal["PageOpened"] = "PageOpened"
+    ticket_id: str
+    obligation: str
+    request_id: str
+    subject: str
+    requester: str
+    app: str | None = None
+    escalation: str
+    accepted_at: Instant
+    policy: PolicyStamp
+
+
+class PageJoined(PageFact):
+    """A later urgent of the lane joins the open page: grouped, recorded, nobody woken twice."""
+
+    type: Literal["PageJoined"] = "PageJoined"
+    ticket_id: str
+    obligation: str
+    subject: str
+    requester: str
+
+
+class PageAttempted(PageFact):
+    """Recorded before the send. `purpose` is `page`, or `stand-down` (told that nothing is needed any more)."""
+
+    type: Literal["PageAttempted"] = "PageAttempted"
+    attempt: str
+    step: int
+    round: int = 0
+    to: str
+    channel: str
+    method: str
+    """Which contact method of the person, by its name in the on-call document; never the address itself."""
+    dedup_key: str
+    purpose: Literal["page", "stand-down"] = "page"
+    tries: int = 1
+
+
+class PageAccepted(PageFact):
+    """The far side took it: `receipt` is what it said."""
+
+    type: Literal["PageAccepted"] = "PageAccepted"
+    attempt: str
+    receipt: str = ""
+    accepted_at: Instant
+
+
+class PageFailed(PageFact):
+    """`retry_at` is null when this attempt is given up. `unknown`: it may have reached them (a time-out after sending)."""
+
+    type: Literal["PageFailed"] = "PageFailed"
+    attempt: str
+    reason: str
+    unknown: bool = False
+    retry_at: Instant | None = None
+
+
+class PageReachedNobody(PageFact):
+    type: Literal["PageReachedNobody"] = "PageReachedNobody"
+    step: int
+    round: int = 0
+    reason: str
+
+
+class PageEscalated(PageFact):
+    """Step `step` of round `round` begins for `to`; the next one at `next_at` unless somebody acknowledges."""
+
+    type: Literal["PageEscalated"] = "PageEscalated"
+    step: int
+    round: int = 0
+    to: tuple[str, ...]
+    reason: str = ""
+    next_at: Instant | None = None
+
+
+class PageAcknowledged(PageFact):
+    type: Literal["PageAcknowledged"] = "PageAcknowledged"
+    by: str
+    via: str
+
+
+class PageCancelled(PageFact):
+    """Nobody acknowledged yet and it is not needed any more. `obligation` alone with an empty page: a tombstone."""
+
+    type: Literal["PageCancelled"] = "PageCancelled"
+    obligation: str = ""
+    by: str
+    reason: str
+
+
+class PageResolved(PageFact):
+    type: Literal["PageResolved"] = "PageResolved"
+    by: str
+    reason: str = ""
+
+
+class PageRequestRefused(PageFact):
+    """`cause` names the request or inbox event; `code` is a machine word."""
+
+    type: Literal["PageRequestRefused"] = "PageRequestRefused"
+    code: str
+    reason: str
+
+
+class AttemptOutcome(Event):
+    """What a channel reported of attempt `attempt`: it never goes on a topic, the pager decides on it like on an input."""
+
+    type: Literal["AttemptOutcome"] = "AttemptOutcome"
+    page: str
+    attempt: str
+    tries: int
+    outcome: Literal["accepted", "refused", "try-later", "unknown"]
+    receipt: str = ""
+    reason: str = ""

@@ -1,0 +1,169 @@
+"""What people and machines ask for: imperative, written by intake only (topics `requests` and `urgent`)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from shared.events.envelope import Actor, Audience, Event, Kind, Plan, PolicyStamp, Priority, Stage, Value
+
+
+class Request(Event):
+    """Who asks (`actor`), under which policy versions (`policy`), with what body (`digest`: SHA-256 of its JSON).
+
+    The same id with another digest is a misuse of an Idempotency-Key and is refused.
+    """
+
+    actor: Actor
+    policy: PolicyStamp
+    digest: str = ""
+
+
+class UrgentDetails(Value):
+    """The nine items of the urgent guide (seed 001), with the description being the ticket's body."""
+
+    access_granted: bool | None = None
+    users_affected: str | None = None
+    business_impact: str | None = None
+    steps_to_reproduce: str | None = None
+    seen_in_staging: str | None = None
+    staging_differences: str | None = None
+    began_at: str | None = None
+    logs: str | None = None
+    configuration: str | None = None
+    third_party_services: tuple[str, ...] | None = None
+
+
+class AddonKnown(Value):
+    """An add-on attached to the app at the time, with what its provider is recognised by."""
+
+    slug: str
+    name: str = ""
+    aliases: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+
+
+class Admission(Value):
+    """The outside facts a decision may use, as they were when intake accepted the request (DESIGN section 1, 3)."""
+
+    plan: Plan
+    requester_name: str = ""
+    app_owner: str | None = None
+    app_stage: Stage | None = None
+    app_collaborators: tuple[str, ...] = ()
+    addons: tuple[AddonKnown, ...] = ()
+    open_incidents: tuple[str, ...] = ()
+
+
+class OpenTicket(Request):
+    """Open ticket `key`. `lane` groups pages; `pages` says that the recorded facts entitle it to wake someone."""
+
+    type: Literal["OpenTicket"] = "OpenTicket"
+    subject: str
+    body: str
+    app: str | None = None
+    addon: str | None = None
+    priority: Priority | None = None
+    kind: Kind = Kind.PROBLEM
+    urgent: UrgentDetails | None = None
+    attachments: tuple[str, ...] = ()
+    admission: Admission
+    lane: str
+    pages: bool = False
+
+
+class AddReply(Request):
+    """`automatic` marks mail of a machine (RFC 3834): it never changes state or clocks."""
+
+    type: Literal["AddReply"] = "AddReply"
+    body: str
+    audience: Audience = Audience.EVERYONE
+    attachments: tuple[str, ...] = ()
+    automatic: bool = False
+
+
+class AssignTicket(Request):
+    """To a provider's agent account (`provider`) or to a queue of ours (`platform`, `csa`): exactly one of them.
+
+    `provider_known` is false where the directory had no such provider: the router refuses.
+    """
+
+    type: Literal["AssignTicket"] = "AssignTicket"
+    provider: str | None = None
+    queue: Literal["platform", "csa"] | None = None
+    provider_known: bool = True
+
+
+class HandBack(Request):
+    """The provider gives the ticket back to the platform queue with a reason."""
+
+    type: Literal["HandBack"] = "HandBack"
+    reason: str
+
+
+class TakeBack(Request):
+    """Staff take the ticket from its provider with a reason."""
+
+    type: Literal["TakeBack"] = "TakeBack"
+    reason: str
+
+
+class DismissSuggestion(Request):
+    type: Literal["DismissSuggestion"] = "DismissSuggestion"
+    reason: str = ""
+
+
+class ReviewPriority(Request):
+    """Staff change the effective priority, with a reason. `pages`: the new one entitles to wake someone."""
+
+    type: Literal["ReviewPriority"] = "ReviewPriority"
+    priority: Priority
+    reason: str
+
+
+class Solve(Request):
+    type: Literal["Solve"] = "Solve"
+    resolution: str
+
+
+class Reopen(Request):
+    type: Literal["Reopen"] = "Reopen"
+    reason: str = ""
+
+
+class Acknowledge(Request):
+    """Acknowledge page `key` (a page id). `via_link` tells that a signed link was used."""
+
+    type: Literal["Acknowledge"] = "Acknowledge"
+    via_link: bool = False
+
+
+class ResolvePage(Request):
+    type: Literal["ResolvePage"] = "ResolvePage"
+
+
+class EscalatePage(Request):
+    type: Literal["EscalatePage"] = "EscalatePage"
+
+
+TicketRequest = Annotated[
+    OpenTicket
+    | AddReply
+    | AssignTicket
+    | HandBack
+    | TakeBack
+    | DismissSuggestion
+    | ReviewPriority
+    | Solve
+    | Reopen,
+    Field(discriminator="type"),
+]
+PageRequest = Annotated[Acknowledge | ResolvePage | EscalatePage, Field(discriminator="type")]
+
+__all__ = [
+    "Acknowledge", "AddReply", "AddonKnown", "Admission", "AssignTicket", "DismissSuggestion", "EscalatePage", "HandBack",
+    "OpenTicket", "PageRequest", "Reopen", "Request", "ResolvePage", "ReviewPriority", "Solve", "TakeBack", "TicketRequest",
+    "UrgentDetails",
+]  # fmt: skip
+

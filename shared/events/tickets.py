@@ -1,0 +1,184 @@
+"""What became of tickets: past tense, written by the router only (topic `tickets`)."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from shared.events.envelope import Audience, Fact, Instant, Kind, Plan, PolicyStamp, Priority, RuleTried, Stage, Via
+from shared.events.requests import UrgentDetails
+
+
+class TicketFact(Fact):
+    """A fact about ticket `key`. `by` is who asked (an e-mail address, or `system`)."""
+
+    by: str
+    policy: PolicyStamp
+
+
+class TicketOpened(TicketFact):
+    type: Literal["TicketOpened"] = "TicketOpened"
+    subject: str
+    body: str
+    requester: str
+    requester_name: str = ""
+    plan: Plan
+    app: str | None = None
+    stage: Stage | None = None
+    addon: str | None = None
+    kind: Kind = Kind.PROBLEM
+    urgent: UrgentDetails | None = None
+    attachments: tuple[str, ...] = ()
+    incidents: tuple[str, ...] = ()
+    via: Via = Via.API
+    lane: str
+    first: bool = False
+    """Enterprise, legacy-enterprise and premier customers stand on top of the queue (seed 001)."""
+
+
+class PrioritySet(TicketFact):
+    """The effective priority at opening. `pages`: it wakes someone; `obligation` is then the promise's id."""
+
+    type: Literal["PrioritySet"] = "PrioritySet"
+    requested: Priority | None
+    priority: Priority
+    reason: str = ""
+    trail: tuple[RuleTried, ...] = ()
+    plan: Plan
+    opened_at: Instant
+    lane: str
+    pages: bool = False
+    obligation: str | None = None
+    subject: str = ""
+    requester: str = ""
+
+
+class TicketRouted(TicketFact):
+    """Where the ticket goes first. `queue` is `platform`, `csa` or `provider:<slug>`."""
+
+    type: Literal["TicketRouted"] = "TicketRouted"
+    queue: str
+    trail: tuple[RuleTried, ...] = ()
+
+
+class ProviderSuggested(TicketFact):
+    """Evidence too weak to assign on: an agent confirms with one click or dismisses it."""
+
+    type: Literal["ProviderSuggested"] = "ProviderSuggested"
+    provider: str
+    because: tuple[str, ...]
+
+
+class SuggestionDismissed(TicketFact):
+    type: Literal["SuggestionDismissed"] = "SuggestionDismissed"
+    provider: str
+    reason: str = ""
+
+
+class TicketAssigned(TicketFact):
+    """Given to a provider's agent account (`provider`) or taken to a queue of ours (`provider` is null).
+
+    Carries what its notices need; `previous` is the provider that had it.
+    """
+
+    type: Literal["TicketAssigned"] = "TicketAssigned"
+    queue: str
+    provider: str | None
+    previous: str | None = None
+    reason: str = ""
+    subject: str
+    body: str = ""
+    requester: str
+    requester_name: str = ""
+    participants: tuple[str, ...] = ()
+    app: str | None = None
+    priority: Priority
+
+
+class PriorityReviewed(TicketFact):
+    """`priority` replaces `previous`. A raise to urgent that pages has a new `obligation`."""
+
+    type: Literal["PriorityReviewed"] = "PriorityReviewed"
+    previous: Priority
+    priority: Priority
+    reason: str
+    plan: Plan
+    lane: str
+    pages: bool = False
+    obligation: str | None = None
+    cancels: tuple[str, ...] = ()
+    """Obligations to page that the change takes back."""
+    subject: str = ""
+    requester: str = ""
+    participants: tuple[str, ...] = ()
+
+
+class ReplyAdded(TicketFact):
+    """A reply. `side`: whose it is; `participants` (customer side, requester included) and `provider` are who may be told."""
+
+    type: Literal["ReplyAdded"] = "ReplyAdded"
+    author: str
+    author_name: str = ""
+    side: Literal["customer", "staff", "provider"]
+    audience: Audience
+    via: Via
+    body: str
+    attachments: tuple[str, ...] = ()
+    automatic: bool = False
+    status: str
+    subject: str
+    requester: str
+    participants: tuple[str, ...] = ()
+    provider: str | None = None
+    priority: Priority
+
+
+class NoteAdded(TicketFact):
+    """A staff note: seen by staff only, told to nobody."""
+
+    type: Literal["NoteAdded"] = "NoteAdded"
+    author: str
+    author_name: str = ""
+    via: Via
+    body: str
+
+
+class TicketSolved(TicketFact):
+    type: Literal["TicketSolved"] = "TicketSolved"
+    resolution: str
+    side: Literal["customer", "staff", "provider"]
+    subject: str
+    requester: str
+    participants: tuple[str, ...] = ()
+    provider: str | None = None
+    lane: str
+    obligations: tuple[str, ...] = ()
+
+
+class TicketReopened(TicketFact):
+    """`status` is what it is now: `open`. To the provider's queue if a provider had it."""
+
+    type: Literal["TicketReopened"] = "TicketReopened"
+    reason: str = ""
+    side: Literal["customer", "staff", "provider"]
+    subject: str
+    requester: str
+    participants: tuple[str, ...] = ()
+    provider: str | None = None
+    priority: Priority
+
+
+class RequestRefused(TicketFact):
+    """A request the router refused for good. `code` is a machine word, `reason` a sentence for the asker."""
+
+    type: Literal["RequestRefused"] = "RequestRefused"
+    request_type: str
+    code: str
+    reason: str
+
+
+class RequestParked(TicketFact):
+    """A request for a ticket that is not open yet: kept, decided when the ticket opens, refused after a minute."""
+
+    type: Literal["RequestParked"] = "RequestParked"
+    request: dict[str, Any]
+    until: Instant

@@ -1,0 +1,97 @@
+"""Identifiers that are derived, not drawn: repeating a step makes the same ids (DESIGN section 1, sentence 5).
+
+An id is a readable prefix and 26 characters of lower-case base32 (130 bits of SHA-256), so it can stand in a URL, a
+mail header, a PagerDuty `dedup_key` (255 characters) and a Message-ID without escaping.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from shared.events import Fact
+
+F = TypeVar("F", bound="Fact")
+
+_LENGTH = 26
+
+
+def digest(*parts: str) -> str:
+    """26 characters from `parts`; their lengths go in, so ("ab", "c") and ("a", "bc") differ."""
+    hasher = hashlib.sha256()
+    for part in parts:
+        raw = part.encode()
+        hasher.update(b"%d:" % len(raw))
+        hasher.update(raw)
+    return base64.b32encode(hasher.digest())[:_LENGTH].decode().lower()
+
+
+def derive(prefix: str, *parts: str) -> str:
+    """`prefix_<26 characters>`; the same parts always give the same id."""
+    return f"{prefix}_{digest(*parts)}"
+
+
+def ticket_id(account: str, method: str, path: str, idempotency_key: str) -> str:
+    """The ticket a submission opens (DESIGN section 7). The account counts by its lower-case address."""
+    return derive("tkt", account.lower(), method.upper(), path, idempotency_key)
+
+
+def request_id(key: str, kind: str, idempotency_key: str, account: str) -> str:
+    """The id of a request on aggregate `key`; a retry under the same key is the same request."""
+    return derive("req", key, kind, idempotency_key, account.lower())
+
+
+def obligation_id(ticket: str, request: str) -> str:
+    """The promise to wake somebody: the ticket and the request that made it urgent (DESIGN section 3, Pages)."""
+    return derive("obl", ticket, request)
+
+
+def page_id(lane: str, obligation: str) -> str:
+    """`<lane>.<hash of the obligation that opened it>`; the lane is what stands before the last dot."""
+    return f"{lane}.{digest(obligation)}"
+
+
+def lane_of(page: str) -> str:
+    """The lane a page belongs to."""
+    return page.rpartition(".")[0]
+
+
+def dedup_key(page: str, step: int, round_: int = 0) -> str:
+    """What the far side deduplicates a page by: page id and step; a repeat of the whole policy is a new round."""
+    return f"{page}.s{step}" if round_ == 0 else f"{page}.r{round_}s{step}"
+
+
+def notice_id(fact: str, recipient: str, kind: str) -> str:
+    """One notice per fact, recipient and kind (mail, webhook)."""
+    return derive("ntc", fact, recipient.lower(), kind)
+
+
+def stamp(facts: Sequence[F], *, key: str, first_seq: int, cause: str) -> list[F]:
+    """Give facts that a decision returned their place in the log: `key`, `seq` counting from `first_seq`, `id`.
+
+    A fact that names its own `cause` (a timer's firing, a parked request) keeps it. The id is derived from cause, key
+    and the fact's rank among the facts of the decision, so deciding the same again makes the same ids.
+    """
+    stamped = []
+    for rank, fact in enumerate(facts):
+        reason = fact.cause or cause
+        stamped.append(
+            fact.model_copy(
+                update={
+                    "key": key,
+                    "seq": first_seq + rank,
+                    "cause": reason,
+                    "id": derive("fct", key, reason, fact.type, str(rank)),
+                }
+            )
+        )
+    return stamped
+
+
+def firing_id(key: str, timer: str, due_at: datetime) -> str:
+    """The cause of what a timer did: the row, the timer's name and the instant it was due."""
+    return derive("tmr", key, timer, due_at.isoformat())

@@ -1,0 +1,155 @@
+"""Who talks to whom: event → topic → its one author → its readers. The picture in ARCHITECTURE.md is drawn from this table.
+
+A test holds the services' handlers against it (`tests/contract/test_topics.py`); `signalbox up` creates these topics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import orjson
+from pydantic import ValidationError
+
+from shared import events as e
+from shared.errors import Poisonous
+
+
+@dataclass(frozen=True)
+class Topic:
+    """One conversation. `cleanup` is Kafka's cleanup.policy; `retention` None keeps for ever; `partitions` None is the setting's."""
+
+    name: str
+    key: str
+    author: str
+    readers: tuple[str, ...]
+    events: tuple[type[e.Event], ...] = ()
+    cleanup: str = "delete"
+    retention: timedelta | None = None
+    partitions: int | None = None
+    config: Mapping[str, str] = field(default_factory=dict)
+
+
+REQUESTS = Topic(
+    "requests",
+    key="aggregate id (ticket or page)",
+    author="intake",
+    readers=("router", "notifier.front", "portal.projector"),
+    events=(
+        e.OpenTicket, e.AddReply, e.AssignTicket, e.HandBack, e.TakeBack, e.DismissSuggestion, e.ReviewPriority, e.Solve,
+        e.Reopen, e.Acknowledge, e.ResolvePage, e.EscalatePage,
+    ),
+)  # fmt: skip
+URGENT = Topic("urgent", key="ticket id", author="intake", readers=("notifier.front",), events=(e.OpenTicket,))
+TICKETS = Topic(
+    "tickets",
+    key="ticket id",
+    author="router",
+    readers=("sla", "notifier.front", "notifier.courier", "portal.projector", "portal.pulse"),
+    events=(
+        e.TicketOpened, e.PrioritySet, e.TicketRouted, e.ProviderSuggested, e.SuggestionDismissed, e.TicketAssigned,
+        e.PriorityReviewed, e.ReplyAdded, e.NoteAdded, e.TicketSolved, e.TicketReopened, e.RequestRefused, e.RequestParked,
+    ),
+)  # fmt: skip
+CLOCKS = Topic(
+    "clocks",
+    key="ticket id",
+    author="sla",
+    readers=("notifier.courier", "portal.projector", "portal.pulse"),
+    events=(e.ClockStarted, e.ClockRetargeted, e.ClockWarned, e.ClockMet, e.ClockBreached),
+)
+PAGE_INBOX = Topic(
+    "page-inbox",
+    key="lane",
+    author="notifier.front",
+    readers=("notifier.pager",),
+    events=(e.PageWanted, e.AckAsked, e.ResolveAsked, e.EscalateAsked, e.DowngradeSeen, e.SolveSeen),
+    retention=timedelta(days=30),
+)
+PAGES = Topic(
+    "pages",
+    key="lane",
+    author="notifier.pager",
+    readers=("notifier.courier", "portal.projector", "portal.pulse"),
+    events=(
+        e.PageOpened, e.PageJoined, e.PageAttempted, e.PageAccepted, e.PageFailed, e.PageReachedNobody, e.PageEscalated,
+        e.PageAcknowledged, e.PageCancelled, e.PageResolved, e.PageRequestRefused,
+    ),
+)  # fmt: skip
+STATUS = Topic("status", key="incident id", author="router", readers=("notifier.front", "notifier.courier", "portal.projector"))
+NOTICES = Topic(
+    "notices",
+    key="notice id",
+    author="notifier.courier",
+    readers=("portal.projector",),
+    events=(e.NoticeOwed, e.NoticeAttempted, e.NoticeDelivered, e.NoticeFailed, e.NoticeSuppressed),
+)
+FIGURES = Topic(
+    "figures", key="figure and window", author="portal.pulse", readers=("portal.projector",), events=(e.FigureComputed,), cleanup="compact"
+)
+MAIL = Topic("mail", key="message hash", author="intake", readers=("notifier.courier", "portal.projector"))
+DIRECTORY = Topic(
+    "directory",
+    key="kind:id",
+    author="intake",
+    readers=("intake", "notifier", "portal.projector"),
+    events=(e.DirectoryRecorded,),
+    cleanup="compact",
+)
+POLICIES = Topic(
+    "policies", key="document name", author="intake", readers=("intake", "router", "sla", "notifier", "portal.projector"),
+    events=(e.PolicyPublished,),
+)  # fmt: skip
+DEAD_LETTERS = Topic("dead-letters", key="original key", author="everybody", readers=("portal.projector",), events=(e.DeadLetter,))
+
+CHANGELOG_WORKERS = {"router": REQUESTS, "sla": TICKETS, "pager": PAGE_INBOX}
+"""Spine worker → its one input; its rows are in `<worker>-state`, with as many partitions as the input."""
+
+CHANGELOGS = tuple(
+    Topic(
+        f"{worker}-state", key=source.key, author=worker, readers=(worker,), cleanup="compact",
+        config={"min.cleanable.dirty.ratio": "0.3", "segment.ms": "3600000"},
+    )
+    for worker, source in CHANGELOG_WORKERS.items()
+)  # fmt: skip
+
+PUBLIC = (
+    REQUESTS, URGENT, TICKETS, CLOCKS, PAGE_INBOX, PAGES, STATUS, NOTICES, FIGURES, MAIL, DIRECTORY, POLICIES, DEAD_LETTERS,
+)  # fmt: skip
+TOPICS: dict[str, Topic] = {topic.name: topic for topic in (*PUBLIC, *CHANGELOGS)}
+
+EVENTS: dict[str, type[e.Event]] = {kind.__name__: kind for topic in PUBLIC for kind in topic.events}
+"""Every event that goes on a topic, by its `type`."""
+
+_TOPIC_OF: dict[type[e.Event], str] = {kind: topic.name for topic in reversed(PUBLIC) for kind in topic.events}
+
+
+def topic_of(event: e.Event) -> str:
+    """The topic an event belongs on (an OpenTicket's first home is `requests`)."""
+    return _TOPIC_OF[type(event)]
+
+
+def type_of(raw: bytes, ce_type: bytes | None = None) -> str:
+    """The event's type name: from the CloudEvents header, or else from the JSON. Raises Poisonous."""
+    if ce_type:
+        return ce_type.rpartition(b".")[2].decode("ascii", "replace")
+    try:
+        found = orjson.loads(raw)["type"]
+    except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+        raise Poisonous(f"not an event: {error}") from error
+    return str(found)
+
+
+def read(raw: bytes, ce_type: bytes | None = None) -> e.Event | None:
+    """The event in a record's value; None for a type this version does not know. Raises Poisonous with what is wrong."""
+    name = type_of(raw, ce_type)
+    kind = EVENTS.get(name)
+    if kind is None:
+        return None
+    try:
+        return kind.read(raw)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise Poisonous(f"{name} does not parse: {where or 'value'}: {first['msg']}") from error
