@@ -1,0 +1,39 @@
+"""Policy: versioned documents on the topic `policies`, and the pure questions every service asks of them.
+
+`desk.py` is the shape of the document `default` (routing, priorities, calendars, targets), `on_call.py` that of `on-call`
+(people, schedules, escalation), `priority.py` the answers that intake and the router must give alike.
+"""
+
+from __future__ import annotations
+
+from shared.policy.desk import Calendar, DeskPolicy, ProviderTarget, RoutingRule, Strength, Target, Window
+from shared.policy.on_call import ContactMethod, EscalationPolicy, EscalationStep, OnCallPolicy, Override, Person, Rotation, Schedule
+from shared.policy.priority import Verdict, entitles_to_page, lane_for, priority_at_opening, stands_first
+
+DESK, ON_CALL = "default", "on-call"
+"""The names of the two policy documents."""
+
+__all__ = [
+    "DESK",
+    "ON_CALL",
+    "Calendar",
+    "ContactMethod",
+    "DeskPolicy",
+    "EscalationPolicy",
+    "EscalationStep",
+    "OnCallPolicy",
+    "Override",
+    "Person",
+    "ProviderTarget",
+    "Rotation",
+    "RoutingRule",
+    "Schedule",
+    "Strength",
+    "Target",
+    "Verdict",
+    "Window",
+    "entitles_to_page",
+    "lane_for",
+    "priority_at_opening",
+    "stands_first",
+]

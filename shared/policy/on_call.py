@@ -1,0 +1,125 @@
+"""The policy document `on-call`: people and how to reach them, schedules, and who is tried in which order."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Self
+from zoneinfo import available_timezones
+
+from pydantic import AwareDatetime, BeforeValidator, Field, model_validator
+
+from shared.policy.desk import Part, Span, read_span
+
+Delay = Annotated[timedelta, BeforeValidator(read_span), Field(ge=timedelta(0))]
+
+
+class Channel(StrEnum):
+    """Ways to reach a person; each is one file in `services/notifier/channels/`."""
+
+    WEBHOOK = "webhook"
+    PAGERDUTY = "pagerduty"
+    EMAIL = "email"
+
+
+class ContactMethod(Part):
+    """One way to reach a person. Only a verified one is used. `address`: URL, mail address, or routing key."""
+
+    name: str
+    channel: Channel
+    address: str
+    verified: bool = False
+
+
+class Person(Part):
+    """`email` is the account's address; methods are tried in their order."""
+
+    email: str
+    methods: tuple[ContactMethod, ...] = ()
+
+
+class Rotation(Part):
+    """`people` take turns of `every`, the first from `starts_at`; the hand-over keeps its local time across DST."""
+
+    people: tuple[str, ...] = Field(min_length=1)
+    starts_at: AwareDatetime
+    every: Span = timedelta(days=7)
+
+
+class Override(Part):
+    """`person` instead of whoever is on by rotation, in [since, until)."""
+
+    person: str
+    since: AwareDatetime
+    until: AwareDatetime
+
+    @model_validator(mode="after")
+    def _ends_after_it_begins(self) -> Self:
+        if self.until <= self.since:
+            raise ValueError("an override must end after it begins")
+        return self
+
+
+class Schedule(Part):
+    zone: str
+    rotation: Rotation
+    overrides: tuple[Override, ...] = ()
+
+    @model_validator(mode="after")
+    def _zone_exists(self) -> Self:
+        if self.zone not in available_timezones():
+            raise ValueError(f"zone {self.zone!r} is not in the IANA database")
+        return self
+
+
+class EscalationStep(Part):
+    """Whom to page (a schedule or a person), and how long to wait for an acknowledgement before the next step."""
+
+    schedule: str | None = None
+    person: str | None = None
+    wait: Delay
+
+    @model_validator(mode="after")
+    def _names_one(self) -> Self:
+        if (self.schedule is None) == (self.person is None):
+            raise ValueError("a step names either a schedule or a person")
+        return self
+
+
+class EscalationPolicy(Part):
+    """Steps in order, the whole repeated `repeat` times, then the fallback person; never empty."""
+
+    steps: tuple[EscalationStep, ...] = Field(min_length=1)
+    repeat: int = Field(default=1, ge=0, le=10)
+    fallback: str
+
+
+class OnCallPolicy(Part):
+    """The whole document. Whoever is named must be a person of it."""
+
+    people: dict[str, Person]
+    schedules: dict[str, Schedule]
+    escalation: dict[str, EscalationPolicy]
+    send_timeout: Span = timedelta(seconds=10)
+
+    @model_validator(mode="after")
+    def _hangs_together(self) -> Self:
+        named: list[tuple[str, str]] = []
+        for name, schedule in self.schedules.items():
+            named += [(f"schedules.{name}", who) for who in schedule.rotation.people]
+            named += [(f"schedules.{name}.overrides", override.person) for override in schedule.overrides]
+        for name, policy in self.escalation.items():
+            named.append((f"escalation.{name}.fallback", policy.fallback))
+            for number, step in enumerate(policy.steps, 1):
+                if step.person:
+                    named.append((f"escalation.{name}.steps.{number}", step.person))
+                if step.schedule and step.schedule not in self.schedules:
+                    raise ValueError(f"escalation.{name}.steps.{number}: there is no schedule {step.schedule!r}")
+        for where, who in named:
+            if who not in self.people:
+                raise ValueError(f"{where}: {who!r} is not among the people")
+        return self
+
+    def override_at(self, schedule: str, at: datetime) -> Override | None:
+        """The last listed override of `schedule` that covers `at`."""
+        return next((o for o in reversed(self.schedules[schedule].overrides) if o.since <= at < o.until), None)
