@@ -1,0 +1,18 @@
+"""The `signalbox` command: one thin file per group of commands, and here their names."""
+
+from __future__ import annotations
+
+import typer
+
+from cli import doctor, topics, up
+
+app = typer.Typer(
+    name="signalbox",
+    help="Support tickets: taken in, routed, timed, and the right people told.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # a traceback with local variables would print secrets
+)
+app.command()(up.up)
+app.command()(doctor.doctor)
+app.add_typer(topics.app, name="topics")

@@ -1,0 +1,152 @@
+"""What `signalbox up` runs: the table of programs, their ports and their environment. Pure: nothing is started here."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cli.supervise import Program
+
+ROOT = Path(__file__).resolve().parents[1]
+"""The clone (or the image's copy of it): `deploy/` and the services are found from here."""
+
+HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Port:
+    """A listening port: the program it belongs to, the setting that moves it, its default, its place after `--port-base`."""
+
+    name: str
+    program: str
+    setting: str
+    default: int
+    place: int
+
+
+PORTS = (
+    Port("portal", "portal", "SIGNALBOX_PORTAL_PORT", 8000, 0),
+    Port("intake", "intake", "SIGNALBOX_INTAKE_PORT", 8001, 1),
+    Port("sink", "sink", "SIGNALBOX_SINK_PORT", 8025, 3),
+    Port("sink-smtp", "sink", "SIGNALBOX_SINK_SMTP_PORT", 8026, 4),
+    Port("kafka", "kafka", "SIGNALBOX_KAFKA_PORT", 29092, 5),
+    Port("kafka-controller", "kafka", "SIGNALBOX_KAFKA_CONTROLLER_PORT", 29093, 6),
+    Port("mongod", "mongod", "SIGNALBOX_MONGOD_PORT", 27018, 7),
+    Port("router-metrics", "router", "SIGNALBOX_ROUTER_METRICS_PORT", 9101, 11),
+    Port("sla-metrics", "sla", "SIGNALBOX_SLA_METRICS_PORT", 9102, 12),
+    Port("front-metrics", "front", "SIGNALBOX_FRONT_METRICS_PORT", 9103, 13),
+    Port("pager-metrics", "pager", "SIGNALBOX_PAGER_METRICS_PORT", 9104, 14),
+    Port("courier-metrics", "courier", "SIGNALBOX_COURIER_METRICS_PORT", 9105, 15),
+    Port("projector-metrics", "projector", "SIGNALBOX_PROJECTOR_METRICS_PORT", 9106, 16),
+    Port("pulse-metrics", "pulse", "SIGNALBOX_PULSE_METRICS_PORT", 9107, 17),
+)
+
+SERVICES: dict[str, tuple[str, ...]] = {
+    "sink": ("deploy.demo.sink",),
+    "intake": ("services.intake", "api"),
+    "router": ("services.router",),
+    "sla": ("services.sla",),
+    "front": ("services.notifier", "front"),
+    "pager": ("services.notifier", "pager"),
+    "courier": ("services.notifier", "courier"),
+    "portal": ("services.portal", "web"),
+    "projector": ("services.portal", "projector"),
+    "pulse": ("services.portal", "pulse"),
+}
+"""Name → `python -m` words, in the order they are shown. The sink is the demo's far end and runs only with it."""
+
+ENGINE = ("kafka", "mongod")
+
+
+class UnknownName(Exception):
+    """`--only` or `--without` names something that is not in the table."""
+
+
+def chosen(*, only: Collection[str], without: Collection[str], demo: bool) -> tuple[str, ...]:
+    """The services to run; `only` wins over the demo's rule, so a test can have the sink alone."""
+    if unknown := sorted({*only, *without} - SERVICES.keys()):
+        raise UnknownName(f"unknown: {', '.join(unknown)}; there are {', '.join(SERVICES)}")
+    names = [name for name in SERVICES if name in only] if only else [name for name in SERVICES if demo or name != "sink"]
+    return tuple(name for name in names if name not in without)
+
+
+def assign_ports(programs: Collection[str], environ: Mapping[str, str], base: int | None) -> dict[str, int]:
+    """Port name → number for the programs that will run: from its setting, else from `base`, else the default."""
+    return {
+        port.name: int(environ.get(port.setting) or (port.default if base is None else base + port.place))
+        for port in PORTS
+        if port.program in programs
+    }
+
+
+def conflict_lines(ports: Mapping[str, int], taken: Collection[int]) -> list[str]:
+    """One line for each port that cannot be had, naming the setting that moves it."""
+    settings = {port.name: port.setting for port in PORTS}
+    lines = [f"port {number} ({name}) is taken; move it with {settings[name]}" for name, number in ports.items() if number in taken]
+    numbers = list(ports.values())
+    return lines + [
+        f"port {number} is given to two things ({name}); move one with {settings[name]}"
+        for name, number in ports.items()
+        if numbers.count(number) > 1
+    ]
+
+
+def environment(
+    environ: Mapping[str, str], *, ports: Mapping[str, int], data: Path, kafka: str, mongodb: str, demo: bool, clock_file: Path | None
+) -> dict[str, str]:
+    """What every program gets: the caller's environment, and where everything is."""
+    env = {
+        **environ,
+        "PYTHONUNBUFFERED": "1",
+        "KAFKA_BOOTSTRAP_SERVERS": kafka,
+        "MONGODB_URI": mongodb,
+        "SIGNALBOX_DATA_DIR": str(data),
+        "SIGNALBOX_DEMO": "1" if demo else "0",
+    }
+    if not (environ.get("SIGNALBOX_SECRET") or environ.get("SIGNALBOX_SECRET_FILE")):
+        env["SIGNALBOX_SECRET_FILE"] = str(data / "secret")
+    if clock_file is not None:
+        env["SIGNALBOX_CLOCK_FILE"] = str(clock_file.resolve())
+    for port in PORTS:
+        if port.name in ports and not port.name.endswith("-metrics"):
+            env[port.setting] = str(ports[port.name])
+    for name, setting in (("portal", "SIGNALBOX_PORTAL_URL"), ("intake", "SIGNALBOX_INTAKE_URL"), ("sink", "SIGNALBOX_SINK_URL")):
+        if name in ports:
+            env.setdefault(setting, f"http://{HOST}:{ports[name]}")
+    return env
+
+
+def service_programs(names: Iterable[str], *, env: Mapping[str, str], ports: Mapping[str, int], data: Path) -> list[Program]:
+    """The services as programs; each knows its own name and its own metrics port."""
+    return [
+        Program(
+            name=name,
+            argv=(sys.executable, "-m", *SERVICES[name]),
+            env={**env, **own_environment(name, ports)},
+            cwd=ROOT,
+            log=data / "logs" / f"{name}.log",
+            ports=ports_of(name, ports),
+        )
+        for name in names
+    ]
+
+
+def own_environment(name: str, ports: Mapping[str, int]) -> dict[str, str]:
+    """`SIGNALBOX_INSTANCE` is the static group membership: the same after a restart, so no rebalance is waited for."""
+    own = {"SIGNALBOX_INSTANCE": f"{name}-0"}
+    if (metrics := ports.get(f"{name}-metrics")) is not None:
+        own["SIGNALBOX_METRICS_PORT"] = str(metrics)
+    return own
+
+
+def ports_of(program: str, ports: Mapping[str, int]) -> dict[str, int]:
+    """The ports of one program."""
+    return {port.name: ports[port.name] for port in PORTS if port.program == program and port.name in ports}
+
+
+def readiness_url(name: str, ports: Mapping[str, int]) -> str:
+    """Where a service says that it does its work: its metrics port, or its only one."""
+    number = ports.get(f"{name}-metrics", ports.get(name))
+    return f"http://{HOST}:{number}/readyz"
