@@ -1,0 +1,96 @@
+"""The one authorisation function: used by every read, list, counter, stream and write (RELIABILITY.md, Security).
+
+What may not be seen does not exist: callers answer 404, never 403, where `standing` is None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from enum import StrEnum
+
+from shared.events import Actor, Audience, Role
+
+
+class Standing(StrEnum):
+    """What somebody is to one ticket."""
+
+    STAFF = "staff"
+    PROVIDER = "provider"
+    CUSTOMER = "customer"
+
+
+def standing(actor: Actor, *, requester: str, participants: Collection[str], provider: str | None) -> Standing | None:
+    """Staff see all; a provider's users the tickets assigned to it now; customers their own and those they take part in."""
+    if actor.is_staff:
+        return Standing.STAFF
+    if actor.provider is not None:
+        return Standing.PROVIDER if actor.provider == provider else None
+    email = actor.email.lower()
+    return Standing.CUSTOMER if email == requester.lower() or email in {p.lower() for p in participants} else None
+
+
+READERS: dict[Audience, frozenset[Standing]] = {
+    Audience.EVERYONE: frozenset(Standing),
+    Audience.PROVIDER: frozenset({Standing.STAFF, Standing.PROVIDER}),
+    Audience.STAFF: frozenset({Standing.STAFF}),
+}
+"""Who may read, and so who may write, for an audience."""
+
+MAY: dict[str, frozenset[Standing]] = {
+    "AddReply": frozenset(Standing),
+    "AssignTicket": frozenset({Standing.STAFF}),
+    "HandBack": frozenset({Standing.PROVIDER}),
+    "TakeBack": frozenset({Standing.STAFF}),
+    "DismissSuggestion": frozenset({Standing.STAFF}),
+    "ReviewPriority": frozenset({Standing.STAFF}),
+    "Solve": frozenset(Standing),
+    "Reopen": frozenset(Standing),
+}
+"""Request type → who may make it of a ticket they can see."""
+
+FACT_READERS: dict[str, frozenset[Standing]] = {
+    "TicketOpened": frozenset(Standing),
+    "PrioritySet": frozenset(Standing),
+    "TicketRouted": frozenset(Standing),
+    "ProviderSuggested": frozenset({Standing.STAFF}),
+    "SuggestionDismissed": frozenset({Standing.STAFF}),
+    "TicketAssigned": frozenset(Standing),
+    "PriorityReviewed": frozenset(Standing),
+    "NoteAdded": frozenset({Standing.STAFF}),
+    "TicketSolved": frozenset(Standing),
+    "TicketReopened": frozenset(Standing),
+    "RequestRefused": frozenset({Standing.STAFF}),
+    "RequestParked": frozenset({Standing.STAFF}),
+    "ClockStarted": frozenset(Standing),
+    "ClockRetargeted": frozenset(Standing),
+    "ClockWarned": frozenset({Standing.STAFF}),
+    "ClockMet": frozenset(Standing),
+    "ClockBreached": frozenset({Standing.STAFF}),
+}
+"""Fact type → who sees it on a timeline or a stream; a ReplyAdded goes by its audience. What is absent only staff see."""
+
+STAFF_ONLY: frozenset[Standing] = frozenset({Standing.STAFF})
+
+PAGERS = frozenset({Role.ON_CALL, Role.OPS, Role.ADMIN})
+
+
+def may_see_fact(who: Standing, fact_type: str, audience: str | None = None) -> bool:
+    """Whether `who` may see a fact of `fact_type` (for a reply, of that audience)."""
+    if fact_type == "ReplyAdded":
+        return who in READERS[Audience(audience or Audience.EVERYONE)]
+    return who in FACT_READERS.get(fact_type, STAFF_ONLY)
+
+
+def may_handle_pages(actor: Actor) -> bool:
+    """Pages are seen and acknowledged by those on call, ops and admins."""
+    return bool(PAGERS & set(actor.roles))
+
+
+def may_see_desk(actor: Actor) -> bool:
+    """Queues, counters, who is on call and the operations dashboard are for staff."""
+    return actor.is_staff
+
+
+def is_admin(actor: Actor) -> bool:
+    """Reference data and policy are for admins."""
+    return Role.ADMIN in actor.roles
