@@ -1,0 +1,1 @@
+"""The demo: its people and apps (`directory.yaml`), their seeding (`seed.py`), and the far end of everything that is sent (`sink.py`)."""
