@@ -1,0 +1,134 @@
+"""What staff and those on call see: pages and their certificates, who is on call, the operations dashboard.
+
+Like `queries.py`: None is a 404. Callers ask `shared.access` through these functions, never around them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from services.portal import shapes
+from services.portal.queries import Queries
+from shared.access import may_handle_pages, may_see_desk
+from shared.certificate import certificate
+from shared.events import Actor
+from shared.policy import ON_CALL, OnCallPolicy
+from shared.policy.rota import on_call
+from shared.store import Store
+
+Shape = dict[str, Any]
+
+
+class Lags(Protocol):
+    """How far each consumer group is behind, in records; empty while Kafka does not say."""
+
+    async def by_group(self) -> Mapping[str, int]: ...
+
+
+@dataclass(frozen=True)
+class Desk:
+    """The reads about pages and operations. One per process; safe for concurrent use."""
+
+    store: Store
+    queries: Queries
+    lags: Lags
+
+    async def pages(self, actor: Actor, *, state: str | None = None, limit: int = 100) -> list[Shape] | None:
+        """Pages, open ones first, then the latest: `{id, ticket_id, ticket_ids, state, opened_at, step, attempts: [{to, channel,
+        at, outcome, ...}], dedup_key, subject, requester, app, acknowledged_by, acknowledged_at, next_at, lane}`.
+
+        None for whoever does not handle pages.
+        """
+        if not may_handle_pages(actor):
+            return None
+        where = {"state": state} if state else {}
+        found = self.store.collection("pages").find(where).sort("order_key", 1).limit(limit)
+        return [shapes.page(doc) async for doc in found]
+
+    async def page(self, actor: Actor, page_id: str) -> Shape | None:
+        """One page, the same shape."""
+        if not may_handle_pages(actor):
+            return None
+        doc = await self.store.collection("pages").find_one({"_id": page_id})
+        return None if doc is None else shapes.page(doc)
+
+    async def page_by_link(self, page_id: str) -> Shape | None:
+        """One page for the holder of a signed link, which the caller has verified: no more than the link's screen needs."""
+        doc = await self.store.collection("pages").find_one({"_id": page_id})
+        if doc is None:
+            return None
+        shown = shapes.page(doc)
+        return {name: shown[name] for name in ("id", "subject", "state", "opened_at", "acknowledged_by", "acknowledged_at", "step")}
+
+    async def certificate(self, actor: Actor, page_id: str) -> Shape | None:
+        """`{page_id, verdict: exactly-one|none|duplicate|unknown, ...}` of the page's facts (see shared/certificate.py)."""
+        if not may_handle_pages(actor):
+            return None
+        found = self.store.collection("timeline").find({"page": page_id}).sort("seq", 1).limit(5000)
+        facts = [shapes.page_fact(doc) async for doc in found]
+        return shapes.certified(page_id, certificate(facts)) if facts else None
+
+    async def on_call(self, actor: Actor, at: datetime) -> list[Shape] | None:
+        """Who is on call at `at`, per schedule: `[{schedule, person, email, override: bool}]`; None for whoever is not staff."""
+        if not may_see_desk(actor):
+            return None
+        newest = self.store.collection("policies").find({"name": ON_CALL}).sort("version", -1).limit(1)
+        documents = [doc async for doc in newest]
+        if not documents:
+            return []
+        policy = OnCallPolicy.model_validate(documents[0]["document"])
+        people = {name: on_call(policy, name, at) for name in sorted(policy.schedules)}
+        return [
+            {
+                "schedule": name, "person": person, "email": policy.people[person].email,
+                "override": policy.override_at(name, at) is not None,
+            }
+            for name, person in people.items()
+        ]  # fmt: skip
+
+    async def dashboard(self, actor: Actor, now: datetime) -> Shape | None:
+        """Operations at a glance; None for whoever is not staff.
+
+        `{at, tickets_per_minute: [{at, value}] (60 minutes, total), figures: {figure: {group: [{at, value}]}}, counts (as of
+        `Queries.counts`), deadlines: {breached, hours: [{until, n}] (the next 8)}, pages: {open, acknowledged},
+        notices: {owed, retrying, failed}, dead_letters: n, lag: {group: records}}`
+        """
+        if not may_see_desk(actor):
+            return None
+        figures = await self._figures(now - timedelta(hours=1))
+        return {
+            "at": shapes.iso(now),
+            "tickets_per_minute": figures.get("tickets-opened", {}).get("all", []),
+            "figures": figures,
+            "counts": await self.queries.counts(actor),
+            "deadlines": await self._deadlines(now),
+            "pages": await self._states("pages", ("open", "acknowledged")),
+            "notices": await self._states("notices", ("owed", "retrying", "failed")),
+            "dead_letters": await self.store.collection("dead_letters").count_documents({}),
+            "lag": dict(await self.lags.by_group()),
+        }
+
+    async def _figures(self, since: datetime) -> dict[str, dict[str, list[Shape]]]:
+        found = self.store.collection("figures").find({"since": {"$gte": shapes.iso(since)}}).sort("since", 1).limit(5000)
+        series: dict[str, dict[str, list[Shape]]] = {}
+        async for doc in found:
+            series.setdefault(doc["figure"], {}).setdefault(doc["group"], []).append({"at": doc["since"], "value": doc["value"]})
+        return series
+
+    async def _deadlines(self, now: datetime) -> Shape:
+        tickets = self.store.collection("tickets")
+        horizon = now + timedelta(hours=8)
+        ahead = tickets.find({"due_at": {"$gt": shapes.iso(now), "$lte": shapes.iso(horizon)}}, {"due_at": 1}).limit(20_000)
+        hours = [0] * 8
+        async for doc in ahead:
+            hours[min(7, int((shapes.instant(doc["due_at"]) - now) / timedelta(hours=1)))] += 1
+        return {
+            "breached": await tickets.count_documents({"due_at": {"$gt": "", "$lte": shapes.iso(now)}}),
+            "hours": [{"until": shapes.iso(now + timedelta(hours=i + 1)), "n": n} for i, n in enumerate(hours)],
+        }
+
+    async def _states(self, collection: str, states: tuple[str, ...]) -> dict[str, int]:
+        return {state: await self.store.collection(collection).count_documents({"state": state}) for state in states}
