@@ -1,0 +1,60 @@
+"""One stack for everything that needs one, started when first asked for; quick tests first, whatever the random order within."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.desk import Desk, FarEnd
+from tests.support.stack import ClockHand, Stack, running
+
+ORDER = ("unit", "contract", "integration", "e2e", "chaos")
+HERE = Path(__file__).parent
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def rank(item: pytest.Item) -> int:
+        part = item.path.relative_to(HERE).parts[0]
+        return ORDER.index(part) if part in ORDER else len(ORDER)
+
+    items.sort(key=rank)
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """All services with the demo's data, on Kafka and MongoDB of their own."""
+    with running() as up:
+        yield up
+
+
+@pytest.fixture(scope="session")
+def kafka_bootstrap(request: pytest.FixtureRequest) -> str:
+    """A broker for integration tests: the environment's, or else the stack's (each test has a topic prefix of its own)."""
+    given = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
+    return given or str(request.getfixturevalue("stack").kafka)
+
+
+@pytest.fixture(scope="session")
+def mongodb_uri(request: pytest.FixtureRequest) -> str:
+    """A MongoDB for integration tests: the environment's, or else the stack's (each test has a database of its own)."""
+    given = os.environ.get("MONGODB_URI")
+    return given or str(request.getfixturevalue("stack").mongodb)
+
+
+@pytest.fixture(scope="session")
+def desk(stack: Stack) -> Desk:
+    return Desk(stack)
+
+
+@pytest.fixture(scope="session")
+def far_end(stack: Stack) -> FarEnd:
+    return FarEnd(stack.sink)
+
+
+@pytest.fixture
+def clock(stack: Stack) -> ClockHand:
+    return stack.clock

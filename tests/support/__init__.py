@@ -1,0 +1,1 @@
+"""What the tests speak: a running stack, its people, its far end, its clock."""

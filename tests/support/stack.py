@@ -1,0 +1,126 @@
+"""The real thing: `signalbox up` in a folder of its own, with free ports and a clock that the test moves."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from tests.support.waiting import eventually
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass
+class ClockHand:
+    """Moves the services' clock: the file holds the offset in seconds between their time and ours."""
+
+    path: Path
+    offset: timedelta = timedelta(0)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.offset
+
+    def advance(self, **span: float) -> datetime:
+        """Forward by `minutes=31` and the like."""
+        return self._to(self.offset + timedelta(**span))
+
+    def set(self, at: datetime) -> datetime:
+        """To an instant, which must not lie before the clock's present: promises made would break."""
+        assert at >= self.now() - timedelta(seconds=1), "this clock only goes forward"
+        return self._to(at - datetime.now(UTC))
+
+    def _to(self, offset: timedelta) -> datetime:
+        self.offset = offset
+        fresh = self.path.with_suffix(".new")
+        fresh.write_text(f"{offset.total_seconds():.6f}")
+        fresh.replace(self.path)
+        return self.now()
+
+
+@dataclass
+class Stack:
+    """Addresses, the state file with names and pids, the clock."""
+
+    process: subprocess.Popen[str]
+    data: Path
+    clock: ClockHand
+    portal: str
+    intake: str
+    sink: str
+    kafka: str
+    mongodb: str
+
+    def processes(self) -> dict[str, dict[str, Any]]:
+        """Name → `{pid, …}` as `up` last wrote it."""
+        return {entry["name"]: entry for entry in json.loads((self.data / "up.json").read_text())["processes"]}
+
+    def pid(self, name: str) -> int:
+        return int(self.processes()[name]["pid"] or 0)
+
+    def kill(self, name: str, how: signal.Signals = signal.SIGKILL) -> int:
+        """End one program by its own pid; `up` starts it again. Gives the pid that died."""
+        pid = self.pid(name)
+        os.kill(pid, how)
+        return pid
+
+    def wait_restarted(self, name: str, old: int, within: float = 60) -> None:
+        eventually(lambda: self.pid(name) not in (0, old), within=within, what=f"{name} restarted")
+
+    def log(self, name: str) -> str:
+        return (self.data / "logs" / f"{name}.log").read_text(errors="replace")
+
+
+@contextmanager
+def running(*arguments: str, clock: bool = True, keep: Path | None = None, env: dict[str, str] | None = None) -> Iterator[Stack]:
+    """A whole stack, ended with SIGTERM. `keep`: use and keep this data folder; otherwise a temporary one."""
+    with tempfile.TemporaryDirectory(prefix="signalbox-test-") as folder:
+        data = keep or Path(folder) / "data"
+        hand = ClockHand(Path(folder) / "clock")
+        hand.path.write_text("0")
+        command = [sys.executable, "-m", "cli.main", "up", "--demo", "--json", "--free-ports", "--data-dir", str(data), *arguments]
+        if clock:
+            command += ["--clock-file", str(hand.path)]
+        clean = {k: v for k, v in os.environ.items() if not k.startswith("SIGNALBOX_") and k not in ("KAFKA_BOOTSTRAP_SERVERS", "MONGODB_URI")}
+        process = subprocess.Popen(command, cwd=ROOT, env={**clean, **(env or {})}, stdout=subprocess.PIPE, text=True)
+        try:
+            ready = _read_until_ready(process, data)
+            at = ready["addresses"]
+            threading.Thread(target=_drain, args=(process,), daemon=True).start()
+            yield Stack(process, data, hand, at["portal"], at["intake"], at["sink"], at["kafka"], at["mongodb"])
+        finally:
+            process.terminate()
+            try:
+                process.wait(timeout=60)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
+
+
+def _read_until_ready(process: subprocess.Popen[str], data: Path) -> dict[str, Any]:
+    assert process.stdout is not None
+    seen: list[str] = []
+    for line in process.stdout:
+        seen.append(line)
+        said = json.loads(line)
+        if said.get("ready"):
+            return dict(said)
+    logs = "\n".join(f"--- {path.name}\n{path.read_text(errors='replace')[-2000:]}" for path in sorted((data / "logs").glob("*.log")))
+    raise AssertionError("the stack did not come up:\n" + "".join(seen[-10:]) + logs)
+
+
+def _drain(process: subprocess.Popen[str]) -> None:
+    """`up` goes on telling of restarts; a full pipe would stop it."""
+    assert process.stdout is not None
+    for _ in process.stdout:
+        pass

@@ -1,0 +1,26 @@
+"""Waiting for a condition, with a bound and a message; the only place of the tests where time passes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def eventually(look: Callable[[], T], *, within: float = 10.0, every: float = 0.02, what: str = "") -> T:
+    """The first truthy value of `look`, or AssertionError with the last thing seen. An AssertionError inside counts as not yet."""
+    end = time.monotonic() + within
+    last: object = None
+    while True:
+        try:
+            found = look()
+            if found:
+                return found
+            last = found
+        except AssertionError as error:
+            last = error
+        if time.monotonic() >= end:
+            raise AssertionError(f"not within {within} s{': ' + what if what else ''}; last seen: {last!r}")
+        time.sleep(every)
