@@ -1,0 +1,85 @@
+"""The life of a ticket as a table (DESIGN section 7, `status`): what is absent is refused.
+
+`new` until staff or a provider act on it, `pending` while it waits for the customer, `open` while it waits for us or the
+provider. Only what people do to each other moves it; where it lies (queue, priority) does not.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from shared.events import Audience, Status
+
+
+class Move(StrEnum):
+    """What a request amounts to for the state: its type, and for a reply whose it is."""
+
+    ANSWER = "answer"
+    """A public reply of staff or provider: now the customer's turn."""
+    CUSTOMER_REPLY = "customer-reply"
+    INTERNAL = "internal"
+    """A note, or a reply between staff and provider: somebody is at work."""
+    AUTOMATIC = "automatic"
+    """A machine's mail (RFC 3834): recorded, moves nothing."""
+    ASSIGN = "AssignTicket"
+    HAND_BACK = "HandBack"
+    TAKE_BACK = "TakeBack"
+    DISMISS = "DismissSuggestion"
+    REVIEW = "ReviewPriority"
+    SOLVE = "Solve"
+    REOPEN = "Reopen"
+
+
+LIVE = frozenset({Status.NEW, Status.OPEN, Status.PENDING})
+
+
+def _stays(status: Status) -> dict[Move, Status]:
+    return {move: status for move in (Move.AUTOMATIC, Move.ASSIGN, Move.HAND_BACK, Move.TAKE_BACK, Move.DISMISS, Move.REVIEW)}
+
+
+TRANSITIONS: dict[Status, dict[Move, Status]] = {
+    Status.NEW: {
+        **_stays(Status.NEW),
+        Move.ANSWER: Status.PENDING,
+        Move.CUSTOMER_REPLY: Status.NEW,
+        Move.INTERNAL: Status.OPEN,
+        Move.SOLVE: Status.SOLVED,
+    },
+    Status.OPEN: {
+        **_stays(Status.OPEN),
+        Move.ANSWER: Status.PENDING,
+        Move.CUSTOMER_REPLY: Status.OPEN,
+        Move.INTERNAL: Status.OPEN,
+        Move.SOLVE: Status.SOLVED,
+    },
+    Status.PENDING: {
+        **_stays(Status.PENDING),
+        Move.ANSWER: Status.PENDING,
+        Move.CUSTOMER_REPLY: Status.OPEN,
+        Move.INTERNAL: Status.PENDING,
+        Move.SOLVE: Status.SOLVED,
+    },
+    # A customer's reply reopens; staff may add a word without reopening. Moving a solved ticket about needs a Reopen first.
+    Status.SOLVED: {
+        Move.ANSWER: Status.SOLVED,
+        Move.CUSTOMER_REPLY: Status.OPEN,
+        Move.INTERNAL: Status.SOLVED,
+        Move.AUTOMATIC: Status.SOLVED,
+        Move.REOPEN: Status.OPEN,
+    },
+    Status.CLOSED: {Move.INTERNAL: Status.CLOSED},
+}
+
+
+def move_of_reply(*, by_customer: bool, audience: Audience, automatic: bool) -> Move:
+    """Which move a reply is."""
+    if automatic:
+        return Move.AUTOMATIC
+    if audience is not Audience.EVERYONE:
+        return Move.INTERNAL
+    return Move.CUSTOMER_REPLY if by_customer else Move.ANSWER
+
+
+def after(status: Status, move: Move) -> Status | None:
+    """The status after `move`; None where the table refuses it."""
+    return TRANSITIONS[status].get(move)
