@@ -58,9 +58,8 @@ def examine() -> list[Finding]:
 
 
 def python() -> Finding:
+    """pip refuses an older one (`requires-python`), so here is only what there is."""
     version = ".".join(str(part) for part in sys.version_info[:3])
-    if sys.version_info < (3, 11):
-        return Finding("python", "missing", version, "install Python 3.11 or newer")
     return Finding("python", "ok", version)
 
 
@@ -84,7 +83,7 @@ def installed_version(name: str) -> str | None:
 
 def differing_packages(lock: str, version_of: Callable[[str], str | None]) -> list[str]:
     """One phrase for each package of the lock that is installed in another version; markers may leave some out on purpose."""
-    pinned = re.findall(r"^([A-Za-z0-9_.-]+)==([^ ;\\]+)", lock, re.MULTILINE)
+    pinned = re.findall(r"^([A-Za-z0-9_.-]+)==([^\s;\\]+)", lock, re.MULTILINE)
     found = [(name, wanted, version_of(name)) for name, wanted in pinned]
     return [f"{name} is {have}, not {wanted}" for name, wanted, have in found if have is not None and have != wanted]
 
@@ -144,7 +143,8 @@ def mongod() -> Finding:
 def chromium() -> Finding:
     names = ("chromium", "chromium-browser", "google-chrome")
     if not any(shutil.which(name) for name in names):
-        return Finding("chromium", "warning", "not on the PATH", "install chromium: the browser tests of `make test` need it, nothing else does")
+        advice = "install chromium: the browser tests of `make test` need it, nothing else does"
+        return Finding("chromium", "warning", "not on the PATH", advice)
     return Finding("chromium", "ok", "on the PATH")
 
 

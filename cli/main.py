@@ -16,3 +16,6 @@ app = typer.Typer(
 app.command()(up.up)
 app.command()(doctor.doctor)
 app.add_typer(topics.app, name="topics")
+
+if __name__ == "__main__":
+    app()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import orjson
 from rich.console import Console
@@ -37,8 +38,9 @@ class JsonScreen:
 
     @staticmethod
     def _write(line: Mapping[str, Any]) -> None:
-        sys.stdout.buffer.write(orjson.dumps(line) + b"\n")
-        sys.stdout.buffer.flush()
+        with contextlib.suppress(BrokenPipeError):  # nobody listens any more; what runs must still be stopped in order
+            sys.stdout.buffer.write(orjson.dumps(line) + b"\n")
+            sys.stdout.buffer.flush()
 
 
 class PlainScreen:
@@ -58,14 +60,15 @@ class PlainScreen:
 
     @staticmethod
     def _write(line: str) -> None:
-        sys.stdout.write(f"{line}\n")
-        sys.stdout.flush()
+        with contextlib.suppress(BrokenPipeError):
+            sys.stdout.write(f"{line}\n")
+            sys.stdout.flush()
 
 
 class LiveScreen:
     """A table that fills in; restarts after the start are told below it."""
 
-    _COLOURS = {"ready": "green", "restarted": "yellow", "stopped": "dim"}
+    _COLOURS: ClassVar = {"ready": "green", "restarted": "yellow", "stopped": "dim"}
 
     def __init__(self, console: Console) -> None:
         self._console = console

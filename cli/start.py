@@ -1,6 +1,6 @@
 """The order in which `signalbox up` brings everything to life, and how it knows that each part answers.
 
-Kafka and MongoDB side by side → topics → all services side by side → the demo's data. Stopping goes the other way:
+Kafka and MongoDB side by side → topics → all services and the demo's data side by side. Stopping goes the other way:
 services first, so that none of them ends on an error, then MongoDB and Kafka.
 """
 
@@ -11,17 +11,18 @@ import contextlib
 import os
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 
 from cli import stack
 from cli.screen import Screen
+from cli.settings import CommandSettings
 from cli.supervise import BAD_CONFIGURATION, Child, Program, Supervisor, tail
 from cli.topics import create_missing
-from cli.settings import CommandSettings
 from deploy.demo.seed import seed
 from deploy.embedded import broker, mongo
 from deploy.embedded.commands import CannotPrepare
@@ -83,27 +84,23 @@ async def bring_up(plan: Plan, supervisor: Supervisor, screen: Screen) -> None:
     (plan.data / "logs").mkdir(parents=True, exist_ok=True)
     write_secret_once(plan.data / "secret")
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as http:
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(_kafka(plan, supervisor, screen))
-                group.create_task(_mongod(plan, supervisor, screen))
-            supervisor.start(stack.service_programs(plan.services, env=plan.env, ports=plan.ports, data=plan.data))
-            async with asyncio.TaskGroup() as group:
-                for name in plan.services:
-                    group.create_task(_service(name, plan, supervisor, screen, http))
-        except* (StartFailed, CannotPrepare) as failures:
-            raise StartFailed("\n\n".join(str(failure) for failure in _leaves(failures))) from None
-    if plan.demo:
-        began = time.monotonic()
-        await seed(plan.kafka_address, plan.settings.topic_prefix)
-        screen.step("demo", "ready", time.monotonic() - began)
+        await side_by_side(_kafka(plan, supervisor, screen), _mongod(plan, supervisor, screen))
+        supervisor.start(stack.service_programs(plan.services, env=plan.env, ports=plan.ports, data=plan.data))
+        steps = [_service(name, plan, supervisor, screen, http) for name in plan.services]
+        await side_by_side(*steps, *([_demo(plan, screen)] if plan.demo else []))
 
 
-def _leaves(group: BaseExceptionGroup[Exception]) -> list[BaseException]:
-    found: list[BaseException] = []
-    for inner in group.exceptions:
-        found += _leaves(inner) if isinstance(inner, BaseExceptionGroup) else [inner]
-    return found
+async def side_by_side(*steps: Coroutine[Any, Any, None]) -> None:
+    """Do all at once. The first failure cancels the others; StartFailed says what failed."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for step in steps:
+                group.create_task(step)
+    except ExceptionGroup as failures:
+        planned, bugs = failures.split((StartFailed, CannotPrepare))
+        if bugs is not None or planned is None:
+            raise
+        raise StartFailed("\n\n".join(str(failure) for failure in planned.exceptions)) from None
 
 
 async def _kafka(plan: Plan, supervisor: Supervisor, screen: Screen) -> None:
@@ -160,6 +157,14 @@ async def _service(name: str, plan: Plan, supervisor: Supervisor, screen: Screen
 
     await _until(says_ready, name, supervisor.children[name], plan.patience)
     screen.step(name, "ready", time.monotonic() - began)
+
+
+async def _demo(plan: Plan, screen: Screen) -> None:
+    """While the services start: they follow the directory and the policies as these come."""
+    began = time.monotonic()
+    sink_url = plan.env.get("SIGNALBOX_SINK_URL")
+    await seed(plan.kafka_address, plan.settings.topic_prefix, *([sink_url] if sink_url else []))
+    screen.step("demo", "ready", time.monotonic() - began)
 
 
 async def _until(probe: Callable[[], Awaitable[bool]], name: str, child: Child | None, patience: float) -> None:

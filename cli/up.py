@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import logging
 import os
 import signal
 import time
@@ -17,10 +18,10 @@ import typer
 from cli import stack
 from cli.ports import free_port, is_taken
 from cli.screen import Screen, screen_for
+from cli.settings import CommandSettings
 from cli.start import Plan, StartFailed, bring_up, stop_all
 from cli.supervise import Supervisor
 from shared.settings import load
-from cli.settings import CommandSettings
 
 DEMO_LOGINS = (
     "Log in with any of these and the password demo (API token demo-<name>):",
@@ -32,7 +33,7 @@ DEMO_LOGINS = (
 
 
 def up(
-    demo: Annotated[bool, typer.Option(envvar="SIGNALBOX_DEMO", help="Load the demo's people, apps and add-ons, and run its far end.")] = False,
+    demo: Annotated[bool, typer.Option(envvar="SIGNALBOX_DEMO", help="Load the demo's people and apps, run its far end.")] = False,
     only: Annotated[str, typer.Option(help="Run these services alone, comma-separated.")] = "",
     without: Annotated[str, typer.Option(help="Leave these services out, comma-separated.")] = "",
     port_base: Annotated[int | None, typer.Option(envvar="SIGNALBOX_PORT_BASE", help="Put all ports in the 20 from here.")] = None,
@@ -44,10 +45,12 @@ def up(
 ) -> None:
     """Run all of Signalbox here, with Kafka and MongoDB unless KAFKA_BOOTSTRAP_SERVERS or MONGODB_URI name yours."""
     screen = screen_for(as_json=as_json)
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it shouts at every look at a broker that is still starting
     try:
-        plan = _plan(_words(only), _words(without), demo, port_base, free_ports, clock_file, data_dir, patience)
-        plan.data.mkdir(parents=True, exist_ok=True)
-        with only_one(plan.data):
+        data = data_dir.resolve()
+        data.mkdir(parents=True, exist_ok=True)
+        with only_one(data):  # before the ports are looked at: the other one has them
+            plan = _plan(_words(only), _words(without), demo, port_base, free_ports, clock_file, data, patience)
             code = asyncio.run(_run(plan, screen))
     except (StartFailed, stack.UnknownName) as problem:
         screen.failed(str(problem))
@@ -66,7 +69,7 @@ def _plan(
     port_base: int | None,
     free_ports: bool,
     clock_file: Path | None,
-    data_dir: Path,
+    data: Path,
     patience: float,
 ) -> Plan:
     settings, environ = load(CommandSettings), dict(os.environ)
@@ -81,7 +84,7 @@ def _plan(
     if lines := stack.conflict_lines(ports, taken):
         raise StartFailed("\n".join([*lines, "or let `signalbox up --free-ports` choose others, or move all with `--port-base`"]))
     return Plan(
-        data=data_dir.resolve(),
+        data=data,
         settings=settings,
         services=services,
         ports=ports,

@@ -1,0 +1,113 @@
+"""The supervisor with small real processes: what dies comes back, and nothing stays behind however it ends."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.supervise import Program, Supervisor
+from tests.support.waiting import eventually
+
+SLEEPER = "import signal, time\nwhile True: time.sleep(60)"
+STUBBORN = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('deaf', flush=True)\nwhile True: time.sleep(60)"
+WITH_GRANDCHILD = f"import subprocess, sys\nprint(subprocess.Popen([sys.executable, '-c', {SLEEPER!r}]).pid, flush=True)\n{SLEEPER}"
+
+
+def program(folder: Path, name: str, code: str, grace: float = 8) -> Program:
+    return Program(name, (sys.executable, "-c", code), dict(os.environ), cwd=folder, log=folder / f"{name}.log", ports={"x": 1}, grace=grace)
+
+
+def is_alive(pid: int) -> bool:
+    """A zombie is not alive."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def said(supervisor: Supervisor) -> dict[str, dict[str, Any]]:
+    return {entry["name"]: entry for entry in json.loads(supervisor.state_file.read_text())["processes"]}
+
+
+async def until(condition: Callable[[], object]) -> None:
+    await asyncio.to_thread(eventually, condition)
+
+
+async def test_what_dies_comes_back_and_the_state_file_knows(tmp_path: Path) -> None:
+    told: list[tuple[str, str]] = []
+    supervisor = Supervisor(tmp_path / "up.json", lambda name, state: told.append((name, state)))
+    supervisor.start([program(tmp_path, "one", SLEEPER), program(tmp_path, "two", SLEEPER)])
+    child = supervisor.children["one"]
+    await until(lambda: child.pid)
+    first = child.pid
+    assert first is not None
+    os.kill(first, signal.SIGKILL)
+    await until(lambda: child.pid not in (None, first))
+    assert said(supervisor)["one"] == said(supervisor)["one"] | {"pid": child.pid, "restarts": 1, "ports": {"x": 1}}
+    assert said(supervisor)["two"]["restarts"] == 0
+    assert told == [("one", "restarted (exit code -9, restart 1)")]
+    pids = [entry["pid"] for entry in said(supervisor).values()]
+    await supervisor.stop(["one", "two", "never-started"])
+    assert not any(is_alive(pid) for pid in pids)
+
+
+async def test_one_that_does_not_listen_is_killed_with_all_it_started(tmp_path: Path) -> None:
+    supervisor = Supervisor(tmp_path / "up.json", lambda name, state: None)
+    supervisor.start([program(tmp_path, "deaf", STUBBORN, grace=0.2), program(tmp_path, "parent", WITH_GRANDCHILD)])
+    await until(lambda: (tmp_path / "deaf.log").read_text() and (tmp_path / "parent.log").read_text().endswith("\n"))
+    pids = [entry["pid"] for entry in said(supervisor).values()]
+    pids.append(int((tmp_path / "parent.log").read_text()))
+    await supervisor.stop(["deaf", "parent"])
+    await until(lambda: not any(is_alive(pid) for pid in pids))
+
+
+async def test_stopping_while_it_waits_to_start_again(tmp_path: Path) -> None:
+    supervisor = Supervisor(tmp_path / "up.json", lambda name, state: None)
+    supervisor.start([program(tmp_path, "short", "raise SystemExit(3)")])
+    child = supervisor.children["short"]
+    await until(lambda: child.restarts >= 2)
+    await asyncio.wait_for(supervisor.stop(["short"]), 5)
+    assert child.exit_code in (3, -signal.SIGTERM)
+    assert child.pid is None
+
+
+SUPERVISOR_PROGRAM = """
+import asyncio, sys
+from pathlib import Path
+from cli.supervise import Program, Supervisor
+
+async def main(folder):
+    supervisor = Supervisor(folder / "up.json", lambda name, state: None)
+    supervisor.start([Program(n, (sys.executable, "-c", "import time; time.sleep(600)"), {}, folder, folder / (n + ".log")) for n in "abc"])
+    await asyncio.Event().wait()
+
+asyncio.run(main(Path(sys.argv[1])))
+"""
+
+
+def test_nothing_outlives_a_supervisor_that_was_killed(tmp_path: Path) -> None:
+    supervisor = subprocess.Popen([sys.executable, "-c", SUPERVISOR_PROGRAM, str(tmp_path)])
+    try:
+        state = tmp_path / "up.json"
+
+        def pids() -> list[int]:
+            return [entry["pid"] for entry in json.loads(state.read_text())["processes"] if entry["pid"]] if state.exists() else []
+
+        eventually(lambda: len(pids()) == 3)
+        children = pids()
+    finally:
+        supervisor.kill()
+        supervisor.wait()
+    eventually(lambda: not any(is_alive(pid) for pid in children))
+
+
+@pytest.fixture(autouse=True)
+def _import_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
