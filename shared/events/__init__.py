@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.events.clocks import ClockBreached, ClockFact, ClockMet, ClockRetargeted, ClockStarted, ClockWarned
+from shared.events.clocks import ClockBreached, ClockFact, ClockMet, ClockRetargeted, ClockStarted, ClockWarned, WarningDue
 from shared.events.envelope import (
     STAFF,
     Actor,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Literal
 
-from shared.events.envelope import Fact, Instant, Plan, PolicyStamp, Priority
+from shared.events.envelope import Fact, Instant, Plan, PolicyStamp, Priority, Value
 
 
 class ClockFact(Fact):
@@ -15,14 +15,22 @@ class ClockFact(Fact):
     policy: PolicyStamp
 
 
+class WarningDue(Value):
+    """`percent` of a clock's target has passed at `at`."""
+
+    percent: int
+    at: Instant
+
+
 class ClockStarted(ClockFact):
-    """`target` of working time on `calendar` from `started_at` ends at `due_at`."""
+    """`target` of working time on `calendar` from `started_at` ends at `due_at`; warnings are due on the way."""
 
     type: Literal["ClockStarted"] = "ClockStarted"
     calendar: str
     target: timedelta
     started_at: Instant
     due_at: Instant
+    warnings: tuple[WarningDue, ...] = ()
     plan: Plan
     priority: Priority
 
@@ -35,6 +43,7 @@ class ClockRetargeted(ClockFact):
     target: timedelta
     started_at: Instant
     due_at: Instant
+    warnings: tuple[WarningDue, ...] = ()
     priority: Priority
     reason: str = ""
 
