@@ -1,0 +1,220 @@
+"""One turn of the spine on paper: what it would publish, remember and commit. Nothing here waits or writes.
+
+The runtime takes messages, outcomes and timers through `take`, `settle` and `fire`, then publishes `facts` and `letters`,
+then `state()`, then commits `done` (DESIGN section 3).
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, Generic
+
+from shared import ids
+from shared.errors import Poisonous
+from shared.events import DeadLetter, Event, Fact
+from shared.recovery import NO_ROW, Part
+from shared.rows import R
+from shared.wire import Message, Record, headers_for, record_for
+from shared.work import Bug, Effect, Work
+
+DEAD_LETTERS = "dead-letters"
+REDRIVE = "redrive"
+"""Header of a dead letter that is put back on its input topic: it is tried although its key is parked."""
+
+GROUP_BYTES = 400 * 1024
+"""What one decision may weigh: it goes into one Kafka batch, so that a crash cannot cut it in two."""
+
+FIRINGS_IN_A_ROW = 50
+
+Place = tuple[int, str]
+"""(partition, key)"""
+
+Attempt = Callable[..., Any]
+"""attempt(function, *arguments): its value; Poisonous and Unavailable as they come; `Bug` after five tries."""
+
+
+class Draft(Generic[R]):
+    """`parts` are the partitions owned; rows in them are only read. `now` is the business time of the turn.
+
+    By place (partition, key): `rows` that changed, `parked` keys (reason, or None for one let go), and for both what they
+    want next, `due` and `owed`. `done` holds the next offset of every partition touched.
+    """
+
+    def __init__(self, work: Work[R], parts: dict[int, Part], now: datetime, attempt: Attempt) -> None:
+        self._work, self._parts, self.now, self._attempt = work, parts, now, attempt
+        self.facts: list[Record] = []
+        self.letters: list[Record] = []
+        self.fresh_letters = 0
+        self.done: dict[int, int] = {}
+        self.counts = {"message": 0, "outcome": 0, "firing": 0}
+        self.rows: dict[Place, R] = {}
+        self.parked: dict[Place, str | None] = {}
+        self.due: dict[Place, datetime | None] = {}
+        self.owed: dict[Place, Sequence[Effect]] = {}
+        self.lateness: list[float] = []
+        self._read: dict[Place, R | None] = {}
+        self._groups = 0
+
+    def row(self, partition: int, key: str) -> R | None:
+        """The row as this turn has made it so far. Raises ValidationError where it does not parse."""
+        place = (partition, key)
+        if place in self.rows:
+            return self.rows[place]
+        if place not in self._read:
+            raw = self._parts[partition].rows.get(key)
+            self._read[place] = self._work.read_row(raw) if raw else None
+        return self._read[place]
+
+    def reason_parked(self, partition: int, key: str) -> str | None:
+        """Why the key is parked, as of this turn."""
+        place = (partition, key)
+        return self.parked[place] if place in self.parked else self._parts[partition].rows.parked.get(key)
+
+    def take(self, message: Message) -> None:
+        """Decide on one message. Raises Unavailable, and has then done nothing."""
+        partition, key = message.partition, message.key
+        parked = self.reason_parked(partition, key)
+        redriven = REDRIVE in message.headers
+        try:
+            if parked and not redriven:
+                self._letter(message, f"parked behind: {parked}", parked=True, fresh=False)
+            elif message.value or not redriven:
+                event = self._attempt(self._work.parse, message)
+                if event is not None:
+                    self._decide(partition, key, event, message.headers.get("traceparent"))
+            if parked and redriven:
+                self.parked[partition, key] = None
+                self._look_ahead(partition, key, self.row(partition, key))
+        except Poisonous as error:
+            self._letter(message, str(error))
+        except Bug as error:
+            self.parked[partition, key] = f"{partition}/{message.offset}: {error}"
+            self._letter(message, f"a bug: {error}", parked=True)
+        self.done[partition] = message.offset + 1
+        self.counts["message"] += 1
+
+    def settle(self, partition: int, key: str, outcome: Event) -> None:
+        """Decide on the outcome of an effect. Raises Unavailable."""
+        try:
+            self._decide(partition, key, outcome, None)
+        except (Poisonous, Bug) as error:
+            self._stop_key(partition, key, f"outcome {outcome.type} {outcome.id}", error, outcome.wire())
+        self._touch(partition, "outcome")
+
+    def fire(self, partition: int, key: str) -> None:
+        """Fire whatever of this row is due. Raises Unavailable."""
+        due_at, fire = self._work.due_at, self._work.fire
+        if due_at is None or fire is None or self.reason_parked(partition, key):
+            return
+        try:
+            for _ in range(FIRINGS_IN_A_ROW):
+                row = self._attempt(self.row, partition, key)
+                due = self._attempt(due_at, row) if row is not None else None
+                if due is None or due > self.now:
+                    return
+                facts = self._attempt(fire, row, self.now)
+                if not facts:
+                    return
+                # A firing may answer a request that was parked (its id is in `seen` already), but repeat no firing.
+                if any(fact.cause in row.seen and fact.cause.startswith("tmr_") for fact in facts):
+                    raise Bug(f"timer due at {due.isoformat()} fires again what it has fired")
+                self._add(partition, key, row, facts, ids.firing_id(key, self._work.name, due), None)
+                self.lateness.append((self.now - due).total_seconds())
+                self._touch(partition, "firing")
+            raise Bug(f"fires {FIRINGS_IN_A_ROW} times at once and is still due")
+        except (Poisonous, Bug) as error:
+            self._stop_key(partition, key, "a timer", error, b"")
+            self._touch(partition, "firing")
+
+    def state(self) -> list[Record]:
+        """The changelog records of the rows this turn has changed or parked."""
+        changelog = self._work.changelog
+        return [
+            state_record(changelog, p, key, self.encoded(p, key), self.seq(p, key), self.reason_parked(p, key))
+            for p, key in {**self.rows, **self.parked}
+        ]
+
+    def next_offset(self, partition: int) -> int:
+        """Where the input of the partition stands after this turn."""
+        return max(self.done.get(partition, 0), self._parts[partition].next_offset)
+
+    def seq(self, partition: int, key: str) -> int:
+        """The seq of the row after this turn."""
+        changed = self.rows.get((partition, key))
+        return changed.seq if changed is not None else self._parts[partition].seqs.get(key, 0)
+
+    def encoded(self, partition: int, key: str) -> bytes:
+        """The row as bytes; `{}` stands for no row (of a key that is parked from its first message)."""
+        changed = self.rows.get((partition, key))
+        return changed.to_bytes() if changed is not None else self._parts[partition].rows.get(key) or NO_ROW
+
+    def _touch(self, partition: int, what: str) -> None:
+        self.done.setdefault(partition, self._parts[partition].next_offset)
+        self.counts[what] += 1
+
+    def _look_ahead(self, partition: int, key: str, row: R | None) -> None:
+        """What the row wants next, asked here so that a bug in it parks the key before anything is written."""
+        if self._work.due_at is not None:
+            self.due[partition, key] = self._attempt(self._work.due_at, row) if row is not None else None
+        if self._work.effects is not None:
+            self.owed[partition, key] = self._attempt(self._work.effects, row) if row is not None else ()
+
+    def _decide(self, partition: int, key: str, event: Event, traceparent: bytes | None) -> None:
+        row = self._attempt(self.row, partition, key)
+        if row is not None and event.id in row.seen:
+            return
+        facts = self._attempt(self._work.decide, row, event, self.now)
+        if facts:
+            self._add(partition, key, row, facts, event.id, traceparent)
+
+    def _add(self, partition: int, key: str, row: R | None, facts: Sequence[Fact], cause: str, traceparent: bytes | None) -> None:
+        work = self._work
+        stamped = ids.stamp(facts, key=key, first_seq=(row.seq if row else 0) + 1, cause=cause)
+        advanced = self._attempt(work.advance, row, stamped)
+        self._groups += 1
+        records = [
+            Record(work.topic_of(fact), key, fact.wire(), headers_for(fact, work.name, traceparent), partition, self._groups)
+            for fact in stamped
+        ]
+        if any(record.topic != records[0].topic for record in records):
+            raise Bug("the facts of one decision go to several topics")
+        if sum(len(record.value or b"") for record in records) > GROUP_BYTES:
+            raise Bug(f"the facts of one decision weigh more than {GROUP_BYTES} bytes")
+        self._look_ahead(partition, key, advanced)
+        self.facts.extend(records)
+        self.rows[partition, key] = advanced
+
+    def _stop_key(self, partition: int, key: str, what: str, error: Exception, raw: bytes) -> None:
+        """Park a key whose timer or outcome hit a bug. Re-driving the letter (with its empty value) lets it go on."""
+        self.parked[partition, key] = f"{what}: {error}"
+        reason = f"{what}: {error}" + (f" ({raw.decode()})" if raw else "")
+        self._letter(Message(self._work.input, partition, -1, key, b"", {}, 0.0), reason, parked=True)
+
+    def _letter(self, message: Message, reason: str, *, parked: bool = False, fresh: bool = True) -> None:
+        where = (message.topic, str(message.partition), str(message.offset))
+        again = self.now.isoformat() if message.offset < 0 else ""
+        letter = DeadLetter(
+            id=ids.derive("dlt", self._work.name, *where, message.key, again),
+            key=message.key,
+            at=self.now,
+            worker=self._work.name,
+            topic=message.topic,
+            partition=message.partition,
+            offset=message.offset,
+            reason=reason,
+            raw=base64.b64encode(message.value).decode(),
+            headers={name: value.decode("utf-8", "replace") for name, value in message.headers.items()},
+            parked=parked,
+        )
+        self.letters.append(record_for(DEAD_LETTERS, letter, self._work.name, message.headers.get("traceparent")))
+        self.fresh_letters += fresh
+
+
+def state_record(changelog: str, partition: int, key: str, raw: bytes, seq: int, parked: str | None) -> Record:
+    """The changelog record of one row; `seq` and `parked` stand in headers, so that loading need not parse rows."""
+    headers = [("seq", b"%d" % seq)]
+    if parked:
+        headers.append(("parked", parked.encode()[:2000]))
+    return Record(changelog, key, raw, headers, partition)

@@ -1,0 +1,181 @@
+"""How a worker comes to its rows when it is given partitions, and why a crash at any step leaves nothing contradictory.
+
+Rows are a function of facts, and the log of facts is the truth; the changelog only saves reading it all. So:
+
+1. the changelog gives, per key, the row with the highest seq (a zombie's late write loses; of equals the later counts);
+2. then our own output topics are read from where the last commit says the facts were reflected in rows (the commit's note
+   keeps these offsets) to their end. Facts beyond a row's seq are orphans: published just before a crash that took the
+   row. They are adopted, so nothing else can ever get their seq. A decision is one Kafka batch, so an orphan decision is
+   whole. The first fact in the log with a given (key, seq) counts.
+
+Without a commit (a new group, or offsets that expired) the outputs are read from their beginning: slow, always right. The
+same where the changelog ends before the offset the note has for it (it was lost), or a row lacks facts in between.
+Rows kept from before a rebalance are brought up to date by the same two steps from where they stand; usually that reads
+nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol
+
+import orjson
+import structlog
+
+from shared.errors import Poisonous
+from shared.events import Fact
+from shared.rows import R, Rows
+from shared.wire import Message
+from shared.work import Bug, Work
+
+log = structlog.get_logger()
+
+Place = tuple[str, int]
+"""(topic, partition)"""
+
+Key = tuple[int, str]
+"""(partition, key)"""
+
+NO_ROW = b"{}"
+"""In the changelog: a key that is parked and has no row yet."""
+
+
+@dataclass
+class Part:
+    """One partition as a worker holds it. Offsets are the next to be read or written."""
+
+    rows: Rows = field(default_factory=Rows)
+    seqs: dict[str, int] = field(default_factory=dict)
+    changelog: int = 0
+    outputs: dict[str, int] = field(default_factory=dict)
+    next_offset: int = 0
+    fire_after: int = 0
+    """The end of the input when the partition was assigned: no timer fires before it is reached."""
+
+    @property
+    def caught_up(self) -> bool:
+        return self.next_offset >= self.fire_after
+
+    def note(self) -> str:
+        """What a commit remembers beside the offset (Kafka allows 4,096 bytes)."""
+        return orjson.dumps({"s": self.changelog, "o": self.outputs}).decode()
+
+
+def read_note(note: str) -> tuple[int, dict[str, int]] | None:
+    """Changelog and output offsets from a commit's note; None where it is not one of ours."""
+    try:
+        found = orjson.loads(note)
+        return int(found["s"]), {str(topic): int(offset) for topic, offset in found["o"].items()}
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
+class Log(Protocol):
+    """What recovery reads with (`shared.bus.Reader`; a list in unit tests)."""
+
+    async def ends(self, where: Iterable[Place]) -> dict[Place, int]: ...
+
+    def read_to_end(self, starts: Mapping[Place, int]) -> AsyncIterator[list[Message]]: ...
+
+
+def seq_of(message: Message) -> int:
+    """The seq of a row or fact, without parsing more than needed."""
+    header = message.headers.get("seq")
+    if header is not None:
+        return int(header)
+    found = orjson.loads(message.value) if message.value else {}
+    return int(found.get("seq", 0))
+
+
+class Recovery(Generic[R]):
+    """Loads partitions. `attempt` runs our own pure functions (a bug parks the key); `progress` is called as it goes."""
+
+    def __init__(self, work: Work[R], reader: Log, attempt: Callable[..., Any], progress: Callable[[], None]) -> None:
+        self._work, self._reader, self._attempt, self._progress = work, reader, attempt, progress
+
+    async def load(
+        self, parts: dict[int, Part], committed: dict[int, tuple[int, str]], starts: dict[int, int]
+    ) -> tuple[set[Key], set[Key]]:
+        """Bring `parts` up to date in place: (rows read or adopted, those of them adopted or parked: the changelog lacks them).
+
+        `parts` has a Part for every partition assigned (a blank one where nothing was kept), `committed` offset and note,
+        `starts` the input offset to go on from. Raises Unavailable.
+        """
+        work = self._work
+        states = await self._reader.ends((work.changelog, p) for p in parts)
+        ends = await self._reader.ends((topic, p) for topic in (work.input, *work.outputs) for p in parts)
+        for p, part in parts.items():
+            part.next_offset, part.fire_after = starts[p], ends[work.input, p]
+            if not part.outputs:
+                note = read_note(committed[p][1]) if p in committed else None
+                known = note[1] if note is not None and note[0] <= states[work.changelog, p] else {}
+                part.outputs = {topic: known.get(topic, 0) for topic in work.outputs}
+        touched = await self._read_rows({(work.changelog, p): part.changelog for p, part in parts.items()}, parts)
+        adopted, broken = await self._adopt({(topic, p): at for p, part in parts.items() for topic, at in part.outputs.items()}, parts)
+        if broken:
+            partitions = {p for p, _ in broken}
+            log.warning("rows lack facts in between: rebuilding from the facts", worker=work.name, partitions=sorted(partitions))
+            more, broken = await self._adopt({(topic, p): 0 for p in partitions for topic in work.outputs}, parts)
+            adopted |= more
+        if broken:
+            log.error("facts beyond a gap in seq are left out", worker=work.name, keys=sorted(key for _, key in broken)[:20])
+        for p, part in parts.items():
+            part.changelog = states[work.changelog, p]
+            part.outputs = {topic: ends[topic, p] for topic in work.outputs}
+        return touched | adopted, adopted
+
+    async def _read_rows(self, starts: dict[Place, int], parts: dict[int, Part]) -> set[Key]:
+        touched = set()
+        async for messages in self._reader.read_to_end(starts):
+            self._progress()
+            part = parts[messages[0].partition]
+            for message in messages:
+                seq, parked = seq_of(message), message.headers.get("parked")
+                if not message.value or seq < part.seqs.get(message.key, 0):
+                    continue
+                part.seqs[message.key] = seq
+                if message.value != NO_ROW:
+                    part.rows.put(message.key, message.value)
+                part.rows.park(message.key, parked.decode("utf-8", "replace") if parked else None)
+                touched.add((message.partition, message.key))
+        return touched
+
+    async def _adopt(self, starts: dict[Place, int], parts: dict[int, Part]) -> tuple[set[Key], set[Key]]:
+        """(rows that took orphans, rows whose orphans do not join up)."""
+        orphans: dict[Key, dict[int, Fact]] = {}
+        async for messages in self._reader.read_to_end(starts):
+            self._progress()
+            part = parts[messages[0].partition]
+            for message in messages:
+                try:
+                    if seq_of(message) > part.seqs.get(message.key, 0):
+                        fact = self._work.read_fact(message)
+                        orphans.setdefault((message.partition, message.key), {}).setdefault(fact.seq, fact)
+                except (Poisonous, orjson.JSONDecodeError) as error:
+                    where = f"{message.topic}/{message.partition}/{message.offset}"
+                    log.error("a fact of ours does not parse", worker=self._work.name, where=where, error=str(error))
+        adopted, broken = set(), set()
+        for (p, key), facts in orphans.items():
+            run, seq = [], parts[p].seqs.get(key, 0) + 1
+            while seq in facts:
+                run.append(facts[seq])
+                seq += 1
+            if len(run) < len(facts):
+                broken.add((p, key))
+            if run:
+                self._take(parts[p], key, run)
+                adopted.add((p, key))
+        return adopted, broken
+
+    def _take(self, part: Part, key: str, facts: list[Fact]) -> None:
+        raw = part.rows.get(key)
+        try:
+            row = self._attempt(self._work.read_row, raw) if raw else None
+            advanced = self._attempt(self._work.advance, row, facts)
+        except Bug as error:
+            log.error("a bug while adopting facts: the key is parked", worker=self._work.name, key=key, error=str(error))
+            part.rows.park(key, f"adopting seq {facts[0].seq}: {error}")
+            return
+        part.rows.put(key, advanced.to_bytes())
+        part.seqs[key] = advanced.seq

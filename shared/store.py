@@ -1,0 +1,204 @@
+"""MongoDB: the only module that knows motor (past its end of life: the swap to PyMongo's async client is to cost this file).
+
+Everything kept here is a view or the outbox, never the truth (DESIGN section 1). Documents are plain dicts with string keys;
+instants come back as aware UTC datetimes (milliseconds). A server that does not answer in its time raises `Unavailable`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from datetime import UTC
+from typing import Any
+
+from bson.codec_options import CodecOptions
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession, AsyncIOMotorGridFSBucket
+from pymongo import DeleteMany, DeleteOne, InsertOne, ReplaceOne, UpdateMany, UpdateOne
+from pymongo.errors import BulkWriteError, ConnectionFailure, DuplicateKeyError, ExecutionTimeout, PyMongoError, WTimeoutError
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from shared.errors import SignalboxError, Unavailable
+
+__all__ = [
+    "Collection", "DeleteMany", "DeleteOne", "Document", "Duplicate", "InsertOne", "ReplaceOne", "Session", "Store", "UpdateMany", "UpdateOne",
+]  # fmt: skip
+
+Document = dict[str, Any]
+Filter = Mapping[str, Any]
+Session = AsyncIOMotorClientSession
+Order = Sequence[tuple[str, int]]
+
+_DUPLICATE_KEY = 11000
+_AWAY = (ConnectionFailure, ExecutionTimeout, WTimeoutError)
+
+
+class Duplicate(SignalboxError):
+    """A unique index already has it."""
+
+
+@contextlib.contextmanager
+def _translated(what: str) -> Iterator[None]:
+    try:
+        yield
+    except DuplicateKeyError as error:
+        raise Duplicate(f"{what}: {error}") from error
+    except BulkWriteError as error:
+        codes = {found.get("code") for found in (error.details or {}).get("writeErrors", [])}
+        if codes == {_DUPLICATE_KEY}:
+            raise Duplicate(f"{what}: {len(codes)} duplicates") from error
+        raise
+    except _AWAY as error:
+        raise Unavailable("mongodb", f"{what}: {type(error).__name__}") from error
+    except PyMongoError as error:
+        if error.has_error_label("RetryableWriteError") or error.has_error_label("TransientTransactionError"):
+            raise Unavailable("mongodb", f"{what}: {type(error).__name__}") from error
+        raise
+
+
+class Collection:
+    """One collection. Every call may raise Unavailable; writes by unique key raise Duplicate."""
+
+    def __init__(self, store: Store, name: str) -> None:
+        self.name = name
+        self._motor = store.database[name]
+
+    async def find_one(self, where: Filter, *, fields: Mapping[str, Any] | None = None, session: Session | None = None) -> Document | None:
+        with _translated(f"reading {self.name}"):
+            found: Document | None = await self._motor.find_one(where, projection=fields, session=session)
+            return found
+
+    async def find(
+        self, where: Filter, *, order: Order | None = None, limit: int = 0, skip: int = 0, fields: Mapping[str, Any] | None = None
+    ) -> list[Document]:
+        """The documents, sorted by (field, 1 or -1) pairs; limit 0 is all of them."""
+        with _translated(f"reading {self.name}"):
+            cursor = self._motor.find(where, projection=fields, limit=limit, skip=skip)
+            found: list[Document] = await (cursor.sort(list(order)) if order else cursor).to_list(length=None)
+            return found
+
+    async def each(self, where: Filter, *, order: Order | None = None, fields: Mapping[str, Any] | None = None) -> AsyncIterator[Document]:
+        """The documents one by one, for more than fit in memory."""
+        with _translated(f"reading {self.name}"):
+            cursor = self._motor.find(where, projection=fields)
+            async for document in cursor.sort(list(order)) if order else cursor:
+                yield document
+
+    async def count(self, where: Filter) -> int:
+        with _translated(f"counting {self.name}"):
+            return int(await self._motor.count_documents(where))
+
+    async def aggregate(self, pipeline: Sequence[Mapping[str, Any]]) -> list[Document]:
+        with _translated(f"aggregating {self.name}"):
+            found: list[Document] = await self._motor.aggregate(list(pipeline)).to_list(length=None)
+            return found
+
+    async def insert(self, document: Document, *, session: Session | None = None) -> None:
+        with _translated(f"writing {self.name}"):
+            await self._motor.insert_one(document, session=session)
+
+    async def update(self, where: Filter, change: Any, *, upsert: bool = False, session: Session | None = None) -> int:
+        """Update one document; how many matched (an upserted one counts)."""
+        with _translated(f"writing {self.name}"):
+            done = await self._motor.update_one(where, change, upsert=upsert, session=session)
+            return int(done.matched_count + (done.upserted_id is not None))
+
+    async def update_all(self, where: Filter, change: Any) -> int:
+        with _translated(f"writing {self.name}"):
+            return int((await self._motor.update_many(where, change)).modified_count)
+
+    async def take(self, where: Filter, change: Any, *, order: Order | None = None, upsert: bool = False) -> Document | None:
+        """Find one, change it, and return it as it is afterwards, in one step (claims, leases)."""
+        with _translated(f"writing {self.name}"):
+            found: Document | None = await self._motor.find_one_and_update(
+                where, change, sort=list(order) if order else None, upsert=upsert, return_document=True
+            )
+            return found
+
+    async def replace(self, where: Filter, document: Document, *, upsert: bool = True, session: Session | None = None) -> None:
+        with _translated(f"writing {self.name}"):
+            await self._motor.replace_one(where, document, upsert=upsert, session=session)
+
+    async def delete(self, where: Filter, *, session: Session | None = None) -> int:
+        with _translated(f"writing {self.name}"):
+            return int((await self._motor.delete_many(where, session=session)).deleted_count)
+
+    async def bulk(self, writes: Sequence[Any], *, ordered: bool = True, session: Session | None = None) -> int:
+        """Many writes in one round trip; how many documents changed. Unordered, Duplicate is raised after all were tried."""
+        if not writes:
+            return 0
+        with _translated(f"writing {self.name}"):
+            done = await self._motor.bulk_write(list(writes), ordered=ordered, session=session)
+            return int(done.inserted_count + done.modified_count + done.upserted_count + done.deleted_count)
+
+    async def index(self, fields: Order, **options: Any) -> None:
+        """Create an index where it is missing (`unique=True`, `expireAfterSeconds=…`, `partialFilterExpression=…`)."""
+        with _translated(f"indexing {self.name}"):
+            await self._motor.create_index(list(fields), **options)
+
+    async def watch(self, pipeline: Sequence[Mapping[str, Any]] = (), *, resume_after: Any = None) -> AsyncIterator[Document]:
+        """Changes as they come, full documents with them; each has its resume token as `_id`. Ends by Unavailable."""
+        with _translated(f"watching {self.name}"):
+            async with self._motor.watch(list(pipeline), full_document="updateLookup", resume_after=resume_after) as stream:
+                async for change in stream:
+                    yield change
+
+    async def drop(self) -> None:
+        with _translated(f"dropping {self.name}"):
+            await self._motor.drop()
+
+
+class Store:
+    """One database. Connects when first used; reads and writes with majority, so nothing read is rolled back."""
+
+    def __init__(self, uri: str, database: str, *, timeout_ms: int = 2000) -> None:
+        self._client: Any = AsyncIOMotorClient(
+            uri, tz_aware=True, serverSelectionTimeoutMS=timeout_ms, connectTimeoutMS=timeout_ms, socketTimeoutMS=10_000,
+            waitQueueTimeoutMS=timeout_ms, retryWrites=True, appname="signalbox",
+        )  # fmt: skip
+        options: CodecOptions[Any] = CodecOptions(tz_aware=True, tzinfo=UTC)
+        self.database = self._client.get_database(
+            database, codec_options=options, write_concern=WriteConcern("majority", wtimeout=5000), read_concern=ReadConcern("majority")
+        )
+
+    def collection(self, name: str) -> Collection:
+        return Collection(self, name)
+
+    def __getitem__(self, name: str) -> Collection:
+        return Collection(self, name)
+
+    async def ping(self) -> None:
+        """Raises Unavailable where no primary answers."""
+        with _translated("ping"):
+            await self._client.admin.command("ping")
+
+    async def unready(self) -> str | None:
+        """A telemetry check."""
+        try:
+            await self.ping()
+        except Unavailable as error:
+            return str(error)
+        return None
+
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Session]:
+        """Give the session to every call that belongs to it; committed at the end, undone where the body raises."""
+        with _translated("transaction"):
+            async with await self._client.start_session() as session, session.start_transaction():
+                yield session
+
+    def bucket(self, name: str) -> Any:
+        """A GridFS bucket (attachments)."""
+        return AsyncIOMotorGridFSBucket(self.database, bucket_name=name)
+
+    async def collections(self) -> list[str]:
+        with _translated("listing collections"):
+            return sorted(await self.database.list_collection_names())
+
+    async def drop(self) -> None:
+        """Drop the whole database: tests, and `signalbox rebuild`."""
+        with _translated("dropping the database"):
+            await self._client.drop_database(self.database.name)
+
+    def close(self) -> None:
+        self._client.close()

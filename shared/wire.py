@@ -1,0 +1,70 @@
+"""What travels: records to be written, messages that were read, and the CloudEvents headers of an event (binary mode)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from shared.events import Event
+
+Headers = Sequence[tuple[str, bytes]]
+
+_SPEC = ("ce_specversion", b"1.0")
+_CONTENT = ("content-type", b"application/json")
+
+
+class Record(NamedTuple):
+    """One record to write. `topic` is the logical name (the bus adds the prefix); `value` None is a tombstone.
+
+    `partition` None means the default partitioner's on the key. Consecutive records of one topic and partition with the
+    same `group` are written in one Kafka batch, so the log holds all of them or none.
+    """
+
+    topic: str
+    key: str
+    value: bytes | None
+    headers: Headers = ()
+    partition: int | None = None
+    group: int | None = None
+
+
+class Message(NamedTuple):
+    """One record that was read. `topic` is the logical name, `value` is empty for a tombstone, `at` epoch seconds."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: str
+    value: bytes
+    headers: dict[str, bytes]
+    at: float
+
+    @property
+    def traceparent(self) -> str | None:
+        found = self.headers.get("traceparent")
+        return found.decode("ascii", "replace") if found else None
+
+
+Batch = dict[tuple[str, int], list[Message]]
+"""Messages by (topic, partition), in log order."""
+
+
+def headers_for(event: Event, source: str, traceparent: str | bytes | None = None) -> list[tuple[str, bytes]]:
+    """CloudEvents 1.0 attributes as Kafka headers; `source` is the service's name; `traceparent` is W3C trace context."""
+    headers = [
+        _SPEC,
+        ("ce_id", event.id.encode()),
+        ("ce_type", b"dev.signalbox." + event.type.encode()),
+        ("ce_source", b"/signalbox/" + source.encode()),
+        ("ce_time", event.at.isoformat().encode()),
+        _CONTENT,
+    ]
+    if traceparent:
+        headers.append(("traceparent", traceparent if isinstance(traceparent, bytes) else traceparent.encode()))
+    return headers
+
+
+def record_for(topic: str, event: Event, source: str, traceparent: str | bytes | None = None, partition: int | None = None) -> Record:
+    """The record that carries `event` on `topic`, keyed by its aggregate."""
+    return Record(topic, event.key, event.wire(), headers_for(event, source, traceparent), partition)
