@@ -21,11 +21,13 @@ test: setup browser ## Every test, quick ones first: real Kafka, real MongoDB, a
 
 check: packages ## Style, types and the direction of imports; starts nothing
 	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet . || { echo "run make format"; exit 1; }
 	@$(BIN)/mypy services shared cli deploy
-	@$(BIN)/lint-imports --no-cache | tail -n +1
+	@$(BIN)/lint-imports --no-cache --no-logo
 
-format: packages ## Sort imports and mend what ruff can mend
+format: packages ## Mend the layout and what ruff can mend
 	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
 
 bench: setup ## Measure throughput and latency; prints tables
 	@$(BIN)/python -m pytest tests/bench -m bench -s $(ARGS)

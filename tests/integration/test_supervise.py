@@ -21,7 +21,9 @@ WITH_GRANDCHILD = f"import subprocess, sys\nprint(subprocess.Popen([sys.executab
 
 
 def program(folder: Path, name: str, code: str, grace: float = 8) -> Program:
-    return Program(name, (sys.executable, "-c", code), dict(os.environ), cwd=folder, log=folder / f"{name}.log", ports={"x": 1}, grace=grace)
+    return Program(
+        name, (sys.executable, "-c", code), dict(os.environ), cwd=folder, log=folder / f"{name}.log", ports={"x": 1}, grace=grace
+    )
 
 
 def is_alive(pid: int) -> bool:
@@ -61,7 +63,8 @@ async def test_what_dies_comes_back_and_the_state_file_knows(tmp_path: Path) -> 
 async def test_one_that_does_not_listen_is_killed_with_all_it_started(tmp_path: Path) -> None:
     supervisor = Supervisor(tmp_path / "up.json", lambda name, state: None)
     supervisor.start([program(tmp_path, "deaf", STUBBORN, grace=0.2), program(tmp_path, "parent", WITH_GRANDCHILD)])
-    await until(lambda: (tmp_path / "deaf.log").read_text() and (tmp_path / "parent.log").read_text().endswith("\n"))
+    logs = (tmp_path / "deaf.log", tmp_path / "parent.log")
+    await until(lambda: all(log.exists() and log.read_text().endswith("\n") for log in logs))
     pids = [entry["pid"] for entry in said(supervisor).values()]
     pids.append(int((tmp_path / "parent.log").read_text()))
     await supervisor.stop(["deaf", "parent"])

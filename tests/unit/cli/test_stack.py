@@ -35,9 +35,14 @@ def test_every_service_has_a_port_to_be_asked_at() -> None:
 
 
 def test_conflicts_name_the_setting() -> None:
-    assert stack.conflict_lines({"portal": 8000, "intake": 8001}, {8001}) == ["port 8001 (intake) is taken; move it with SIGNALBOX_INTAKE_PORT"]
+    assert stack.conflict_lines({"portal": 8000, "intake": 8001}, {8001}) == [
+        "port 8001 (intake) is taken; move it with SIGNALBOX_INTAKE_PORT"
+    ]
     twice = stack.conflict_lines({"portal": 8000, "intake": 8000}, set())
-    assert [line.split(";")[0] for line in twice] == ["port 8000 is given to two things (portal)", "port 8000 is given to two things (intake)"]
+    assert [line.split(";")[0] for line in twice] == [
+        "port 8000 is given to two things (portal)",
+        "port 8000 is given to two things (intake)",
+    ]
 
 
 def test_environment_says_where_everything_is() -> None:
@@ -59,7 +64,9 @@ def test_environment_says_where_everything_is() -> None:
 
 
 def test_every_program_knows_its_own_name_and_metrics_port() -> None:
-    programs = stack.service_programs(("router", "portal"), env={"A": "b"}, ports={"router-metrics": 15011, "portal": 15000}, data=Path("data"))
+    programs = stack.service_programs(
+        ("router", "portal"), env={"A": "b"}, ports={"router-metrics": 15011, "portal": 15000}, data=Path("data")
+    )
     router, portal = programs
     assert (router.env["SIGNALBOX_INSTANCE"], router.env["SIGNALBOX_METRICS_PORT"], router.env["A"]) == ("router-0", "15011", "b")
     assert (router.argv[1:], portal.argv[1:]) == (("-m", "services.router"), ("-m", "services.portal", "web"))
