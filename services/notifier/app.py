@@ -1,0 +1,51 @@
+"""Wiring of the front and the pager; the courier's is courier_app.py."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+
+import aiohttp
+
+from services.notifier.channels import Line
+from services.notifier.channels.guard import connector
+from services.notifier.front import SOURCE, Front
+from services.notifier.pager import Pager
+from services.notifier.pager_rules import Rulebook
+from services.notifier.settings import NotifierSettings
+from shared.clock import clock_from
+from shared.replica import Replica
+from shared.runtime import run_worker
+from shared.telemetry import configure_logging, serve_health
+
+
+async def run_pager(settings: NotifierSettings) -> int:
+    """Until SIGTERM; the exit code."""
+    clock = clock_from(settings)
+    async with contextlib.AsyncExitStack() as stack:
+        http = await stack.enter_async_context(aiohttp.ClientSession(connector=connector(allow_private=settings.private_webhooks_allowed)))
+        rulebook = Rulebook()
+        policies = Replica("policies", settings.kafka_bootstrap_servers, settings.topic_prefix, on_change=rulebook.take)
+        rulebook.follow(lambda: policies.is_caught_up)
+        await stack.enter_async_context(policies)
+        line = Line(
+            http=http, now=clock.now, secret=settings.secret.get_secret_value().encode(), pagerduty_url=settings.pagerduty_url,
+            smtp_host=settings.relay_host, smtp_port=settings.relay_port, mail_from=settings.pager_mail_from,
+        )  # fmt: skip
+        pager = Pager(rulebook, line, settings.portal_url)
+        return await run_worker(pager.work(), settings, checks={"policies": rulebook.unready})
+
+
+async def run_front(settings: NotifierSettings) -> int:
+    """Until SIGTERM; the exit code: 1 where Kafka failed, to be started again (nothing is committed then)."""
+    configure_logging(SOURCE, settings.log_level)
+    front = Front(settings, clock_from(settings))
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(sign, front.stop)
+    health = await serve_health(settings.metrics_port, {"front": front.unready}, host=settings.bind)
+    try:
+        return await front.run()
+    finally:
+        if health is not None:
+            await health.cleanup()

@@ -1,0 +1,20 @@
+"""Ways to reach a person: one file a channel, one line in the table."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from services.notifier.channels import email, pagerduty, webhook
+from services.notifier.channels.line import Line
+from services.notifier.channels.outcome import Accepted, Outcome, Refused, Summons, TryLater, Unknown
+from shared.policy.on_call import Channel
+
+Send = Callable[[Line, str, Summons], Awaitable[Outcome]]
+
+CHANNELS: dict[Channel, Send] = {
+    Channel.WEBHOOK: webhook.send,
+    Channel.PAGERDUTY: pagerduty.send,
+    Channel.EMAIL: email.send,
+}
+
+__all__ = ["CHANNELS", "Accepted", "Line", "Outcome", "Refused", "Send", "Summons", "TryLater", "Unknown"]

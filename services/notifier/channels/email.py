@@ -1,0 +1,64 @@
+"""A page as mail through our relay. The Message-ID is the idempotency key, so a repeat is recognisable."""
+
+from __future__ import annotations
+
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import format_datetime
+
+import aiosmtplib
+
+from services.notifier.channels.line import Line
+from services.notifier.channels.outcome import Accepted, Outcome, Refused, Summons, TryLater, Unknown, shortened
+
+
+def message_for(line: Line, address: str, summons: Summons) -> EmailMessage:
+    """Raises ValueError for an address, or a subject, that cannot stand in a header."""
+    name, _, domain = address.rpartition("@")
+    subject = " ".join(summons.subject.split())
+    message = EmailMessage()
+    message["From"] = line.mail_from
+    message["To"] = Address(username=name, domain=domain)
+    message["Message-ID"] = f"<{summons.key}@{line.mail_from.rpartition('@')[2]}>"
+    message["Date"] = format_datetime(line.now())
+    message["Auto-Submitted"] = "auto-generated"
+    if summons.purpose == "page":
+        message["Subject"] = f"URGENT: {subject}"
+        message["Importance"] = "high"
+        lines = [f"{summons.requester} needs help now: {subject}", "", f"Acknowledge: {summons.ack_url}", f"Ticket: {summons.ticket_url}"]
+    else:
+        message["Subject"] = f"No longer needed: {subject}"
+        lines = ["You were paged about this ticket. Nothing is needed from you any more.", "", f"Ticket: {summons.ticket_url}"]
+    message.set_content("\n".join(lines) + "\n")
+    return message
+
+
+async def send(line: Line, address: str, summons: Summons) -> Outcome:
+    try:
+        message = message_for(line, address, summons)
+    except ValueError as error:
+        return Refused(f"not a mail that can be sent: {error}")
+    total = summons.timeout.total_seconds()
+    relay = aiosmtplib.SMTP(hostname=line.smtp_host, port=line.smtp_port, timeout=total / 2, start_tls=None)
+    try:
+        await relay.connect()
+    except (aiosmtplib.SMTPException, OSError) as error:
+        return TryLater(f"no connection to the relay: {shortened(str(error))}")
+    try:
+        _, said = await relay.send_message(message)
+    except aiosmtplib.SMTPRecipientsRefused as error:
+        first = error.recipients[0]
+        return _judge(first.code, first.message)
+    except aiosmtplib.SMTPResponseException as error:
+        return _judge(error.code, error.message)
+    except (aiosmtplib.SMTPException, OSError) as error:
+        return Unknown(f"cut off while sending: {shortened(str(error))}")
+    finally:
+        relay.close()
+    return Accepted(shortened(said))
+
+
+def _judge(code: int, said: str) -> Outcome:
+    """A 4xx answer of a relay is for now, a 5xx for good (RFC 5321)."""
+    reason = shortened(f"{code} {said}")
+    return Refused(reason) if code >= 500 else TryLater(reason)

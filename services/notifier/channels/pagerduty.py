@@ -1,0 +1,38 @@
+"""A page as a PagerDuty event (Events API v2). `address` is the integration's routing key; a stand-down resolves."""
+
+from __future__ import annotations
+
+import orjson
+
+from services.notifier.channels.http import post
+from services.notifier.channels.line import Line
+from services.notifier.channels.outcome import Outcome, Summons
+
+_LONGEST_SUMMARY = 1024
+
+
+def body_of(summons: Summons, routing_key: str) -> bytes:
+    """The event; PagerDuty itself folds events of one `dedup_key` into one incident."""
+    event: dict[str, object] = {
+        "routing_key": routing_key,
+        "event_action": "trigger" if summons.purpose == "page" else "resolve",
+        "dedup_key": summons.dedup_key,
+    }
+    if summons.purpose == "page":
+        event["client"] = "Signalbox"
+        event["client_url"] = summons.ticket_url
+        event["links"] = [{"href": summons.ack_url, "text": "Acknowledge in Signalbox"}]
+        event["payload"] = {
+            "summary": f"Urgent: {summons.subject}"[:_LONGEST_SUMMARY],
+            "source": summons.app or summons.requester,
+            "severity": "critical",
+            "timestamp": summons.accepted_at,
+            "custom_details": {
+                "ticket": summons.ticket_id, "requester": summons.requester, "page": summons.page_id, "step": summons.step,
+            },
+        }  # fmt: skip
+    return orjson.dumps(event)
+
+
+async def send(line: Line, address: str, summons: Summons) -> Outcome:
+    return await post(line.http, line.pagerduty_url, body_of(summons, address), {"content-type": "application/json"}, summons.timeout)

@@ -1,0 +1,53 @@
+"""A page as a signed POST (Standard Webhooks) to a URL of the person: a paging app, a phone gateway, the demo's sink."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+
+import orjson
+from standardwebhooks import Webhook
+
+from services.notifier.channels.http import post
+from services.notifier.channels.line import Line
+from services.notifier.channels.outcome import Outcome, Summons
+
+
+def signing_key(secret: bytes, person: str) -> str:
+    """The `whsec_…` secret of `person`'s receiver, derived from ours: nothing to store, and one leak opens one receiver."""
+    return "whsec_" + base64.b64encode(hmac.digest(secret, f"page-webhook:{person}".encode(), hashlib.sha256)).decode()
+
+
+def body_of(summons: Summons) -> bytes:
+    """The JSON a receiver gets. `type` is `page` or `page.stand-down`; fields are never renamed or removed."""
+    return orjson.dumps(
+        {
+            "type": "page" if summons.purpose == "page" else "page.stand-down",
+            "page_id": summons.page_id,
+            "ticket_id": summons.ticket_id,
+            "subject": summons.subject,
+            "requester": summons.requester,
+            "app": summons.app,
+            "to": summons.person,
+            "step": summons.step,
+            "round": summons.round,
+            "dedup_key": summons.dedup_key,
+            "accepted_at": summons.accepted_at,
+            "ack_url": summons.ack_url if summons.purpose == "page" else None,
+            "ticket_url": summons.ticket_url,
+        }
+    )
+
+
+async def send(line: Line, address: str, summons: Summons) -> Outcome:
+    """`webhook-id` is the idempotency key: a receiver that has seen it answers 2xx and wakes nobody again."""
+    body, now = body_of(summons), line.now()
+    signature = Webhook(signing_key(line.secret, summons.person)).sign(summons.key, now, body.decode())
+    headers = {
+        "content-type": "application/json",
+        "webhook-id": summons.key,
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": signature,
+    }
+    return await post(line.http, address, body, headers, summons.timeout)

@@ -1,0 +1,71 @@
+"""Who is tried next, and when: the order of an escalation policy, and the pace of retries. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from shared.events import Stamp
+from shared.policy.on_call import Channel, ContactMethod, OnCallPolicy
+from shared.policy.rota import person_on
+
+FALLBACK_EVERY = timedelta(minutes=15)
+"""The pace at which the fallback person is paged again until somebody acknowledges. Ours."""
+
+SWITCH_AFTER = 3
+"""After so many tries without a receipt the person's next method is tried as well (about 3 s of errors, 33 s of silence)."""
+
+STAND_DOWN_TRIES = 8
+"""A stand-down that cannot be delivered is given up after about three minutes: it is a courtesy, the page is over."""
+
+ESCALATES_BY_ITSELF = frozenset({Channel.PAGERDUTY})
+"""Far sides that go on waking people unless told to stop, so an acknowledgement here must be told there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The policy a decision is made under: the on-call document, the escalation policy new pages use, and the versions."""
+
+    on_call: OnCallPolicy
+    escalation: str
+    stamp: Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Step `number` (1, 2, …; the fallback comes after the last) of round `round`: `person` has `wait` to acknowledge."""
+
+    number: int
+    round: int
+    person: str
+    wait: timedelta
+    is_fallback: bool
+
+
+def following(policy: OnCallPolicy, escalation: str, step: int, round_: int, now: datetime) -> Step:
+    """The step after `step` of `round_` (0, 0 before the first); there always is one.
+
+    (round, step) only grows, even where the policy became shorter meanwhile, so no dedup key is used twice. Where the
+    escalation policy was removed meanwhile, the first one of the document stands in: a page never ends for want of one.
+    """
+    found = policy.escalation.get(escalation) or next(iter(policy.escalation.values()))
+    last = len(found.steps)
+    if step >= last and round_ < found.repeat:
+        step, round_ = 0, round_ + 1
+    if step < last:
+        planned = found.steps[step]
+        person = planned.person or person_on(policy, planned.schedule or "", now)
+        return Step(step + 1, round_, person, planned.wait, is_fallback=False)
+    return Step(last + 1, round_ if step == last else round_ + 1, found.fallback, FALLBACK_EVERY, is_fallback=True)
+
+
+def next_method(policy: OnCallPolicy, person: str, tried: Collection[str] = ()) -> ContactMethod | None:
+    """The first verified contact method of `person` whose name is not among `tried`."""
+    known = policy.people.get(person)
+    return next((m for m in known.methods if m.verified and m.name not in tried), None) if known else None
+
+
+def pause_after(tries: int) -> timedelta:
+    """1 s, 2, 4 … 60 s."""
+    return timedelta(seconds=min(2 ** (tries - 1), 60))

@@ -1,0 +1,137 @@
+"""What the log proves about one page: was exactly one person's device reached, once? Pure; for the portal, tests, `verify`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from enum import StrEnum
+
+from shared.events import (
+    Instant,
+    PageAccepted,
+    PageAcknowledged,
+    PageAttempted,
+    PageFact,
+    PageFailed,
+    Value,
+)
+
+
+class Verdict(StrEnum):
+    """`exactly-one`: one receipt, no doubt. `none`: nobody was reached yet. `duplicate`: two receipts under one dedup key.
+
+    `unknown`: something may have been delivered that we have no receipt for.
+    """
+
+    EXACTLY_ONE = "exactly-one"
+    NONE = "none"
+    DUPLICATE = "duplicate"
+    UNKNOWN = "unknown"
+
+
+class Outcome(StrEnum):
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+    PENDING = "pending"
+
+
+class Try(Value):
+    """One send and what became of it. `pending`: no outcome is in the log (under way, or lost in a crash)."""
+
+    attempt: str
+    tries: int
+    step: int
+    round: int
+    to: str
+    channel: str
+    dedup_key: str
+    at: Instant
+    outcome: Outcome = Outcome.PENDING
+    receipt: str = ""
+    reason: str = ""
+
+
+class Receipt(Value):
+    dedup_key: str
+    to: str
+    receipt: str
+    accepted_at: Instant
+
+
+class Acknowledgement(Value):
+    by: str
+    via: str
+    at: Instant
+
+
+class Certificate(Value):
+    """`dedup_key` is the one that decided: that of the first step that reached, or may have reached, anybody."""
+
+    verdict: Verdict
+    dedup_key: str | None
+    tries: tuple[Try, ...]
+    receipts: tuple[Receipt, ...]
+    acknowledgements: tuple[Acknowledgement, ...]
+
+
+def certificate(facts: Iterable[PageFact]) -> Certificate:
+    """The certificate of a page from its facts, in the order of the log. Repeats (same key and seq) are ignored.
+
+    Stand-downs do not count: they wake nobody. A refusal by the far side is no doubt: nothing was delivered.
+    """
+    tries: list[Try] = []
+    receipts: list[Receipt] = []
+    acknowledgements: list[Acknowledgement] = []
+    for fact in _first_of_each(facts):
+        match fact:
+            case PageAttempted(purpose="page"):
+                tries.append(
+                    Try(
+                        attempt=fact.attempt, tries=fact.tries, step=fact.step, round=fact.round, to=fact.to,
+                        channel=fact.channel, dedup_key=fact.dedup_key, at=fact.at,
+                    )
+                )  # fmt: skip
+            case PageAccepted() | PageFailed():
+                place = _last_of(tries, fact.attempt)
+                if place is None:
+                    continue  # of a stand-down
+                sent = tries[place]
+                if isinstance(fact, PageAccepted):
+                    receipts.append(Receipt(dedup_key=sent.dedup_key, to=sent.to, receipt=fact.receipt, accepted_at=fact.accepted_at))
+                    tries[place] = sent.model_copy(update={"outcome": Outcome.ACCEPTED, "receipt": fact.receipt})
+                elif sent.outcome is Outcome.PENDING:  # a later giving up of retries tells nothing new of this send
+                    outcome = Outcome.UNKNOWN if fact.unknown else Outcome.REFUSED
+                    tries[place] = sent.model_copy(update={"outcome": outcome, "reason": fact.reason})
+            case PageAcknowledged():
+                acknowledgements.append(Acknowledgement(by=fact.by, via=fact.via, at=fact.at))
+            case _:
+                pass
+    verdict, dedup_key = _judge(tries)
+    return Certificate(
+        verdict=verdict, dedup_key=dedup_key, tries=tuple(tries), receipts=tuple(receipts), acknowledgements=tuple(acknowledgements)
+    )
+
+
+def _first_of_each(facts: Iterable[PageFact]) -> Iterable[PageFact]:
+    seen: set[tuple[str, int]] = set()
+    for fact in facts:
+        if (place := (fact.key, fact.seq)) not in seen:
+            seen.add(place)
+            yield fact
+
+
+def _last_of(tries: list[Try], attempt: str) -> int | None:
+    return next((n for n in range(len(tries) - 1, -1, -1) if tries[n].attempt == attempt), None)
+
+
+def _judge(tries: list[Try]) -> tuple[Verdict, str | None]:
+    accepted = Counter(sent.dedup_key for sent in tries if sent.outcome is Outcome.ACCEPTED)
+    for dedup_key, count in accepted.items():
+        if count > 1:
+            return Verdict.DUPLICATE, dedup_key
+    deciding = next((sent.dedup_key for sent in tries if sent.outcome is not Outcome.REFUSED), None)
+    if deciding is None:
+        return Verdict.NONE, None
+    doubtful = any(sent.dedup_key == deciding and sent.outcome in (Outcome.UNKNOWN, Outcome.PENDING) for sent in tries)
+    return (Verdict.UNKNOWN if doubtful else Verdict.EXACTLY_ONE), deciding
