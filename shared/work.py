@@ -30,6 +30,11 @@ class Bug(Exception):
     """Our own code failed on this input, as often as it was tried."""
 
 
+def type_name(message: Message) -> str:
+    """The name of the event's class, from the headers or else from the JSON. Raises Poisonous."""
+    return topics.type_of(message.value, message.headers.get("ce_type"))
+
+
 def read_event(message: Message) -> Event | None:
     """The event in a message; None for a type this version does not know. Raises Poisonous."""
     return topics.read(message.value, message.headers.get("ce_type"))
