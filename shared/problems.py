@@ -57,10 +57,12 @@ def of_refused(error: Refused) -> Response:
     return response(error.status, error.code, error.detail, error.extra, {"Retry-After": str(after)} if after else None)
 
 
-def of_unavailable(error: Unavailable, extra: Mapping[str, object] | None = None, detail: str = "") -> Response:
+def of_unavailable(
+    error: Unavailable, extra: Mapping[str, object] | None = None, detail: str = "", headers: Mapping[str, str] | None = None
+) -> Response:
     """503 with Retry-After. The reason inside `error` is for the log, not for the caller."""
     said = detail or f"{error.what} does not answer just now. Try again in {RETRY_AFTER_S} seconds."
-    return response(503, f"{error.what}-unavailable", said, extra, {"Retry-After": str(RETRY_AFTER_S)})
+    return response(503, f"{error.what}-unavailable", said, extra, {"Retry-After": str(RETRY_AFTER_S), **(headers or {})})
 
 
 def install(app: FastAPI) -> None:

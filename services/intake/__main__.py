@@ -1,0 +1,91 @@
+"""`python -m services.intake api`: wired by hand, in reading order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import AsyncIterator, Iterator
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+
+from services.intake.api import Intake
+from services.intake.app import build
+from services.intake.door import Door
+from services.intake.keys import Keys
+from services.intake.reference import Policies, Reference
+from services.intake.settings import IntakeSettings
+from services.intake.view import View
+from shared.bus import Producer
+from shared.clock import clock_from
+from shared.replica import Replica
+from shared.settings import EX_CONFIG, load
+from shared.store import Store
+from shared.telemetry import configure_logging
+from shared.topics import DIRECTORY, POLICIES
+
+log = structlog.get_logger()
+
+
+def application(settings: IntakeSettings) -> FastAPI:
+    """Everything intake is made of. Nothing is connected before the application starts."""
+    bootstrap, prefix = settings.kafka_bootstrap_servers, settings.topic_prefix
+    secret = settings.secret.get_secret_value() if settings.secret else None
+    producer = Producer(bootstrap, prefix, "intake", timeout=settings.accept_timeout)
+    policies = Policies(settings.policies_file)
+    directory_replica = Replica(DIRECTORY.name, bootstrap, prefix, path=settings.directory_file)
+    policies_replica = Replica(POLICIES.name, bootstrap, prefix, on_change=policies.on_change)
+    reference = Reference(directory_replica, policies, policies_replica)
+    keys = Keys(settings.keys_file)
+    store = Store(settings.mongodb_uri, settings.mongodb_database) if settings.view_budget else None
+    intake = Intake(reference, producer.send, keys, View(store, settings.view_budget) if store else None, secret)
+    door = Door.open(reference, clock_from(settings), secret, settings.rate)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with directory_replica, policies_replica:
+            try:
+                yield
+            finally:
+                await producer.stop()
+                keys.close()
+                if store:
+                    store.close()
+
+    checks = {"directory": directory_replica.unready, "policies": policies_replica.unready}
+    return build(intake, door, checks, lifespan)
+
+
+class _Server(uvicorn.Server):
+    """SIGTERM and Ctrl-C drain, and the process ends with 0."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
+
+
+def main() -> int:
+    if sys.argv[1:] != ["api"]:
+        sys.stderr.write("usage: python -m services.intake api\n")
+        return EX_CONFIG
+    settings = load(IntakeSettings)
+    configure_logging("intake", settings.log_level)
+    if settings.secret is None:
+        log.warning("no SIGNALBOX_SECRET: the portal's signed-in users and signed links are refused")
+    config = uvicorn.Config(
+        application(settings), host=settings.bind, port=settings.intake_port, loop="uvloop", http="httptools", log_config=None,
+        access_log=False, server_header=False, timeout_graceful_shutdown=5, timeout_keep_alive=75,
+    )  # fmt: skip
+    server = _Server(config)
+    server.run()
+    return 0 if server.started else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,190 @@
+"""The shell: what a request needs is looked up, the domain decides, the answer is in Kafka before the caller has it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from services.intake import directory as documents
+from services.intake.domain import Asked, World, admit, ask, refuse_early
+from services.intake.forms import PAGE_ACTIONS, TICKET_ACTIONS, AcknowledgeForm, AssignForm, Form, TicketForm
+from services.intake.keys import Keys
+from services.intake.policies import check_policy
+from services.intake.reference import Reference
+from services.intake.view import View
+from shared import events as e
+from shared import ids, links
+from shared.access import is_admin, may_handle_pages, standing
+from shared.errors import Refused
+from shared.events import Actor, Role, Via
+from shared.topics import DIRECTORY, POLICIES, REQUESTS, URGENT
+from shared.wire import Record, record_for
+
+SOURCE = "intake"
+
+Write = Callable[[Record], Awaitable[int]]
+Answer = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Intake:
+    """What the shell works with. `write` puts a record in Kafka and returns when it is acknowledged; raises Unavailable."""
+
+    reference: Reference
+    write: Write
+    keys: Keys
+    view: View | None
+    secret: str | None
+
+
+async def open_ticket(intake: Intake, form: TicketForm, asked: Asked, trace: str) -> Answer:
+    """POST /v1/tickets. An urgent one that pages is written to its own fast topic at the same time."""
+    admitted = admit(form, _world(intake.reference, form, asked.actor), asked)
+    request = admitted.request
+    _claim(intake.keys, request, asked)
+    record = record_for(REQUESTS.name, request, SOURCE, trace)
+    if request.pages:
+        await asyncio.gather(intake.write(record), intake.write(record._replace(topic=URGENT.name)))
+    else:
+        await intake.write(record)
+    return _accepted(request, f"/v1/tickets/{request.key}", f"/tickets/{request.key}", admitted.warnings)
+
+
+async def act_on_ticket(intake: Intake, ticket: str, action: str, form: Form, asked: Asked, trace: str) -> Answer:
+    """POST /v1/tickets/{id}/{action}: refused at once where the view knows better, else by the router with a fact."""
+    kind, _ = TICKET_ACTIONS[action]
+    seen = await intake.view.ticket(ticket) if intake.view else None
+    if seen is not None:
+        who = standing(asked.actor, requester=seen.requester, participants=seen.participants, provider=seen.provider)
+        refuse_early(who, kind, form)
+    _, stamp = intake.reference.desk_policy()
+    known = not isinstance(form, AssignForm) or form.provider is None or intake.reference.directory.provider(form.provider) is not None
+    request = ask(kind, ticket, form, asked, stamp, provider_known=known)
+    _claim(intake.keys, request, asked)
+    await intake.write(record_for(REQUESTS.name, request, SOURCE, trace))
+    return _accepted(request, f"/v1/tickets/{ticket}", f"/tickets/{ticket}")
+
+
+async def act_on_page(intake: Intake, page: str, action: str, form: Form, asked: Asked, trace: str, *, via_link: bool = False) -> Answer:
+    """POST /v1/pages/{id}/{action}. Who may not see pages is told that there is none."""
+    if not via_link and not may_handle_pages(asked.actor):
+        raise Refused("not-found", "There is no such page, or none you may see.", status=404)
+    kind, _ = PAGE_ACTIONS[action]
+    request = ask(kind, page, form, asked, intake.reference.stamp(), via_link=via_link)
+    _claim(intake.keys, request, asked)
+    await intake.write(record_for(REQUESTS.name, request, SOURCE, trace))
+    return {"page_id": page, **_accepted(request, f"/v1/pages/{page}", f"/pages/{page}")}
+
+
+def linked_actor(intake: Intake, page: str, form: AcknowledgeForm, now: e.Instant) -> Actor:
+    """Who a signed link speaks for. Raises Refused `unauthenticated` where it is forged, expired or for another page."""
+    link = form.token and intake.secret and links.verify(intake.secret.encode(), form.token, links.ACKNOWLEDGE, page, now)
+    if not link:
+        raise Refused("unauthenticated", "This link is not valid, or no longer. Sign in to acknowledge the page.", status=401)
+    person = intake.reference.person(link.person)
+    email = person.email if person else link.person
+    account = intake.reference.directory.account(email)
+    return Actor(email=email, name=account.name if account else link.person, roles=(Role.ON_CALL,), via=Via.WEB)
+
+
+async def put_document(intake: Intake, kind: str, given: str, document: dict[str, Any] | None, asked: Asked, trace: str) -> Answer:
+    """PUT and DELETE /v1/directory/{kind}/{id}: answered when this process reads it back."""
+    _admins_only(asked.actor)
+    doc_id = documents.id_of(kind, given)
+    kept = None if document is None else documents.check(kind, doc_id, document)
+    key = f"{kind}:{doc_id}"
+    event = e.DirectoryRecorded.model_validate(
+        {
+            "id": ids.derive("dir", key, asked.digest, asked.at.isoformat()), "key": key, "at": asked.at, "kind": kind, "doc_id": doc_id,
+            "document": kept, "actor": asked.actor,
+        }
+    )  # fmt: skip
+    await intake.write(record_for(DIRECTORY.name, event, SOURCE, trace))
+    applied = await intake.reference.read_back_document(kind, doc_id, kept)
+    return {"kind": kind, "id": doc_id, "removed": kept is None, "applied": applied}
+
+
+async def put_policy(intake: Intake, name: str, document: dict[str, Any], note: str, asked: Asked, trace: str) -> Answer:
+    """PUT /v1/policies/{name}: the next version, if nobody else took its number. Raises Refused `version-conflict` (409)."""
+    _admins_only(asked.actor)
+    check_policy(name, document)
+    reference = intake.reference
+    async with reference.publishing:
+        last = reference.policy(name)
+        if last is not None and last.document == document:
+            return {"name": name, "version": last.version, "unchanged": True}
+        version = last.version + 1 if last else 1
+        event = e.PolicyPublished(
+            id=ids.derive("pol", name, str(version), asked.digest, asked.actor.email, asked.at.isoformat()), key=name, at=asked.at,
+            version=version, document=document, actor=asked.actor, note=note,
+        )  # fmt: skip
+        await intake.write(record_for(POLICIES.name, event, SOURCE, trace))
+        await reference.read_back_policy(name, version)
+    won = reference.policy(name, version)
+    if won is not None and won.id != event.id:
+        by = won.actor.email if won.actor else "an operator"
+        raise Refused("version-conflict", f"Version {version} was published by {by} just before. Look at it and try again.", status=409)
+    return {"name": name, "version": version, "unchanged": False, "applied": won is not None}
+
+
+def get_policy(intake: Intake, name: str, version: int | None, actor: Actor) -> Answer:
+    """GET /v1/policies/{name}: the newest version, or the one asked for."""
+    _staff_only(actor)
+    found = intake.reference.policy(name, version)
+    if found is None:
+        raise Refused("not-found", f"There is no policy {name}" + (f" version {version}." if version else "."), status=404)
+    return found.model_dump(mode="json", include={"version", "document", "at", "note"}) | {"name": name, "by": _by(found)}
+
+
+def list_versions(intake: Intake, name: str, actor: Actor) -> Answer:
+    """GET /v1/policies/{name}/versions: newest first, without the documents."""
+    _staff_only(actor)
+    found = sorted(intake.reference.versions(name), key=lambda policy: -policy.version)
+    return {"name": name, "items": [p.model_dump(mode="json", include={"version", "at", "note"}) | {"by": _by(p)} for p in found]}
+
+
+def _by(policy: e.PolicyPublished) -> str | None:
+    return policy.actor.email if policy.actor else None
+
+
+def _world(reference: Reference, form: TicketForm, actor: Actor) -> World:
+    account = reference.directory.account(actor.email)
+    if account is None:
+        raise Refused("unauthenticated", "This account is not registered.", status=401)
+    policy, stamp = reference.desk_policy()
+    app = reference.directory.app(form.app) if form.app else None
+    attached = app.addons if app else ()
+    addons = tuple(found for slug in attached if (found := reference.directory.provider(slug)) is not None)
+    return World(account, app, reference.directory.provider(form.addon) if form.addon else None, addons, policy, stamp)
+
+
+def _claim(keys: Keys, request: e.Request, asked: Asked) -> None:
+    if not asked.drawn and not keys.claim(request.id, asked.digest, asked.at):
+        raise Refused(
+            "idempotency-key-reused", "This Idempotency-Key came before with another body. Use a new key for a new request.",
+            extra={"idempotency_key": asked.idempotency_key, "request_id": request.id},
+        )  # fmt: skip
+
+
+def _accepted(request: e.Request, address: str, web: str, warnings: tuple[str, ...] = ()) -> Answer:
+    return {
+        "ticket_id": request.key,
+        "request_id": request.id,
+        "accepted": "logged",
+        "warnings": warnings,
+        "suggestions": [],
+        "incidents": [],
+        "links": {"self": address, "web": web, "request": f"/v1/requests/{request.id}"},
+    }
+
+
+def _admins_only(actor: Actor) -> None:
+    if not is_admin(actor):
+        raise Refused("forbidden", "Reference data and policy are for admins.", status=403)
+
+
+def _staff_only(actor: Actor) -> None:
+    if not actor.is_staff:
+        raise Refused("not-found", "There is nothing here, or nothing you may see.", status=404)

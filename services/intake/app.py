@@ -1,0 +1,190 @@
+"""The HTTP side: which address is which call of `api.py`, and the pages that operators ask."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+
+import orjson
+from fastapi import FastAPI, Request
+from prometheus_client import Counter, Histogram
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+from starlette.responses import Response
+
+from services.intake import api
+from services.intake.api import Answer, Intake
+from services.intake.directory import DOCUMENTS
+from services.intake.domain import Asked
+from services.intake.door import Door, read_object
+from services.intake.forms import PAGE_ACTIONS, TICKET_ACTIONS, AcknowledgeForm, Form, TicketForm, fill
+from services.intake.policies import MODELS
+from shared import problems, telemetry
+from shared.errors import Refused, Unavailable
+from shared.telemetry import Check
+
+TAKEN = Counter("signalbox_intake_accepted_total", "Requests that are in the log", ["kind"])
+AWAY = Counter("signalbox_intake_unavailable_total", "Requests not taken because something we need was away", ["what"])
+_BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 2, 5)
+SECONDS = Histogram("signalbox_intake_accept_seconds", "From the body read to the answer", buckets=_BUCKETS)
+
+_TICKET = re.compile(r"tkt_[a-z2-7]{26}")
+_PAGE = re.compile(r"[\w-]{1,100}\.[a-z2-7]{26}", re.ASCII)
+_NOT_SURE = (
+    "Your request could not be stored in time; it may or may not have been taken. Send it again with this Idempotency-Key "
+    "and the same body: it can never count twice."
+)
+_REF = "#/components/schemas/{model}"
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+def build(intake: Intake, door: Door, checks: Mapping[str, Check], lifespan: Lifespan | None = None) -> FastAPI:
+    """The application. `lifespan` starts and stops what `intake` works with."""
+    app = FastAPI(title="Signalbox intake", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
+    problems.install(app)
+    _tickets(app, intake, door)
+    _pages(app, intake, door)
+    _reference(app, intake, door)
+    _operations(app, checks)
+    return app
+
+
+def _tickets(app: FastAPI, intake: Intake, door: Door) -> None:
+    async def open_ticket(request: Request) -> Response:
+        body, asked = await door.asked(request)
+        return await _taken("open", asked, api.open_ticket(intake, fill(TicketForm, body), asked, _trace(request)))
+
+    def acting(action: str, form: type[Form]) -> Endpoint:
+        async def act(request: Request) -> Response:
+            ticket = _named(request, "ticket_id", _TICKET)
+            body, asked = await door.asked(request)
+            return await _taken(action, asked, api.act_on_ticket(intake, ticket, action, fill(form, body), asked, _trace(request)))
+
+        return act
+
+    _write(app, "POST", "/v1/tickets", open_ticket, TicketForm, name="open-ticket")
+    for action, (_, form) in TICKET_ACTIONS.items():
+        _write(app, "POST", f"/v1/tickets/{{ticket_id}}/{action}", acting(action, form), form, name=f"ticket-{action}")
+
+
+def _pages(app: FastAPI, intake: Intake, door: Door) -> None:
+    def acting(action: str, form: type[Form]) -> Endpoint:
+        async def act(request: Request) -> Response:
+            page = _named(request, "page_id", _PAGE)
+            body, asked = await door.asked(request)
+            return await _taken(action, asked, api.act_on_page(intake, page, action, fill(form, body), asked, _trace(request)))
+
+        return act
+
+    async def acknowledge(request: Request) -> Response:
+        """With a bearer, or with the token of a signed link in the body."""
+        if "authorization" in request.headers:
+            return await acting("acknowledge", AcknowledgeForm)(request)
+        page = _named(request, "page_id", _PAGE)
+        door.count(page)
+        body = await read_object(request)
+        form, now = fill(AcknowledgeForm, body), door.clock.now()
+        asked = door.under_key(request, body, api.linked_actor(intake, page, form, now), now)
+        return await _taken("acknowledge", asked, api.act_on_page(intake, page, "acknowledge", form, asked, _trace(request), via_link=True))
+
+    for action, (_, form) in PAGE_ACTIONS.items():
+        endpoint = acknowledge if action == "acknowledge" else acting(action, form)
+        _write(app, "POST", f"/v1/pages/{{page_id}}/{action}", endpoint, form, name=f"page-{action}")
+
+
+def _reference(app: FastAPI, intake: Intake, door: Door) -> None:
+    async def put_document(request: Request) -> Response:
+        body, asked = await door.asked(request)
+        kind, doc_id = request.path_params["kind"], request.path_params["doc_id"]
+        return await _done("directory", asked, api.put_document(intake, kind, doc_id, body, asked, _trace(request)))
+
+    async def remove_document(request: Request) -> Response:
+        actor, now = door.who(request, "write")
+        asked = door.under_key(request, {}, actor, now)
+        kind, doc_id = request.path_params["kind"], request.path_params["doc_id"]
+        return await _done("directory", asked, api.put_document(intake, kind, doc_id, None, asked, _trace(request)))
+
+    async def put_policy(request: Request) -> Response:
+        body, asked = await door.asked(request)
+        note = request.query_params.get("note", "")[:500]
+        return await _done("policy", asked, api.put_policy(intake, request.path_params["name"], body, note, asked, _trace(request)))
+
+    async def get_policy(request: Request) -> Response:
+        actor, _ = door.who(request, "read")
+        version = request.query_params.get("version")
+        if version is not None and not re.fullmatch(r"[0-9]{1,9}", version):
+            raise Refused("invalid", "A version is a number.")
+        return _json(200, api.get_policy(intake, request.path_params["name"], int(version) if version else None, actor))
+
+    async def list_versions(request: Request) -> Response:
+        actor, _ = door.who(request, "read")
+        return _json(200, api.list_versions(intake, request.path_params["name"], actor))
+
+    _write(app, "PUT", "/v1/directory/{kind}/{doc_id:path}", put_document, *DOCUMENTS.values(), name="put-document", status=200)
+    app.add_api_route("/v1/directory/{kind}/{doc_id:path}", remove_document, methods=["DELETE"], name="remove-document")
+    _write(app, "PUT", "/v1/policies/{name}", put_policy, *MODELS.values(), name="put-policy", status=200)
+    app.add_api_route("/v1/policies/{name}", get_policy, methods=["GET"], name="get-policy")
+    app.add_api_route("/v1/policies/{name}/versions", list_versions, methods=["GET"], name="list-policy-versions")
+
+
+def _operations(app: FastAPI, checks: Mapping[str, Check]) -> None:
+    async def live(_: Request) -> Response:
+        return _json(200, {"status": "ok"})
+
+    async def ready(_: Request) -> Response:
+        status, found = await telemetry.verdict(checks)
+        return _json(status, {"status": "ok" if status == 200 else "not ready", "checks": found})
+
+    async def metrics(_: Request) -> Response:
+        body, kind = telemetry.metrics_text()
+        return Response(body, media_type=None, headers={"Content-Type": kind})
+
+    for path, endpoint in (("/livez", live), ("/readyz", ready), ("/healthz", ready), ("/metrics", metrics)):
+        app.add_api_route(path, endpoint, methods=["GET"], include_in_schema=False)
+
+
+def _write(app: FastAPI, method: str, path: str, endpoint: Endpoint, *forms: type[BaseModel], name: str, status: int = 202) -> None:
+    """A route whose body is one of `forms`. The body is read by the door, so the contract is told to OpenAPI here."""
+    schemas = models_json_schema([(form, "validation") for form in forms], ref_template=_REF)[0]
+    shapes = list(schemas.values())
+    schema = shapes[0] if len(shapes) == 1 else {"oneOf": shapes}
+    body = {"required": True, "content": {"application/json": {"schema": schema}}}
+    app.add_api_route(path, endpoint, methods=[method], name=name, status_code=status, openapi_extra={"requestBody": body})
+
+
+async def _taken(kind: str, asked: Asked, asking: Awaitable[Answer]) -> Response:
+    """202, or 503 with the key under which a retry cannot double."""
+    return await _done(kind, asked, asking, 202)
+
+
+async def _done(kind: str, asked: Asked, asking: Awaitable[Answer], status: int = 200) -> Response:
+    begun = time.perf_counter()
+    headers = {"Idempotency-Key": asked.idempotency_key}
+    try:
+        answer = await asking
+    except Unavailable as error:
+        AWAY.labels(error.what).inc()
+        return problems.of_unavailable(error, {"idempotency_key": asked.idempotency_key}, _NOT_SURE, headers)
+    TAKEN.labels(kind).inc()
+    SECONDS.observe(time.perf_counter() - begun)
+    return Response(orjson.dumps(answer), status, headers, "application/json")
+
+
+def _json(status: int, answer: Answer) -> Response:
+    return Response(orjson.dumps(answer), status, media_type="application/json")
+
+
+def _named(request: Request, name: str, form: re.Pattern[str]) -> str:
+    """An id from the address; what cannot be one does not exist."""
+    found: str = request.path_params[name]
+    if not form.fullmatch(found):
+        raise Refused("not-found", "There is nothing here, or nothing you may see.", status=404)
+    return found
+
+
+def _trace(request: Request) -> str:
+    return telemetry.child_traceparent(request.headers.get("traceparent"))

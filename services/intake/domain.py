@@ -1,0 +1,170 @@
+"""Admission: may this be asked at all, and what was known of the world when it was. Pure (DESIGN section 6, item 1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.intake.directory import Account, App, Provider
+from services.intake.forms import AssignForm, Form, ReplyForm, TicketForm, UrgentForm
+from shared import events as e
+from shared import ids
+from shared.access import MAY, READERS, Standing
+from shared.errors import Refused
+from shared.events import Actor, Admission, Priority, Stamp
+from shared.policy import DeskPolicy, Verdict, lane_for, priority_at_opening
+
+NOT_A_COLLABORATOR = (
+    "You are not a collaborator on an app of this name. Ask its owner to add you as a collaborator, "
+    "check the spelling, or send the ticket without naming an app."
+)
+"""The same sentence for an app that does not exist, so that nobody can find out which apps do."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What the directory and the policies say at the time. `addon` is the one named, `addons` those attached to the app."""
+
+    account: Account
+    app: App | None
+    addon: Provider | None
+    addons: tuple[Provider, ...]
+    policy: DeskPolicy
+    stamp: Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who asks, when, and under which ids: a repeat under the same Idempotency-Key has the same ones. `drawn`: we made it up."""
+
+    actor: Actor
+    at: datetime
+    idempotency_key: str
+    digest: str
+    drawn: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    request: e.OpenTicket
+    warnings: tuple[str, ...]
+
+
+def admit(form: TicketForm, world: World, asked: Asked) -> Admitted:
+    """The OpenTicket request with the facts it will be decided on. Raises Refused with what to do about it."""
+    email = asked.actor.email
+    if form.app is not None and (world.app is None or not world.app.has_access(email)):
+        raise Refused("not-a-collaborator", NOT_A_COLLABORATOR, status=403)
+    if form.addon is not None and world.addon is None:
+        raise Refused(
+            "no-such-addon", f"There is no add-on {form.addon!r}. Leave the field out if you are not sure; we will find out.",
+            extra={"errors": [{"pointer": "#/addon", "detail": "not an add-on we know"}]},
+        )  # fmt: skip
+    admission = facts_known(world)
+    verdict = priority_at_opening(world.policy, admission, form.priority)
+    key = ids.ticket_id(email, "POST", "/v1/tickets", asked.idempotency_key)
+    request = e.OpenTicket(
+        id=ids.request_id(key, "OpenTicket", asked.idempotency_key, email),
+        key=key,
+        at=asked.at,
+        actor=asked.actor,
+        policy=world.stamp,
+        digest=asked.digest,
+        subject=form.subject,
+        body=form.body,
+        app=form.app,
+        addon=form.addon,
+        priority=form.priority,
+        kind=form.kind,
+        urgent=form.urgent,
+        attachments=form.attachments,
+        admission=admission,
+        lane=lane_for(email, admission, form.app),
+        pages=verdict.pages,
+    )
+    return Admitted(request, tuple(warnings_for(form, world, verdict)))
+
+
+def facts_known(world: World) -> Admission:
+    """The outside facts, as they are written into the request."""
+    app = world.app
+    return Admission(
+        plan=world.account.plan,
+        requester_name=world.account.name,
+        app_owner=app.owner if app else None,
+        app_stage=app.stage if app else None,
+        app_collaborators=app.collaborators if app else (),
+        addons=tuple(addon.known for addon in world.addons),
+    )
+
+
+def warnings_for(form: TicketForm, world: World, verdict: Verdict) -> list[str]:
+    """What the asker should know although the ticket is taken: one sentence each."""
+    found = []
+    if verdict.reason:
+        found.append(f"Priority {form.priority} was not taken: {verdict.reason}.")
+    if form.addon is not None and form.addon not in {addon.slug for addon in world.addons}:
+        where = f"attached to {form.app}" if form.app else "attached, because no app is named"
+        found.append(f"The add-on {form.addon} is not {where}; support will look at the ticket first and may pass it on.")
+    if verdict.priority is Priority.URGENT:
+        if not verdict.pages:
+            found.append(f"On plan {world.account.plan} an urgent ticket goes to the top of its priority, but pages nobody.")
+        found += [f"Still missing, and nothing waits for it: {item}. Please add it in a reply." for item in missing_items(form.urgent)]
+    return found
+
+
+def missing_items(given: UrgentForm | None) -> list[str]:
+    """Which of the nine items of the urgent guide (seed 001) are missing; the description is the ticket's body, always there."""
+    form = given or UrgentForm()
+    in_staging = (form.seen_in_staging or "").strip()
+    only_here = in_staging.lower().startswith("no")
+    items = (
+        (form.access_granted is True, "permission for our staff to access the app and its add-ons (access_granted)"),
+        (_told(form.users_affected), "the number or share of users affected (users_affected)"),
+        (_told(form.business_impact), "how it affects your business (business_impact)"),
+        (_told(form.steps_to_reproduce), "the steps that reproduce it (steps_to_reproduce)"),
+        (bool(in_staging), "whether it happens in staging too (seen_in_staging)"),
+        (not only_here or _told(form.staging_differences), "how staging differs from production (staging_differences)"),
+        (_told(form.began_at), "the time it began, with its zone (began_at)"),
+        (_told(form.logs), "logs with timestamps and stack traces (logs)"),
+        (_told(form.configuration), "the configuration that matters, without secrets (configuration)"),
+        (form.third_party_services is not None, "the third-party services involved (third_party_services)"),
+    )
+    return [name for there, name in items if not there]
+
+
+def _told(text: str | None) -> bool:
+    return bool(text and text.strip())
+
+
+def ask(
+    kind: type[e.Request], key: str, form: Form, asked: Asked, stamp: Stamp, *, provider_known: bool = True, via_link: bool = False
+) -> e.Request:
+    """The request of `kind` on ticket or page `key`, with what the form says."""
+    fields: dict[str, object] = {name: getattr(form, name) for name in type(form).model_fields if name != "token"}
+    if isinstance(form, AssignForm):
+        fields["provider_known"] = provider_known
+    if via_link:
+        fields["via_link"] = True
+    return kind(
+        id=ids.request_id(key, kind.__name__, asked.idempotency_key, asked.actor.email),
+        key=key,
+        at=asked.at,
+        actor=asked.actor,
+        policy=stamp,
+        digest=asked.digest,
+        **fields,
+    )
+
+
+def refuse_early(who: Standing | None, kind: type[e.Request], form: Form) -> None:
+    """Refuse at once what the router would refuse anyway, for a ticket that the view knows. Raises Refused.
+
+    What may not be seen does not exist (404); what may be seen but not done is 403.
+    """
+    if who is None:
+        raise Refused("not-found", "There is no such ticket, or none you may see.", status=404)
+    if who not in MAY[kind.__name__]:
+        raise Refused("forbidden", f"{'/'.join(sorted(MAY[kind.__name__]))} may do this; you are here as {who}.", status=403)
+    if isinstance(form, ReplyForm) and who not in READERS[form.audience]:
+        raise Refused("forbidden", f"A reply for {form.audience} can be written only by who may read it.", status=403)

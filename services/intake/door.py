@@ -1,0 +1,102 @@
+"""The door: who asks, how often, under which key, with what body. In this order, so that a stranger's body is never read."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import math
+import re
+import secrets
+import time
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from limits import RateLimitItem, parse
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter
+from starlette.requests import ClientDisconnect, Request
+
+from services.intake.domain import Asked
+from services.intake.reference import Reference
+from shared.clock import Clock
+from shared.errors import Refused
+from shared.events import Actor
+from shared.identity import Need, authenticate, bearer_of
+from shared.strict_json import MAX_BYTES, canonical, too_large
+from shared.strict_json import parse as parse_json
+
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_BODY_WITHIN_S = 10.0
+_NOTHING: dict[str, Any] = {}
+
+
+@dataclass(frozen=True)
+class Door:
+    """Everything before a request means anything. `rate` is per account."""
+
+    reference: Reference
+    clock: Clock
+    secret: str | None
+    rate: RateLimitItem
+    limiter: FixedWindowRateLimiter = field(default_factory=lambda: FixedWindowRateLimiter(MemoryStorage()))
+
+    @classmethod
+    def open(cls, reference: Reference, clock: Clock, secret: str | None, rate: str) -> Door:
+        return cls(reference, clock, secret, parse(rate))
+
+    def who(self, request: Request, need: Need) -> tuple[Actor, datetime]:
+        """The caller, and the time it is. Raises Refused 401, 403 or 429."""
+        now = self.clock.now()
+        actor = authenticate(bearer_of(request.headers.get("authorization")), self.reference, self.secret, now, need=need)
+        self.count(actor.email)
+        return actor, now
+
+    def count(self, account: str) -> None:
+        """One more request of this account. Raises Refused `too-many-requests` with the seconds to wait."""
+        if not self.limiter.hit(self.rate, account):
+            after = max(1, math.ceil(self.limiter.get_window_stats(self.rate, account).reset_time - time.time()))
+            raise Refused("too-many-requests", f"One account may ask {self.rate}. Slow down.", status=429, extra={"retry_after": after})
+
+    async def asked(self, request: Request) -> tuple[dict[str, Any], Asked]:
+        """The body and who asks for it under which key."""
+        actor, now = self.who(request, "write")
+        body = await read_object(request)
+        return body, self.under_key(request, body, actor, now)
+
+    def under_key(self, request: Request, body: dict[str, Any], actor: Actor, now: datetime) -> Asked:
+        """What a caller who is known asks, under their Idempotency-Key or one drawn here."""
+        key = request.headers.get("idempotency-key")
+        if key is not None and not _KEY.fullmatch(key):
+            raise Refused("invalid-idempotency-key", "An Idempotency-Key has 1 to 255 visible ASCII characters.")
+        return Asked(actor, now, key or secrets.token_urlsafe(18), hashlib.sha256(canonical(body)).hexdigest(), drawn=key is None)
+
+
+async def read_object(request: Request) -> dict[str, Any]:
+    """The JSON object of the body; no body counts as an empty one. Raises Refused 400, 408, 413, 415."""
+    kind = request.headers.get("content-type")
+    if kind and kind != "application/json" and not re.match(r"(?i)application/([\w.-]+\+)?json\s*(;|$)", kind):
+        raise Refused("unsupported-media-type", "Send the body as application/json.", status=415)
+    length = request.headers.get("content-length", "0")
+    if length.isdecimal() and int(length) > MAX_BYTES:
+        raise too_large()
+    raw = await _read(request)
+    return parse_json(raw) if raw else _NOTHING
+
+
+async def _read(request: Request) -> bytes:
+    """The body, counted as it comes: the length announced may be a lie."""
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(_BODY_WITHIN_S):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > MAX_BYTES:
+                    raise too_large()
+                chunks.append(chunk)
+    except TimeoutError as error:
+        raise Refused("request-timeout", f"The body did not come within {_BODY_WITHIN_S:g} seconds.", status=408) from error
+    except ClientDisconnect as error:
+        raise Refused("bad-request", "The body broke off.", status=400) from error
+    return b"".join(chunks)

@@ -1,0 +1,152 @@
+"""What intake knows of the world while it accepts: directory and policies, at hand in this process, Kafka there or not."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import orjson
+import structlog
+from pydantic import BaseModel, ValidationError
+
+from services.intake.directory import Directory
+from services.intake.policies import MODELS
+from shared.errors import Unavailable
+from shared.events import PolicyPublished, Stamp
+from shared.policy import DESK, ON_CALL, DeskPolicy, OnCallPolicy
+from shared.policy.on_call import Person
+from shared.wire import Message
+
+log = structlog.get_logger()
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class Records(Protocol):
+    """The directory's replica (`shared.replica.Replica`)."""
+
+    def record(self, key: str) -> bytes | None: ...
+
+    def get(self, kind: str, doc_id: str) -> dict[str, Any] | None: ...
+
+    async def wait_until(self, condition: Callable[[], bool], timeout: float = 2.0) -> None: ...
+
+
+class Policies:
+    """Every version of every policy document; the first in the log with a number counts.
+
+    Fed by the replica of `policies`, which reads the topic from its beginning at each start. The newest ones are kept in
+    `path`, so that tickets are accepted after a start with Kafka away; what the log says replaces them.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._versions: dict[str, dict[int, PolicyPublished]] = {}
+        self._kept: dict[str, PolicyPublished] = {}
+        self._models: dict[tuple[str, int], BaseModel] = {}
+        if path and path.exists():
+            for raw in orjson.loads(path.read_bytes()):
+                kept = PolicyPublished.read(base64.b64decode(raw))
+                self._kept[kept.key] = kept
+
+    def on_change(self, message: Message) -> None:
+        """A record of the topic; one that does not parse, or whose document nobody could use, is left out."""
+        try:
+            found = PolicyPublished.read(message.value)
+            if found.key in MODELS:
+                MODELS[found.key].model_validate(found.document)
+        except ValidationError as error:
+            log.error("a policy in the log cannot be used", key=message.key, offset=message.offset, problems=error.error_count())
+            return
+        known = self._versions.setdefault(found.key, {})
+        if known.setdefault(found.version, found) is found:
+            self._kept.pop(found.key, None)
+            self._models = {place: model for place, model in self._models.items() if place[0] != found.key}
+            self._keep()
+
+    def get(self, name: str, version: int | None = None) -> PolicyPublished | None:
+        """A version, or the newest."""
+        known = self._versions.get(name)
+        if known:
+            return known.get(max(known) if version is None else version)
+        kept = self._kept.get(name)
+        return kept if kept is not None and version in (None, kept.version) else None
+
+    def versions(self, name: str) -> list[PolicyPublished]:
+        return list(self._versions.get(name, {}).values())
+
+    def stamp(self) -> Stamp:
+        """The newest version of each policy document there is."""
+        return {name: found.version for name in MODELS if (found := self.get(name)) is not None}
+
+    def model(self, name: str, kind: type[M]) -> M | None:
+        """The newest version of `name`, parsed once."""
+        found = self.get(name)
+        if found is None:
+            return None
+        model = self._models.get((name, found.version))
+        if not isinstance(model, kind):
+            model = self._models[name, found.version] = kind.model_validate(found.document)
+        return model
+
+    def _keep(self) -> None:
+        if self._path is None:
+            return
+        newest = [found for name in MODELS if (found := self.get(name)) is not None]
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        half = self._path.with_suffix(".new")
+        half.write_bytes(orjson.dumps([base64.b64encode(found.wire()).decode() for found in newest]))
+        half.replace(self._path)
+
+
+class Reference:
+    """Directory and policies together. `publishing` serialises this process's own new policy versions."""
+
+    def __init__(self, records: Records, policies: Policies, policies_changed: Records) -> None:
+        self._records, self._policies, self._policies_changed = records, policies, policies_changed
+        self.directory = Directory(records)
+        self.publishing = asyncio.Lock()
+
+    def get(self, kind: str, doc_id: str) -> Mapping[str, Any] | None:
+        """The raw document: what `shared.identity` looks tokens and accounts up by."""
+        return self._records.get(kind, doc_id)
+
+    def desk_policy(self) -> tuple[DeskPolicy, Stamp]:
+        """The newest desk policy and the versions that stand now. Raises Unavailable before any is known."""
+        model = self._policies.model(DESK, DeskPolicy)
+        if model is None:
+            raise Unavailable("policies", "no policy has been read yet")
+        return model, self._policies.stamp()
+
+    def stamp(self) -> Stamp:
+        return self._policies.stamp()
+
+    def policy(self, name: str, version: int | None = None) -> PolicyPublished | None:
+        return self._policies.get(name, version)
+
+    def versions(self, name: str) -> list[PolicyPublished]:
+        return self._policies.versions(name)
+
+    def person(self, name: str) -> Person | None:
+        """Somebody of the on-call document."""
+        model = self._policies.model(ON_CALL, OnCallPolicy)
+        return model.people.get(name) if model else None
+
+    async def read_back_document(self, kind: str, doc_id: str, document: Mapping[str, Any] | None) -> bool:
+        """Wait until the directory says so here; False: not within two seconds."""
+        return await _held(self._records, lambda: self.get(kind, doc_id) == document)
+
+    async def read_back_policy(self, name: str, version: int) -> bool:
+        """Wait until a version with this number has been read; False: not within two seconds."""
+        return await _held(self._policies_changed, lambda: self.policy(name, version) is not None)
+
+
+async def _held(records: Records, condition: Callable[[], bool]) -> bool:
+    try:
+        await records.wait_until(condition)
+    except Unavailable:
+        return False
+    return True

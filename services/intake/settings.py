@@ -1,0 +1,45 @@
+"""Intake's settings: `SIGNALBOX_INTAKE_PORT` and so on, beside those every service has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, field_validator
+
+from shared.settings import Settings
+
+_DEMO_RATE = "60000/minute"
+
+
+class IntakeSettings(Settings):
+    """`rate_limit` is per account, as `limits` writes it (`600/minute`); the demo's few accounts share a larger one."""
+
+    intake_port: int = Field(8001, ge=0, le=65535)
+    rate_limit: str = ""
+    accept_timeout: float = Field(2.0, gt=0, description="seconds Kafka may take to acknowledge before the caller is told to retry")
+    view_budget: float = Field(0.05, ge=0, description="seconds an answer may wait for MongoDB to refuse early; 0 never asks it")
+
+    @field_validator("rate_limit")
+    @classmethod
+    def _is_a_rate(cls, value: str) -> str:
+        from limits import parse
+
+        if value:
+            parse(value)
+        return value
+
+    @property
+    def rate(self) -> str:
+        return self.rate_limit or (_DEMO_RATE if self.demo else "600/minute")
+
+    @property
+    def directory_file(self) -> Path:
+        return self.data_dir / "intake" / "directory.sqlite"
+
+    @property
+    def policies_file(self) -> Path:
+        return self.data_dir / "intake" / "policies.json"
+
+    @property
+    def keys_file(self) -> Path:
+        return self.data_dir / "intake" / "idempotency.sqlite"

@@ -1,0 +1,52 @@
+"""A quick look at the portal's view, so that what the router would refuse anyway is refused at once (DESIGN section 3).
+
+It is a courtesy with a budget: MongoDB slow or away, or a ticket too new to be there, and the request is taken; the router
+decides for good.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from shared.errors import Unavailable
+
+if TYPE_CHECKING:
+    from shared.store import Store
+
+_FIELDS = {"requester": 1, "participants": 1, "provider": 1, "status": 1}
+_REST_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Who stands how to a ticket, as far as the view has come."""
+
+    requester: str
+    participants: tuple[str, ...]
+    provider: str | None
+
+
+class View:
+    """`budget` is seconds. After a look that took longer nobody looks for a second, so that MongoDB away costs little."""
+
+    def __init__(self, store: Store, budget: float) -> None:
+        self._tickets = store["tickets"]
+        self._budget = budget
+        self._rests_until = 0.0
+
+    async def ticket(self, ticket_id: str) -> Seen | None:
+        """None: not known, or not known in time."""
+        now = asyncio.get_running_loop().time()
+        if now < self._rests_until:
+            return None
+        try:
+            async with asyncio.timeout(self._budget):
+                found = await self._tickets.find_one({"_id": ticket_id}, fields=_FIELDS)
+        except (TimeoutError, Unavailable):
+            self._rests_until = now + _REST_S
+            return None
+        if found is None or found.get("status") is None:
+            return None
+        return Seen(found["requester"], tuple(found["participants"]), found["provider"])
