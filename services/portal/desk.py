@@ -45,19 +45,19 @@ class Desk:
         if not may_handle_pages(actor):
             return None
         where = {"state": state} if state else {}
-        found = self.store.collection("pages").find(where).sort("order_key", 1).limit(limit)
-        return [shapes.page(doc) async for doc in found]
+        found = await self.store["pages"].find(where, order=[("order_key", 1)], limit=limit)
+        return [shapes.page(doc) for doc in found]
 
     async def page(self, actor: Actor, page_id: str) -> Shape | None:
         """One page, the same shape."""
         if not may_handle_pages(actor):
             return None
-        doc = await self.store.collection("pages").find_one({"_id": page_id})
+        doc = await self.store["pages"].find_one({"_id": page_id})
         return None if doc is None else shapes.page(doc)
 
     async def page_by_link(self, page_id: str) -> Shape | None:
         """One page for the holder of a signed link, which the caller has verified: no more than the link's screen needs."""
-        doc = await self.store.collection("pages").find_one({"_id": page_id})
+        doc = await self.store["pages"].find_one({"_id": page_id})
         if doc is None:
             return None
         shown = shapes.page(doc)
@@ -67,26 +67,24 @@ class Desk:
         """`{page_id, verdict: exactly-one|none|duplicate|unknown, ...}` of the page's facts (see shared/certificate.py)."""
         if not may_handle_pages(actor):
             return None
-        found = self.store.collection("timeline").find({"page": page_id}).sort("seq", 1).limit(5000)
-        facts = [shapes.page_fact(doc) async for doc in found]
+        found = await self.store["timeline"].find({"page": page_id}, order=[("seq", 1)], limit=5000)
+        facts = [shapes.page_fact(doc) for doc in found]
         return shapes.certified(page_id, certificate(facts)) if facts else None
 
     async def on_call(self, actor: Actor, at: datetime) -> list[Shape] | None:
         """Who is on call at `at`, per schedule: `[{schedule, person, email, override: bool}]`; None for whoever is not staff."""
         if not may_see_desk(actor):
             return None
-        newest = self.store.collection("policies").find({"name": ON_CALL}).sort("version", -1).limit(1)
-        documents = [doc async for doc in newest]
+        documents = await self.store["policies"].find({"name": ON_CALL}, order=[("version", -1)], limit=1)
         if not documents:
             return []
         policy = OnCallPolicy.model_validate(documents[0]["document"])
-        people = {name: on_call(policy, name, at) for name in sorted(policy.schedules)}
         return [
             {
                 "schedule": name, "person": person, "email": policy.people[person].email,
                 "override": policy.override_at(name, at) is not None,
             }
-            for name, person in people.items()
+            for name, person in sorted(on_call(policy, at).items())
         ]  # fmt: skip
 
     async def dashboard(self, actor: Actor, now: datetime) -> Shape | None:
@@ -107,28 +105,27 @@ class Desk:
             "deadlines": await self._deadlines(now),
             "pages": await self._states("pages", ("open", "acknowledged")),
             "notices": await self._states("notices", ("owed", "retrying", "failed")),
-            "dead_letters": await self.store.collection("dead_letters").count_documents({}),
+            "dead_letters": await self.store["dead_letters"].count({}),
             "lag": dict(await self.lags.by_group()),
         }
 
     async def _figures(self, since: datetime) -> dict[str, dict[str, list[Shape]]]:
-        found = self.store.collection("figures").find({"since": {"$gte": shapes.iso(since)}}).sort("since", 1).limit(5000)
+        found = await self.store["figures"].find({"since": {"$gte": shapes.iso(since)}}, order=[("since", 1)], limit=5000)
         series: dict[str, dict[str, list[Shape]]] = {}
-        async for doc in found:
+        for doc in found:
             series.setdefault(doc["figure"], {}).setdefault(doc["group"], []).append({"at": doc["since"], "value": doc["value"]})
         return series
 
     async def _deadlines(self, now: datetime) -> Shape:
-        tickets = self.store.collection("tickets")
-        horizon = now + timedelta(hours=8)
-        ahead = tickets.find({"due_at": {"$gt": shapes.iso(now), "$lte": shapes.iso(horizon)}}, {"due_at": 1}).limit(20_000)
+        tickets = self.store["tickets"]
+        soon = {"due_at": {"$gt": shapes.iso(now), "$lte": shapes.iso(now + timedelta(hours=8))}}
         hours = [0] * 8
-        async for doc in ahead:
+        for doc in await tickets.find(soon, fields={"due_at": 1}, limit=20_000):
             hours[min(7, int((shapes.instant(doc["due_at"]) - now) / timedelta(hours=1)))] += 1
         return {
-            "breached": await tickets.count_documents({"due_at": {"$gt": "", "$lte": shapes.iso(now)}}),
+            "breached": await tickets.count({"due_at": {"$gt": "", "$lte": shapes.iso(now)}}),
             "hours": [{"until": shapes.iso(now + timedelta(hours=i + 1)), "n": n} for i, n in enumerate(hours)],
         }
 
     async def _states(self, collection: str, states: tuple[str, ...]) -> dict[str, int]:
-        return {state: await self.store.collection(collection).count_documents({"state": state}) for state in states}
+        return {state: await self.store[collection].count({"state": state}) for state in states}

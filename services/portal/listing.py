@@ -76,7 +76,7 @@ def filter_for(actor: Actor, asked: Asked) -> Filter:
     if asked.priority:
         clauses.append({"priority": _one_of(Priority, "priority", asked.priority)})
     if asked.q and asked.q.strip():
-        *whole, last = [word for word in _WORD.findall(asked.q.casefold())[:8]] or ["\0"]
+        *whole, last = list(_WORD.findall(asked.q.casefold())[:8]) or ["\0"]
         clauses += [{"words": word} for word in whole]
         clauses.append({"words": {"$regex": "^" + re.escape(last)}})
     return {"$and": [clause for clause in clauses if clause]}

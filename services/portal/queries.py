@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.portal import shapes
-from services.portal.listing import Asked, after_cursor, filter_for, next_cursor, order_for, visible_to
-from services.portal.listing import MAX_LIMIT as MAX_LIMIT
+from services.portal.listing import MAX_LIMIT, Asked, after_cursor, filter_for, next_cursor, order_for, visible_to
 from shared.access import Standing, may_see_fact, standing
 from shared.events import Actor
 from shared.store import Store
@@ -34,14 +33,12 @@ class Queries:
         doc, who = await self._seen(actor, ticket_id)
         if doc is None or who is None:
             return None
-        said = self.store.collection("timeline").find(
-            {"ticket": ticket_id, "type": {"$in": ["TicketOpened", "ReplyAdded", "NoteAdded"]}}
-        )
-        facts = [fact async for fact in said.sort("order", 1).limit(2000)]
+        said = {"ticket": ticket_id, "type": {"$in": ["TicketOpened", "ReplyAdded", "NoteAdded"]}}
+        facts = await self.store["timeline"].find(said, order=[("order", 1)], limit=2000)
         pages = []
         if who is Standing.STAFF:
-            found = self.store.collection("pages").find({"ticket_ids": ticket_id}, {"_id": 1}).sort("_id", 1)
-            pages = [page["_id"] async for page in found]
+            found = await self.store["pages"].find({"ticket_ids": ticket_id}, fields={"_id": 1}, order=[("_id", 1)])
+            pages = [page["_id"] for page in found]
         return shapes.ticket(doc, facts, who, pages)
 
     async def tickets(self, actor: Actor, asked: Asked) -> Shape:
@@ -55,8 +52,7 @@ class Queries:
         field, direction = order_for(actor, asked)
         limit = max(1, min(asked.limit, MAX_LIMIT))
         where = {"$and": [filter_for(actor, asked), after_cursor(field, direction, asked.cursor)]}
-        cursor = self.store.collection("tickets").find(where, shapes.LISTED).sort(field, direction).limit(limit + 1)
-        docs = [doc async for doc in cursor]
+        docs = await self.store["tickets"].find(where, fields=shapes.LISTED, order=[(field, direction)], limit=limit + 1)
         more = len(docs) > limit
         docs = docs[:limit]
         return {
@@ -69,11 +65,11 @@ class Queries:
         """The sums over everything the actor may see. Staff read the maintained counters, others count their own tickets."""
         by = {"queue": "$queue", "status": "$status", "priority": "$priority"}
         if actor.is_staff:
-            groups = self.store.collection("counts").aggregate([{"$group": {"_id": by, "n": {"$sum": "$n"}}}])
+            groups = await self.store["counts"].aggregate([{"$group": {"_id": by, "n": {"$sum": "$n"}}}])
         else:
             mine = {**visible_to(actor), "opened_key": {"$gt": ""}}
-            groups = self.store.collection("tickets").aggregate([{"$match": mine}, {"$group": {"_id": by, "n": {"$sum": 1}}}])
-        return shapes.counts([group async for group in groups])
+            groups = await self.store["tickets"].aggregate([{"$match": mine}, {"$group": {"_id": by, "n": {"$sum": 1}}}])
+        return shapes.counts(groups)
 
     async def timeline(
         self, actor: Actor, ticket_id: str, *, after: str | None = None, limit: int = 500
@@ -89,8 +85,8 @@ class Queries:
         where: dict[str, Any] = {"ticket": ticket_id}
         if after:
             where["order"] = {"$gt": after}
-        facts = self.store.collection("timeline").find(where).sort("order", 1).limit(limit)
-        return [shapes.entry(fact, who) async for fact in facts if may_see_fact(who, fact["type"], fact.get("audience"))]
+        facts = await self.store["timeline"].find(where, order=[("order", 1)], limit=limit)
+        return [shapes.entry(fact, who) for fact in facts if may_see_fact(who, fact["type"], fact.get("audience"))]
 
     async def explain(self, actor: Actor, ticket_id: str) -> Shape | None:
         """`{ticket_id, decisions: [{seq, type, at, by, decided: {...}, reason, policy: {name: version}, trail: [{rule, matched,
@@ -99,8 +95,8 @@ class Queries:
         doc, who = await self._seen(actor, ticket_id)
         if doc is None or who is None:
             return None
-        facts = self.store.collection("timeline").find({"ticket": ticket_id, "type": {"$in": list(shapes.DECISIONS)}})
-        found = [fact async for fact in facts.sort("order", 1).limit(500)]
+        decisions = {"ticket": ticket_id, "type": {"$in": list(shapes.DECISIONS)}}
+        found = await self.store["timeline"].find(decisions, order=[("order", 1)], limit=500)
         return {
             "ticket_id": ticket_id,
             "decisions": [shapes.decision(fact, who) for fact in found if may_see_fact(who, fact["type"], fact.get("audience"))],
@@ -116,24 +112,24 @@ class Queries:
 
         None also while the view has not seen the request yet: `pending` to somebody who was just given the id.
         """
-        found = await self.store.collection("requests").find_one({"_id": request_id})
+        found = await self.store["requests"].find_one({"_id": request_id})
         if found is None or not (actor.is_staff or found.get("by", "").lower() == actor.email.lower()):
             return None
         return shapes.request(found)
 
     async def is_settled(self, request_id: str) -> bool:
         """Whether the views hold what became of the request."""
-        found = await self.store.collection("requests").find_one({"_id": request_id}, {"state": 1})
+        found = await self.store["requests"].find_one({"_id": request_id}, fields={"state": 1})
         return found is not None and found.get("state", "pending") != "pending"
 
     async def sees(self, actor: Actor, ticket_ids: set[str]) -> dict[str, Standing]:
         """The actor's standing in each of the tickets, those without any left out."""
         fields = {"requester": 1, "participants": 1, "provider": 1, "opened_key": 1}
-        found = self.store.collection("tickets").find({"_id": {"$in": list(ticket_ids)}}, fields)
-        return {doc["_id"]: who async for doc in found if (who := standing_in(actor, doc)) is not None}
+        found = await self.store["tickets"].find({"_id": {"$in": list(ticket_ids)}}, fields=fields)
+        return {doc["_id"]: who for doc in found if (who := standing_in(actor, doc)) is not None}
 
     async def _seen(self, actor: Actor, ticket_id: str) -> tuple[Shape | None, Standing | None]:
-        doc = await self.store.collection("tickets").find_one({"_id": ticket_id})
+        doc = await self.store["tickets"].find_one({"_id": ticket_id})
         return doc, None if doc is None else standing_in(actor, doc)
 
 

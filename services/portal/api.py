@@ -1,0 +1,161 @@
+"""The JSON reads of DESIGN section 7, and the way in for writes, which go on to intake as they came."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi.responses import StreamingResponse
+from starlette.responses import Response
+
+from services.portal.answers import Json
+from services.portal.listing import Asked
+from services.portal.wiring import Portal, portal_of
+from shared.errors import Refused
+from shared.events import Actor
+
+AFTER_S = 2.0
+"""How long a read waits for the view to hold what a write made (DESIGN section 7)."""
+
+router = APIRouter(prefix="/v1")
+
+Parts = Annotated[Portal, Depends(portal_of)]
+
+
+async def signed_in(request: Request, portal: Parts) -> Actor:
+    return await portal.sessions.actor(request)
+
+
+Who = Annotated[Actor, Depends(signed_in)]
+Shape = dict[str, Any]
+
+
+def _found(what: Any) -> Any:
+    """404 where the actor may see nothing: the same answer as where there is nothing."""
+    if what is None:
+        raise Refused("not-found", "There is nothing here, or nothing you may see.", status=404)
+    return what
+
+
+@router.get("/tickets")
+async def list_tickets(
+    actor: Who,
+    portal: Parts,
+    queue: str | None = None,
+    status: str | None = None,
+    priority: str | None = None,
+    provider: str | None = None,
+    q: Annotated[str | None, Query(max_length=200)] = None,
+    order: str | None = None,
+    cursor: Annotated[str | None, Query(max_length=500)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> Response:
+    asked = Asked(queue, status, priority, provider, q, order, cursor, limit)
+    found = await portal.queries.tickets(actor, asked)
+    if found["next"] is None:
+        return Json(found)
+    given = {"queue": queue, "status": status, "priority": priority, "provider": provider, "q": q, "order": order, "limit": limit}
+    following = urlencode({**{name: value for name, value in given.items() if value is not None}, "cursor": found["next"]})
+    return Json(found, headers={"Link": f'</v1/tickets?{following}>; rel="next"'})
+
+
+@router.get("/tickets/{ticket_id}", responses={202: {"description": "the view does not hold request `after` yet"}})
+async def get_ticket(ticket_id: str, actor: Who, portal: Parts, after: str | None = None) -> Response:
+    if after is not None and not await portal.hub.settled(after, AFTER_S):
+        return Json({"state": "pending", "ticket_id": ticket_id, "request_id": after}, 202)
+    return Json(_found(await portal.queries.ticket(actor, ticket_id)))
+
+
+@router.get("/tickets/{ticket_id}/events")
+async def get_events(
+    ticket_id: str, actor: Who, portal: Parts, cursor: str | None = None, limit: Annotated[int, Query(ge=1, le=1000)] = 500
+) -> Response:
+    items = _found(await portal.queries.timeline(actor, ticket_id, after=cursor, limit=limit))
+    return Json({"items": items, "next": items[-1]["order"] if len(items) == limit else None})
+
+
+@router.get("/tickets/{ticket_id}/explain")
+async def get_explanation(ticket_id: str, actor: Who, portal: Parts) -> Response:
+    return Json(_found(await portal.queries.explain(actor, ticket_id)))
+
+
+@router.get("/tickets/{ticket_id}/clocks")
+async def get_clocks(ticket_id: str, actor: Who, portal: Parts) -> Response:
+    return Json({"items": _found(await portal.queries.clocks(actor, ticket_id))})
+
+
+@router.get("/requests/{request_id}")
+async def get_request(request_id: str, actor: Who, portal: Parts) -> Response:
+    found = await portal.queries.request(actor, request_id)
+    if found is None:
+        await portal.hub.settled(request_id, AFTER_S / 2)
+        found = await portal.queries.request(actor, request_id)
+    return Json(_found(found))
+
+
+@router.get("/pages")
+async def list_pages(actor: Who, portal: Parts, state: str | None = None, limit: Annotated[int, Query(ge=1, le=200)] = 100) -> Response:
+    return Json({"items": _found(await portal.desk.pages(actor, state=state, limit=limit))})
+
+
+@router.get("/pages/{page_id}")
+async def get_page(page_id: str, actor: Who, portal: Parts) -> Response:
+    return Json(_found(await portal.desk.page(actor, page_id)))
+
+
+@router.get("/pages/{page_id}/certificate")
+async def get_certificate(page_id: str, actor: Who, portal: Parts) -> Response:
+    return Json(_found(await portal.desk.certificate(actor, page_id)))
+
+
+@router.get("/on-call")
+async def get_on_call(actor: Who, portal: Parts, at: datetime | None = None) -> Response:
+    if at is not None and at.tzinfo is None:
+        raise Refused("bad-parameter", "at needs a zone, such as 2026-11-22T10:00:00Z")
+    moment = at or portal.clock.now()
+    return Json({"at": moment.isoformat(), "items": _found(await portal.desk.on_call(actor, moment))})
+
+
+@router.get("/dashboard")
+async def get_dashboard(actor: Who, portal: Parts) -> Response:
+    return Json(_found(await portal.desk.dashboard(actor, portal.clock.now())))
+
+
+@router.get("/status")
+async def get_status() -> Response:
+    """Anyone may ask. No incidents are published yet, so there are no issues."""
+    return Json({"status": {"production": "green", "development": "green"}, "issues": []})
+
+
+@router.get("/stream", response_class=StreamingResponse)
+async def get_stream(
+    request: Request,
+    actor: Who,
+    portal: Parts,
+    ticket: str | None = None,
+    last_event_id: Annotated[str | None, Header()] = None,
+) -> Response:
+    """Server-sent events `ticket` and `page`; `Last-Event-ID` resumes. With `?ticket=` those of one ticket."""
+    last = int(last_event_id) if last_event_id and last_event_id.isdecimal() and len(last_event_id) < 19 else None
+
+    async def still() -> Actor | None:
+        try:
+            return await portal.sessions.actor_or_none(request)
+        except Refused:
+            return None
+
+    events = portal.hub.feed(still, ticket=ticket, last=last, heartbeat=portal.settings.stream_heartbeat)
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(events, media_type="text/event-stream", headers=headers)
+
+
+@router.get("/directory/{path:path}", include_in_schema=False)
+@router.get("/policies", include_in_schema=False)
+@router.get("/policies/{path:path}", include_in_schema=False)
+@router.api_route("/{path:path}", methods=["POST", "PUT", "DELETE"], include_in_schema=False)
+async def pass_on(request: Request, portal: Parts) -> Response:
+    """Intake's to answer. A bearer token goes on as it is; a signed-in browser gets one minted."""
+    actor = None if request.headers.get("authorization") else await portal.sessions.actor(request)
+    return await portal.intake.pass_on(request, actor)

@@ -1,0 +1,214 @@
+"""One batch of the log on paper: which documents it needs, and what it makes of them. Pure; `projector.py` reads and writes.
+
+Written again, a batch changes nothing: documents know the last seq they hold, timeline entries are named by topic, key and
+seq (the first in the log counts, DESIGN section 3), what became of a request is a set.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import orjson
+
+from services.portal.projection import Doc, bucket, iso, project
+from services.portal.projection_pages import project_notice, project_page, settles
+from shared import events as e
+from shared.errors import Poisonous
+from shared.topics import read
+from shared.wire import Message
+
+Place = tuple[str, str]
+"""(collection, id)."""
+
+_REQUEST = re.compile(r"req_[a-z2-7]+")
+_HIDDEN_KINDS = ("credentials", "tokens")
+"""Directory kinds that no view holds."""
+
+
+class Read(NamedTuple):
+    """A message with the event it carries."""
+
+    message: Message
+    event: e.Event
+
+
+class Counted(NamedTuple):
+    """A counter: live and done tickets of one partition of the log."""
+
+    partition: int
+    queue: str
+    status: str
+    priority: str
+
+    @property
+    def id(self) -> str:
+        return f"{self.partition}|{self.queue}|{self.status}|{self.priority}"
+
+
+@dataclass
+class Changes:
+    """What a batch comes to.
+
+    `replaced`: documents to write whole (None: to remove); `inserted`: to write unless they are there; `settled`: by request
+    id what to set and which facts to add; `counted`: by how much each counter moves.
+    """
+
+    replaced: dict[str, dict[str, Doc | None]] = field(default_factory=lambda: defaultdict(dict))
+    inserted: dict[str, dict[str, Doc]] = field(default_factory=lambda: defaultdict(dict))
+    settled: dict[str, Doc] = field(default_factory=dict)
+    counted: dict[Counted, int] = field(default_factory=lambda: defaultdict(int))
+
+
+def parse(messages: Iterable[Message]) -> tuple[list[Read], list[tuple[Message, str]]]:
+    """The events, and the messages that are none with the reason. Tombstones and types of newer versions are left out."""
+    events: list[Read] = []
+    poison: list[tuple[Message, str]] = []
+    for message in messages:
+        if not message.value:
+            continue
+        try:
+            event = read(message.value, message.headers.get("ce_type"))
+        except Poisonous as error:
+            poison.append((message, str(error)))
+            continue
+        if event is not None:
+            events.append(Read(message, event))
+    return events, poison
+
+
+def needs(events: Iterable[Read]) -> set[Place]:
+    """The documents the fold starts from."""
+    found: set[Place] = set()
+    for _, event in events:
+        if isinstance(event, e.TicketFact | e.ClockFact):
+            found.add(("tickets", event.key))
+        elif isinstance(event, e.PageFact):
+            if event.page:
+                found.add(("pages", event.page))
+        elif isinstance(event, e.NoticeFact):
+            found.add(("notices", event.key))
+    return found
+
+
+class Fold:
+    """`docs` are the documents `needs` named, None where there is none; the fold updates it. `feed` numbers timeline entries."""
+
+    def __init__(self, docs: dict[Place, Doc | None], feed: int) -> None:
+        self.docs, self.feed = docs, feed
+        self.changes = Changes()
+
+    def take(self, events: Iterable[Read]) -> Changes:
+        """Fold the events in, in the order given: facts of `tickets` before those of other topics with the same keys."""
+        for message, event in events:
+            match event:
+                case e.TicketFact() | e.ClockFact():
+                    self._ticket(message, event)
+                case e.PageFact():
+                    self._page(message, event)
+                case e.NoticeFact():
+                    self._keep("notices", event.key, project_notice(self.docs.get(("notices", event.key)), event))
+                case e.Request():
+                    self._asked(event)
+                case _:
+                    self._reference(message, event)
+        return self.changes
+
+    def _ticket(self, message: Message, fact: e.TicketFact | e.ClockFact) -> None:
+        place = ("tickets", fact.key)
+        before = self.docs.get(place)
+        made = project(before, fact)
+        assert made is not None, "seq begins at 1"
+        if made is not before:
+            made["partition"] = message.partition
+            self._count(message.partition, before, made)
+            self._keep("tickets", fact.key, made)
+        order = made["clock_order" if isinstance(fact, e.ClockFact) else "ticket_order"]
+        seen_by = {"people": made["people"], "provider": made["provider"], "queue": made["queue"]}
+        self._entry(message, fact, order=order, ticket=fact.key, seen_by=seen_by)
+        self._caused(fact)
+
+    def _page(self, message: Message, fact: e.PageFact) -> None:
+        before = self.docs.get(("pages", fact.page))
+        made = project_page(before, fact)
+        if made is not None:
+            self._keep("pages", fact.page, made)
+        ticket = getattr(fact, "ticket_id", None) or (made or {}).get("ticket_id")
+        self._entry(message, fact, order=iso(fact.at), ticket=ticket, page=fact.page or None, seen_by=None)
+        self._caused(fact)
+
+    def _keep(self, collection: str, name: str, doc: Doc | None) -> None:
+        if doc is not self.docs.get((collection, name)):
+            self.docs[collection, name] = doc
+            self.changes.replaced[collection][name] = doc
+
+    def _count(self, partition: int, before: Doc | None, made: Doc) -> None:
+        old, new = bucket(before), bucket(made)
+        if old != new:
+            if old is not None:
+                self.changes.counted[Counted(partition, *old)] -= 1
+            if new is not None:
+                self.changes.counted[Counted(partition, *new)] += 1
+
+    def _entry(
+        self, message: Message, fact: e.Fact, *, order: str, ticket: str | None, seen_by: Doc | None, page: str | None = None
+    ) -> None:
+        """Timeline order is a function of the log: each topic's facts by time never going back, then topic and seq."""
+        data: dict[str, Any] = orjson.loads(message.value)
+        name = f"{message.topic}/{fact.key}/{fact.seq}"
+        self.feed += 1
+        self.changes.inserted["timeline"].setdefault(
+            name,
+            {
+                "_id": name, "id": fact.id, "topic": message.topic, "ticket": ticket, "page": page, "seq": fact.seq, "type": fact.type,
+                "at": iso(fact.at), "by": data.get("by"), "audience": data.get("audience"), "data": data, "seen_by": seen_by,
+                "order": f"{order} {_TOPIC_RANK.get(message.topic, 9)} {fact.seq:07d}", "feed": self.feed, "cause": fact.cause,
+            },
+        )  # fmt: skip
+
+    def _asked(self, request: e.Request) -> None:
+        about = "page" if isinstance(request, e.Acknowledge | e.ResolvePage | e.EscalatePage) else "ticket"
+        self.changes.settled.setdefault(request.id, {}).update(
+            type=request.type, key=request.key, by=request.actor.email.lower(), at=iso(request.at), about=about
+        )
+
+    def _caused(self, fact: e.Fact) -> None:
+        if not _REQUEST.fullmatch(fact.cause) or (said := settles(fact)) is None:
+            return
+        change = self.changes.settled.setdefault(fact.cause, {})
+        change.update(said)
+        change.setdefault("facts", []).append(fact.id)
+
+    def _reference(self, message: Message, event: e.Event) -> None:
+        replaced = self.changes.replaced
+        match event:
+            case e.DirectoryRecorded() if event.kind not in _HIDDEN_KINDS:
+                name = f"{event.kind}:{event.doc_id}"
+                gone = event.document is None
+                replaced["directory"][name] = None if gone else {"_id": name, "kind": event.kind, "document": event.document}
+            case e.PolicyPublished():
+                name = f"{event.key}@{event.version}"
+                self.changes.inserted["policies"].setdefault(
+                    name,
+                    {"_id": name, "name": event.key, "version": event.version, "at": iso(event.at), "document": event.document,
+                     "by": event.actor.email if event.actor else None, "note": event.note},
+                )  # fmt: skip
+            case e.FigureComputed():
+                replaced["figures"][event.key] = {
+                    "_id": event.key, "figure": event.figure, "group": event.group, "since": iso(event.since), "until": iso(event.until),
+                    "value": event.value,
+                }  # fmt: skip
+            case e.DeadLetter():
+                name = f"{event.topic}/{event.partition}/{event.offset}"
+                replaced["dead_letters"][name] = {
+                    "_id": name, "worker": event.worker, "topic": event.topic, "partition": event.partition, "offset": event.offset,
+                    "key": event.key, "reason": event.reason, "parked": event.parked, "at": iso(event.at),
+                }  # fmt: skip
+            case _:
+                pass
+
+
+_TOPIC_RANK: Mapping[str, int] = {"tickets": 0, "clocks": 1, "pages": 2}

@@ -1,0 +1,198 @@
+"""Tickets as the portal shows them, purely: `project(doc, fact) -> doc`, a table from fact type to function.
+
+A document holds the GET shape of DESIGN section 7 without the texts (those are in the timeline, one document a fact), and
+what lists go by. `seq` and `clock_seq` are the last facts of `tickets` and `clocks` it holds: one seen before changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from services.portal.listing import words_of
+from shared import events as e
+from shared.lifecycle import Move, after
+
+Doc = dict[str, Any]
+
+PRIORITY_RANK = {e.Priority.URGENT: 0, e.Priority.HIGH: 1, e.Priority.NORMAL: 2, e.Priority.LOW: 3}
+_NO_DEADLINE = "9999"
+
+
+def iso(at: datetime) -> str:
+    """Always with microseconds, so that the order of the strings is the order of the instants."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def unopened(ticket_id: str) -> Doc:
+    """A ticket of which only clock facts or refusals have been read: in no list, nobody's."""
+    return {
+        "_id": ticket_id, "seq": 0, "clock_seq": 0, "opened_key": "", "ticket_order": "", "clock_order": "", "status": None,
+        "queue": None, "provider": None, "priority": None, "requester": "", "participants": [], "people": [], "clocks": [],
+        "due_at": None,
+    }  # fmt: skip
+
+
+def project(doc: Doc | None, fact: e.TicketFact | e.ClockFact) -> Doc | None:
+    """The document with the fact in it; the same object where the fact was seen before or shows nothing."""
+    before = doc if doc is not None else unopened(fact.key)
+    counter = "clock_seq" if isinstance(fact, e.ClockFact) else "seq"
+    if fact.seq <= before[counter]:
+        return doc
+    made = dict(before)
+    made[counter] = fact.seq
+    running = "clock_order" if counter == "clock_seq" else "ticket_order"
+    made[running] = max(before[running], iso(fact.at))
+    if (change := TICKET_VIEW.get(type(fact))) is not None:
+        change(made, fact)
+        if made["opened_key"]:
+            _order(made, fact)
+    return made
+
+
+def _order(doc: Doc, fact: e.Fact) -> None:
+    """What lists go by. Live ones first, then DESIGN section 6, item 5; each key ends in the id and is unique."""
+    clocks = [clock["due_at"] for clock in doc["clocks"] if clock["state"] in ("running", "breached")]
+    done = doc["status"] in (e.Status.SOLVED, e.Status.CLOSED)
+    doc["due_at"] = min(clocks) if clocks and not done else None
+    doc["updated_at"] = max(doc["updated_at"], iso(fact.at))
+    doc["updated_key"] = f"{doc['updated_at']} {doc['_id']}"
+    place = (int(done), int(not doc["first"]), PRIORITY_RANK[e.Priority(doc["priority"])])
+    doc["order_key"] = f"{place[0]}{place[1]}{place[2]} {doc['due_at'] or _NO_DEADLINE} {doc['opened_key']}"
+
+
+def on_opened(doc: Doc, fact: e.TicketOpened) -> None:
+    at = iso(fact.at)
+    doc.update(
+        subject=fact.subject, status=e.Status.NEW.value, queue="platform", provider=None, requested_priority=None,
+        priority=e.Priority.NORMAL.value, priority_reason="", kind=fact.kind.value, scope="covered", app=fact.app,
+        stage=fact.stage.value if fact.stage else None, addon=fact.addon, plan=fact.plan.value, requester=fact.requester,
+        requester_name=fact.requester_name, incident_ids=list(fact.incidents), suggestion=None, via=fact.via.value,
+        attachments=list(fact.attachments), first=fact.first, lane=fact.lane, reply_count=0, opened_at=at, updated_at=at,
+        opened_key=f"{at} {fact.key}",
+        words=words_of(" ".join((fact.subject, fact.app or "", fact.requester, fact.requester_name, fact.key, fact.body))),
+    )  # fmt: skip
+    _people(doc, (fact.requester,))
+
+
+def on_priority_set(doc: Doc, fact: e.PrioritySet) -> None:
+    doc.update(
+        requested_priority=fact.requested.value if fact.requested else None, priority=fact.priority.value, priority_reason=fact.reason
+    )
+
+
+def on_routed(doc: Doc, fact: e.TicketRouted) -> None:
+    _to_queue(doc, fact.queue)
+
+
+def on_suggested(doc: Doc, fact: e.ProviderSuggested) -> None:
+    doc["suggestion"] = {"provider": fact.provider, "because": list(fact.because)}
+
+
+def on_dismissed(doc: Doc, fact: e.SuggestionDismissed) -> None:
+    doc["suggestion"] = None
+
+
+def on_assigned(doc: Doc, fact: e.TicketAssigned) -> None:
+    doc.update(queue=fact.queue, provider=fact.provider, suggestion=None)
+    _people(doc, fact.participants)
+
+
+def on_reviewed(doc: Doc, fact: e.PriorityReviewed) -> None:
+    doc.update(priority=fact.priority.value, priority_reason=fact.reason)
+
+
+def on_reply(doc: Doc, fact: e.ReplyAdded) -> None:
+    doc.update(status=fact.status, reply_count=doc.get("reply_count", 0) + 1)
+    _people(doc, fact.participants)
+
+
+def on_note(doc: Doc, fact: e.NoteAdded) -> None:
+    if doc["status"] is not None:
+        doc["status"] = (after(e.Status(doc["status"]), Move.INTERNAL) or e.Status(doc["status"])).value
+
+
+def on_solved(doc: Doc, fact: e.TicketSolved) -> None:
+    doc["status"] = e.Status.SOLVED.value
+
+
+def on_reopened(doc: Doc, fact: e.TicketReopened) -> None:
+    doc["status"] = e.Status.OPEN.value
+
+
+def on_clock_started(doc: Doc, fact: e.ClockStarted) -> None:
+    _clock(
+        doc, fact.clock, calendar=fact.calendar, state="running", started_at=iso(fact.started_at), due_at=iso(fact.due_at),
+        met_at=None, breached_at=None, target_seconds=int(fact.target.total_seconds()), warned=[], late=False,
+    )  # fmt: skip
+
+
+def on_clock_retargeted(doc: Doc, fact: e.ClockRetargeted) -> None:
+    _clock(
+        doc, fact.clock, calendar=fact.calendar, started_at=iso(fact.started_at), due_at=iso(fact.due_at),
+        target_seconds=int(fact.target.total_seconds()),
+    )  # fmt: skip
+
+
+def on_clock_warned(doc: Doc, fact: e.ClockWarned) -> None:
+    warned: list[int] = next((clock["warned"] for clock in doc["clocks"] if clock["name"] == fact.clock), [])
+    _clock(doc, fact.clock, warned=sorted({*warned, fact.percent}))
+
+
+def on_clock_met(doc: Doc, fact: e.ClockMet) -> None:
+    _clock(doc, fact.clock, state="met", met_at=iso(fact.met_at), late=fact.late)
+
+
+def on_clock_breached(doc: Doc, fact: e.ClockBreached) -> None:
+    _clock(doc, fact.clock, state="breached", due_at=iso(fact.due_at), breached_at=iso(fact.due_at))
+
+
+def _to_queue(doc: Doc, queue: str) -> None:
+    kind, _, slug = queue.partition(":")
+    doc.update(queue=queue, provider=slug if kind == "provider" else None)
+
+
+def _people(doc: Doc, participants: tuple[str, ...]) -> None:
+    """`participants` are the customer's side without the requester; `people` all of them, lower-case, as they are looked up."""
+    requester = doc["requester"].lower()
+    doc["participants"] = [person for person in participants if person.lower() != requester]
+    doc["people"] = sorted({requester, *(person.lower() for person in participants)})
+
+
+def _clock(doc: Doc, name: str, **changes: object) -> None:
+    known: Doc = {
+        "name": name, "calendar": "", "state": "running", "started_at": None, "due_at": _NO_DEADLINE, "met_at": None,
+        "breached_at": None, "target_seconds": 0, "warned": [], "late": False,
+    }  # fmt: skip
+    clocks = {clock["name"]: clock for clock in doc["clocks"]}
+    clocks[name] = {**known, **clocks.get(name, {}), **changes}
+    doc["clocks"] = [clocks[each] for each in sorted(clocks)]
+
+
+TICKET_VIEW: Mapping[type[e.Fact], Callable[[Doc, Any], None]] = {
+    e.TicketOpened: on_opened,
+    e.PrioritySet: on_priority_set,
+    e.TicketRouted: on_routed,
+    e.ProviderSuggested: on_suggested,
+    e.SuggestionDismissed: on_dismissed,
+    e.TicketAssigned: on_assigned,
+    e.PriorityReviewed: on_reviewed,
+    e.ReplyAdded: on_reply,
+    e.NoteAdded: on_note,
+    e.TicketSolved: on_solved,
+    e.TicketReopened: on_reopened,
+    e.ClockStarted: on_clock_started,
+    e.ClockRetargeted: on_clock_retargeted,
+    e.ClockWarned: on_clock_warned,
+    e.ClockMet: on_clock_met,
+    e.ClockBreached: on_clock_breached,
+}
+"""Fact type → what it changes. RequestRefused and RequestParked change no ticket: they stand in its timeline."""
+
+
+def bucket(doc: Doc | None) -> tuple[str, str, str] | None:
+    """The counter a ticket is counted in: (queue, status, priority); None before it is opened."""
+    if doc is None or not doc["opened_key"]:
+        return None
+    return doc["queue"], doc["status"], doc["priority"]

@@ -1,0 +1,142 @@
+"""Pages, notices and requests as the portal shows them, purely. Same rules as `projection.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from services.portal.projection import Doc, iso
+from shared import events as e
+from shared.ids import dedup_key
+
+_STATE_RANK = {"open": 0, "acknowledged": 1, "cancelled": 2, "resolved": 2}
+
+
+def unopened_page(page_id: str, lane: str) -> Doc:
+    return {
+        "_id": page_id, "lane": lane, "seq": 0, "state": "open", "ticket_id": None, "ticket_ids": [], "subject": "", "requester": "",
+        "app": None, "escalation": "", "opened_at": None, "step": 0, "round": 0, "attempts": [], "dedup_key": dedup_key(page_id, 0),
+        "next_at": None, "acknowledged_by": None, "acknowledged_at": None, "ended_by": None, "ended_at": None, "reason": "",
+        "reached_nobody": False,
+    }  # fmt: skip
+
+
+def project_page(doc: Doc | None, fact: e.PageFact) -> Doc | None:
+    """The page's document with the fact in it; the same object where there is nothing new."""
+    if not fact.page or (doc is not None and fact.seq <= doc["seq"]):
+        return doc
+    made = dict(doc) if doc is not None else unopened_page(fact.page, fact.key)
+    made["seq"] = fact.seq
+    if (change := PAGE_VIEW.get(type(fact))) is not None:
+        change(made, fact)
+    # Open ones first, each group the latest first: digits are turned round so that one ascending key does both.
+    made["order_key"] = f"{_STATE_RANK[made['state']]} {_turned(made['opened_at'] or '')} {made['_id']}"
+    return made
+
+
+def _turned(at: str) -> str:
+    return at.translate(str.maketrans("0123456789", "9876543210"))
+
+
+def on_page_opened(doc: Doc, fact: e.PageOpened) -> None:
+    doc.update(
+        ticket_id=fact.ticket_id, ticket_ids=[fact.ticket_id], subject=fact.subject, requester=fact.requester, app=fact.app,
+        escalation=fact.escalation, opened_at=iso(fact.at), accepted_at=iso(fact.accepted_at), state="open",
+    )  # fmt: skip
+
+
+def on_page_joined(doc: Doc, fact: e.PageJoined) -> None:
+    if fact.ticket_id not in doc["ticket_ids"]:
+        doc["ticket_ids"] = [*doc["ticket_ids"], fact.ticket_id]
+
+
+def on_page_attempted(doc: Doc, fact: e.PageAttempted) -> None:
+    attempt = {
+        "id": fact.attempt, "to": fact.to, "channel": fact.channel, "method": fact.method, "at": iso(fact.at), "outcome": "pending",
+        "receipt": "", "reason": "", "step": fact.step, "round": fact.round, "tries": fact.tries, "purpose": fact.purpose,
+        "dedup_key": fact.dedup_key,
+    }  # fmt: skip
+    doc["attempts"] = [*(known for known in doc["attempts"] if known["id"] != fact.attempt), attempt]
+    if fact.purpose == "page":
+        doc.update(step=fact.step, round=fact.round, dedup_key=fact.dedup_key)
+
+
+def on_page_accepted(doc: Doc, fact: e.PageAccepted) -> None:
+    _outcome(doc, fact.attempt, outcome="accepted", receipt=fact.receipt)
+
+
+def on_page_failed(doc: Doc, fact: e.PageFailed) -> None:
+    outcome = "unknown" if fact.unknown else "failed" if fact.retry_at is None else "retrying"
+    _outcome(doc, fact.attempt, outcome=outcome, reason=fact.reason)
+
+
+def on_page_escalated(doc: Doc, fact: e.PageEscalated) -> None:
+    doc.update(step=fact.step, round=fact.round, next_at=iso(fact.next_at) if fact.next_at else None)
+
+
+def on_page_reached_nobody(doc: Doc, fact: e.PageReachedNobody) -> None:
+    doc.update(reached_nobody=True, reason=fact.reason)
+
+
+def on_page_acknowledged(doc: Doc, fact: e.PageAcknowledged) -> None:
+    doc.update(state="acknowledged", acknowledged_by=fact.by, acknowledged_at=iso(fact.at), next_at=None)
+
+
+def on_page_cancelled(doc: Doc, fact: e.PageCancelled) -> None:
+    doc.update(state="cancelled", ended_by=fact.by, ended_at=iso(fact.at), reason=fact.reason, next_at=None)
+
+
+def on_page_resolved(doc: Doc, fact: e.PageResolved) -> None:
+    doc.update(state="resolved", ended_by=fact.by, ended_at=iso(fact.at), reason=fact.reason, next_at=None)
+
+
+def _outcome(doc: Doc, attempt: str, **changes: str) -> None:
+    doc["attempts"] = [{**known, **changes} if known["id"] == attempt else known for known in doc["attempts"]]
+
+
+PAGE_VIEW: Mapping[type[e.PageFact], Callable[[Doc, Any], None]] = {
+    e.PageOpened: on_page_opened,
+    e.PageJoined: on_page_joined,
+    e.PageAttempted: on_page_attempted,
+    e.PageAccepted: on_page_accepted,
+    e.PageFailed: on_page_failed,
+    e.PageEscalated: on_page_escalated,
+    e.PageReachedNobody: on_page_reached_nobody,
+    e.PageAcknowledged: on_page_acknowledged,
+    e.PageCancelled: on_page_cancelled,
+    e.PageResolved: on_page_resolved,
+}
+
+
+def project_notice(doc: Doc | None, fact: e.NoticeFact) -> Doc | None:
+    """The notice: `state` owed, retrying, delivered, failed (given up) or suppressed, with the reason."""
+    if doc is not None and fact.seq <= doc["seq"]:
+        return doc
+    made = dict(doc) if doc is not None else {"_id": fact.key, "template": "", "tries": 0, "reason": "", "retry_at": None}
+    made.update(seq=fact.seq, ticket=fact.ticket_id, kind=fact.notice_kind, to=fact.to, at=iso(fact.at))
+    match fact:
+        case e.NoticeOwed():
+            made.update(state="owed", template=fact.template)
+        case e.NoticeAttempted():
+            made.update(state="owed", tries=fact.tries)
+        case e.NoticeDelivered():
+            made.update(state="delivered", tries=fact.tries, reason="", retry_at=None)
+        case e.NoticeFailed():
+            state = "failed" if fact.retry_at is None else "retrying"
+            made.update(state=state, tries=fact.tries, reason=fact.reason, retry_at=iso(fact.retry_at) if fact.retry_at else None)
+        case e.NoticeSuppressed():
+            made.update(state="suppressed", template=fact.template, reason=fact.reason)
+        case _:
+            made.setdefault("state", "owed")
+    return made
+
+
+def settles(fact: e.Fact) -> Doc | None:
+    """What a fact says of the request that caused it: `{state, code?, reason?}`; None where it leaves it undecided."""
+    match fact:
+        case e.RequestParked():
+            return None
+        case e.RequestRefused() | e.PageRequestRefused():
+            return {"state": "refused", "code": fact.code, "reason": fact.reason}
+        case _:
+            return {"state": "done"}

@@ -1,0 +1,224 @@
+"""The projector: every public topic into MongoDB, batch by batch. It is the only writer of the views.
+
+Order of steps: read what the batch touches → fold (`fold.py`, pure) → write the documents → write the timeline → write what
+became of the requests → commit. A reader that is told of a timeline entry, or of a settled request, finds the rest there.
+A crash at any step repeats the batch, which changes nothing that was done. One process: its order numbers the stream.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import time
+from collections import OrderedDict
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+import structlog
+from prometheus_client import Counter, Histogram
+
+from services.portal.fold import Changes, Counted, Fold, Place, needs, parse
+from services.portal.projection import Doc
+from shared import ids
+from shared.bus import Batch, Consumer, Message, Producer, record_for
+from shared.errors import Unavailable
+from shared.events import DeadLetter
+from shared.store import DeleteOne, Duplicate, InsertOne, ReplaceOne, Store, UpdateOne
+from shared.topics import CHANGELOG_WORKERS, PUBLIC, TOPICS, Topic
+
+log = structlog.get_logger()
+
+NAME = "portal.projector"
+SOURCES: tuple[Topic, ...] = tuple(topic for topic in PUBLIC if NAME in topic.readers)
+GROUP = "portal-projector"
+
+FACTS = Counter("signalbox_projected_total", "Events the projector has written to the views", ["topic"])
+BATCH = Histogram("signalbox_projector_batch_seconds", "One batch: read, fold, write, commit")
+
+_REMEMBERED = 20_000
+"""Documents kept in memory between batches."""
+_WORKED_BY_A_SPINE = frozenset(topic.name for topic in CHANGELOG_WORKERS.values())
+"""Topics whose worker writes the dead letter itself."""
+
+INDEXES: dict[str, tuple[tuple[tuple[str, int], ...], ...]] = {
+    "tickets": (
+        (("order_key", 1),), (("queue", 1), ("order_key", 1)), (("queue", 1), ("status", 1), ("order_key", 1)),
+        (("provider", 1), ("order_key", 1)), (("people", 1), ("updated_key", -1)), (("updated_key", -1),), (("opened_key", -1),),
+        (("words", 1),), (("due_at", 1),), (("partition", 1), ("queue", 1), ("status", 1), ("priority", 1)),
+    ),
+    "timeline": ((("ticket", 1), ("order", 1)), (("page", 1), ("seq", 1)), (("feed", 1),)),
+    "pages": ((("order_key", 1),), (("ticket_ids", 1),), (("state", 1), ("order_key", 1))),
+    "notices": ((("state", 1),), (("ticket", 1),)),
+    "figures": ((("since", 1),),),
+    "policies": ((("name", 1), ("version", -1)),),
+    "directory": ((("kind", 1),),),
+}  # fmt: skip
+
+
+class Projector:
+    """`await run()` until `stop()`. Raises Unavailable where it cannot go on: the supervisor starts it again."""
+
+    def __init__(self, store: Store, consumer: Consumer, producer: Producer) -> None:
+        self._store, self._consumer, self._producer = store, consumer, producer
+        self._docs: OrderedDict[Place, Doc | None] = OrderedDict()
+        self._counts: dict[Counted, int] = {}
+        self._generation = -1
+        self._feed = 0
+        self._stopping = False
+        self._trouble: str | None = "starting"
+
+    async def unready(self) -> str | None:
+        """None when it projects, else a sentence (a telemetry check)."""
+        return self._trouble
+
+    def stop(self) -> None:
+        self._stopping = True
+        self._consumer.finish()
+
+    async def run(self) -> None:
+        """See the class."""
+        await prepare(self._store)
+        await self._consumer.start()
+        try:
+            self._trouble = None
+            async for batch in self._consumer.batches():
+                await self._until_done(batch)
+        finally:
+            self._trouble = "stopped"
+            await self._consumer.stop()
+
+    async def _until_done(self, batch: Batch) -> None:
+        """MongoDB away: wait and try the same batch again; nothing is committed meanwhile."""
+        pause = 0.1
+        while not self._stopping:
+            try:
+                await self._take(batch)
+                self._trouble = None
+                return
+            except Unavailable as error:
+                if error.what != "mongodb":
+                    raise
+                self._trouble = str(error)
+                self._generation = -1
+                log.warning("the projector waits", error=str(error), seconds=pause)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, 2.0)
+
+    async def _take(self, batch: Batch) -> None:
+        begun = time.perf_counter()
+        if self._generation != self._consumer.generation:
+            await self._begin()
+        messages = in_order(batch)
+        events, poison = parse(messages)
+        docs = await self._load(needs(events))
+        fold = Fold(docs, max(self._feed, time.time_ns() // 1000))
+        changes = fold.take(events)
+        await self._write(changes)
+        self._feed = fold.feed
+        self._remember(fold.docs)
+        await self._report(poison)
+        await self._consumer.commit(batch)
+        for (topic, _), found in batch.items():
+            FACTS.labels(topic).inc(len(found))
+        BATCH.observe(time.perf_counter() - begun)
+
+    async def _begin(self) -> None:
+        """Other partitions are ours now, or a write may have half happened: forget, and count afresh."""
+        self._docs.clear()
+        self._generation = self._consumer.generation
+        partitions = sorted({partition for topic, partition in self._consumer.assigned if topic == "tickets"})
+        self._counts = await recount(self._store, partitions)
+        standing = await self._store["counts"].find({"partition": {"$in": partitions}})
+        wrong = {Counted(doc["partition"], doc["queue"], doc["status"], doc["priority"]) for doc in standing} | set(self._counts)
+        await self._store["counts"].bulk([self._counter(counted) for counted in wrong], ordered=False)
+        newest = await self._store["timeline"].find({}, order=[("feed", -1)], limit=1, fields={"feed": 1})
+        self._feed = newest[0]["feed"] if newest else 0
+
+    async def _load(self, places: set[Place]) -> dict[Place, Doc | None]:
+        docs: dict[Place, Doc | None] = {place: self._docs[place] for place in places if place in self._docs}
+        missing: dict[str, list[str]] = {}
+        for collection, name in places - docs.keys():
+            missing.setdefault(collection, []).append(name)
+        for collection, names in missing.items():
+            found = {doc["_id"]: doc for doc in await self._store[collection].find({"_id": {"$in": names}})}
+            docs.update({(collection, name): found.get(name) for name in names})
+        return docs
+
+    def _remember(self, docs: dict[Place, Doc | None]) -> None:
+        for place, doc in docs.items():
+            self._docs[place] = doc
+            self._docs.move_to_end(place)
+        while len(self._docs) > _REMEMBERED:
+            self._docs.popitem(last=False)
+
+    async def _write(self, changes: Changes) -> None:
+        for counted, delta in changes.counted.items():
+            self._counts[counted] = self._counts.get(counted, 0) + delta
+        writes = [
+            self._store[collection].bulk([_replacing(name, doc) for name, doc in docs.items()], ordered=False)
+            for collection, docs in changes.replaced.items()
+        ]
+        writes.append(self._store["counts"].bulk([self._counter(counted) for counted in changes.counted], ordered=False))
+        await asyncio.gather(*writes)
+        for collection, docs in changes.inserted.items():
+            with contextlib.suppress(Duplicate):
+                await self._store[collection].bulk([InsertOne(doc) for doc in docs.values()], ordered=False)
+        await self._store["requests"].bulk([_settling(name, doc) for name, doc in changes.settled.items()], ordered=False)
+
+    def _counter(self, counted: Counted) -> ReplaceOne[Doc]:
+        doc = {"_id": counted.id, **counted._asdict(), "n": self._counts.get(counted, 0)}
+        return ReplaceOne({"_id": counted.id}, doc, upsert=True)
+
+    async def _report(self, poison: list[tuple[Message, str]]) -> None:
+        """What nobody else reports becomes a dead letter."""
+        for message, reason in poison:
+            log.error("not an event", topic=message.topic, partition=message.partition, offset=message.offset, reason=reason)
+            if message.topic not in _WORKED_BY_A_SPINE and message.topic != "dead-letters":
+                await self._producer.send(record_for("dead-letters", letter(message, reason, datetime.now(UTC)), NAME))
+
+
+def in_order(batch: Batch) -> list[Message]:
+    """The batch's messages by topic in the order of `shared.topics.PUBLIC`: a ticket's facts before those of its clocks."""
+    rank = {name: place for place, name in enumerate(TOPICS)}
+    return [message for where in sorted(batch, key=lambda where: (rank[where[0]], where[1])) for message in batch[where]]
+
+
+def letter(message: Message, reason: str, at: datetime) -> DeadLetter:
+    """The dead letter of a message; its id is derived from where it stood."""
+    return DeadLetter(
+        id=ids.derive("dl", message.topic, str(message.partition), str(message.offset)), key=message.key, at=at, worker=NAME,
+        topic=message.topic, partition=message.partition, offset=message.offset, reason=reason,
+        raw=base64.b64encode(message.value).decode(),
+    )  # fmt: skip
+
+
+async def prepare(store: Store) -> None:
+    """Create the indexes the views' queries go by."""
+    for collection, indexes in INDEXES.items():
+        for fields in indexes:
+            await store[collection].index(fields)
+
+
+async def recount(store: Store, partitions: Iterable[int]) -> dict[Counted, int]:
+    """The counters as the tickets themselves say: what the maintained ones must equal."""
+    by = {"partition": "$partition", "queue": "$queue", "status": "$status", "priority": "$priority"}
+    mine = {"partition": {"$in": list(partitions)}, "opened_key": {"$gt": ""}}
+    groups = await store["tickets"].aggregate([{"$match": mine}, {"$group": {"_id": by, "n": {"$sum": 1}}}])
+    return {Counted(**group["_id"]): int(group["n"]) for group in groups}
+
+
+def _replacing(name: str, doc: Doc | None) -> ReplaceOne[Doc] | DeleteOne:
+    return DeleteOne({"_id": name}) if doc is None else ReplaceOne({"_id": name}, doc, upsert=True)
+
+
+def _settling(name: str, doc: Doc) -> UpdateOne:
+    """Facts and request come in either order: each sets what it knows."""
+    facts = doc.get("facts", [])
+    change: Doc = {"$set": {field: value for field, value in doc.items() if field != "facts"}}
+    change["$addToSet"] = {"facts": {"$each": facts}}
+    if "state" not in doc:
+        change["$setOnInsert"] = {"state": "pending"}
+    return UpdateOne({"_id": name}, change, upsert=True)
+
+

@@ -1,0 +1,24 @@
+"""What the portal's processes need to know beside the shared settings."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from shared.settings import Settings
+
+
+class PortalSettings(Settings):
+    """Ports and addresses; durations are seconds."""
+
+    portal_port: int = Field(8000, ge=0, le=65535)
+    public_url: str = Field("", alias="SIGNALBOX_PORTAL_URL", description="the address people use; https makes cookies secure")
+    intake_url: str = "http://127.0.0.1:8001"
+    sink_url: str = "http://127.0.0.1:8025"
+    session_hours: int = Field(12, ge=1, le=24 * 30)
+    stream_heartbeat: float = Field(15.0, gt=0)
+    max_body: int = Field(262_144, ge=1024, description="bytes a passed-on request may have")
+    projector_batch: int = Field(2000, ge=1, le=10_000)
+
+    @property
+    def is_https(self) -> bool:
+        return self.public_url.startswith("https://")
