@@ -4,11 +4,12 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench chaos setup packages engine browser clean
+.PHONY: help run test check format bench chaos setup packages engine browser lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
+LOCK := --python-version 3.11 --generate-hashes --no-emit-index-url
 
 help: ## What there is
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -56,6 +57,10 @@ engine: .venv/engine
 
 browser:
 	@deploy/need.sh browser
+
+lock: packages ## Resolve the packages anew: everything, and what the image runs
+	@$(BIN)/uv pip compile --quiet pyproject.toml --extra dev --extra embedded $(LOCK) -o requirements.lock
+	@$(BIN)/uv pip compile --quiet pyproject.toml --constraint requirements.lock $(LOCK) -o requirements-run.lock
 
 clean: ## Remove what runs left behind (.data); packages and jars stay
 	@rm -rf .data .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
