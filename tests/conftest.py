@@ -1,4 +1,7 @@
-"""One stack for everything that needs one, started when first asked for; quick tests first, whatever the random order within."""
+"""One stack for everything that needs one, started when first asked for; quick tests first, whatever the random order within.
+
+Benchmarks run only when asked for (`make bench`).
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,12 @@ HERE = Path(__file__).parent
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if "bench" not in (config.option.markexpr or ""):
+        benches = [item for item in items if item.get_closest_marker("bench")]
+        config.hook.pytest_deselected(items=benches)
+        items[:] = [item for item in items if item not in benches]
+
     def rank(item: pytest.Item) -> int:
         part = item.path.relative_to(HERE).parts[0]
         return ORDER.index(part) if part in ORDER else len(ORDER)

@@ -21,7 +21,7 @@ NINE = {
     "seen_in_staging": "no",
     "staging_differences": "fewer dynos",
     "began_at": "2027-03-02 07:55 PST",
-    "logs": "at=error code=H12 desc=\"Request timeout\"",
+    "logs": 'at=error code=H12 desc="Request timeout"',
     "configuration": "WEB_CONCURRENCY=2",
     "third_party_services": ["stripe"],
 }
@@ -118,7 +118,10 @@ def test_a_retry_under_the_same_key_is_the_same_ticket_and_wakes_nobody_again(de
     assert len(far_end.about(first["ticket_id"], "page")) == 1
 
 
-@pytest.mark.parametrize(("plan", "stage", "priority"), [("enterprise", "production", "urgent"), ("premier", "staging", "high"), ("premium", "production", "urgent")])
+@pytest.mark.parametrize(
+    ("plan", "stage", "priority"),
+    [("enterprise", "production", "urgent"), ("premier", "staging", "high"), ("premium", "production", "urgent")],
+)
 def test_who_is_not_entitled_wakes_nobody(desk: Desk, far_end: FarEnd, plan: str, stage: str, priority: str) -> None:
     customer, entitled = desk.new_customer(plan, stage), desk.new_customer("premier")
     ticket = customer.submits("Down", app=f"{customer.name}-app", priority="urgent")

@@ -39,7 +39,9 @@ class Person:
         assert answer.status_code == 202, f"{path}: {answer.status_code} {answer.text[:500]}"
         return dict(answer.json())
 
-    def submits(self, subject: str, body: str = "It does not work as the documentation says.", key: str | None = None, **fields: Any) -> str:
+    def submits(
+        self, subject: str, body: str = "It does not work as the documentation says.", key: str | None = None, **fields: Any
+    ) -> str:
         """Opens a ticket; gives its id."""
         return str(self.asks("/v1/tickets", {"subject": subject, "body": body, **fields}, key)["ticket_id"])
 
@@ -82,7 +84,9 @@ class FarEnd:
     sink: str
 
     def got(self, kind: str | None = None) -> list[dict[str, Any]]:
-        answer = httpx.get(f"{self.sink}/demo/outbox", params={"kind": kind} if kind else {}, headers={"Accept": "application/json"}, timeout=10)
+        answer = httpx.get(
+            f"{self.sink}/demo/outbox", params={"kind": kind} if kind else {}, headers={"Accept": "application/json"}, timeout=10
+        )
         return list(answer.json())
 
     def about(self, ticket: str, kind: str, to: str | None = None) -> list[dict[str, Any]]:

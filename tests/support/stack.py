@@ -91,7 +91,9 @@ def running(*arguments: str, clock: bool = True, keep: Path | None = None, env: 
         command = [sys.executable, "-m", "cli.main", "up", "--demo", "--json", "--free-ports", "--data-dir", str(data), *arguments]
         if clock:
             command += ["--clock-file", str(hand.path)]
-        clean = {k: v for k, v in os.environ.items() if not k.startswith("SIGNALBOX_") and k not in ("KAFKA_BOOTSTRAP_SERVERS", "MONGODB_URI")}
+        clean = {
+            k: v for k, v in os.environ.items() if not k.startswith("SIGNALBOX_") and k not in ("KAFKA_BOOTSTRAP_SERVERS", "MONGODB_URI")
+        }
         process = subprocess.Popen(command, cwd=ROOT, env={**clean, **(env or {})}, stdout=subprocess.PIPE, text=True)
         try:
             ready = _read_until_ready(process, data)
