@@ -34,7 +34,7 @@ LIVE = frozenset({Status.NEW, Status.OPEN, Status.PENDING})
 
 
 def _stays(status: Status) -> dict[Move, Status]:
-    return {move: status for move in (Move.AUTOMATIC, Move.ASSIGN, Move.HAND_BACK, Move.TAKE_BACK, Move.DISMISS, Move.REVIEW)}
+    return dict.fromkeys((Move.AUTOMATIC, Move.ASSIGN, Move.HAND_BACK, Move.TAKE_BACK, Move.DISMISS, Move.REVIEW), status)
 
 
 TRANSITIONS: dict[Status, dict[Move, Status]] = {

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+from services.router.rules import CSA, PLATFORM, route
+from services.router.ticket import TicketRow, evolve
 from shared import ids
 from shared.access import MAY, READERS, Standing, standing
 from shared.errors import Refused
@@ -27,8 +29,8 @@ from shared.events import (
     PriorityReviewed,
     PrioritySet,
     ProviderSuggested,
-    ReplyAdded,
     Reopen,
+    ReplyAdded,
     Request,
     RequestParked,
     RequestRefused,
@@ -46,9 +48,6 @@ from shared.events import (
 from shared.lifecycle import Move, after, move_of_reply
 from shared.policy import DeskPolicy, entitles_to_page, priority_at_opening, stands_first
 
-from services.router.rules import CSA, PLATFORM, route
-from services.router.ticket import TicketRow, evolve
-
 PolicyOf = Callable[[dict[str, int]], DeskPolicy]
 """A request's policy stamp → the desk policy of that version; may raise Unavailable (not read yet)."""
 
@@ -64,8 +63,7 @@ def decide(row: TicketRow | None, request: Request, policy_of: PolicyOf) -> list
     if decision is None:
         return []
     if row is None or row.status is None:
-        until = request.at + PATIENCE
-        return [RequestParked(at=request.at, by=request.actor.email, policy=request.policy, request=request.model_dump(mode="json"), until=until)]
+        return [RequestParked(**_about(request), request=request.model_dump(mode="json"), until=request.at + PATIENCE)]
     try:
         _check_standing(row, request)
         return decision(row, request, policy_of)
@@ -295,4 +293,4 @@ _REQUESTS: dict[str, type[Request]] = {kind.__name__: kind for kind in DECIDE}
 
 
 def _unparked(request: dict[str, Any]) -> Request:
-    return _REQUESTS[request["type"]].model_validate(request)
+    return _REQUESTS[request["type"]].model_validate(request, extra="ignore")

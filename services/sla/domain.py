@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from services.sla.calendar import working_time
 from shared import ids
 from shared.events import (
     Audience,
@@ -31,8 +32,6 @@ from shared.events import (
 from shared.events.envelope import Plan, Priority, Value
 from shared.policy import DeskPolicy
 from shared.rows import Row
-
-from services.sla.calendar import working_time
 
 INITIAL_RESPONSE = "initial-response"
 
@@ -79,8 +78,9 @@ def _on_priority_set(row: ClockRow, fact: PrioritySet, policy_of: PolicyOf) -> l
     time = working_time(policy.calendars[target.calendar])
     return [
         ClockStarted(
-            at=fact.at, clock=INITIAL_RESPONSE, policy=fact.policy, calendar=target.calendar, target=target.within, started_at=fact.opened_at,
-            due_at=time.due_at(fact.opened_at, target.within), warnings=_warnings(policy, target.calendar, fact.opened_at, target.within),
+            at=fact.at, clock=INITIAL_RESPONSE, policy=fact.policy, calendar=target.calendar, target=target.within,
+            started_at=fact.opened_at, due_at=time.due_at(fact.opened_at, target.within),
+            warnings=_warnings(policy, target.calendar, fact.opened_at, target.within),
             plan=fact.plan, priority=fact.priority,
         )
     ]  # fmt: skip
