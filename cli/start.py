@@ -122,7 +122,7 @@ async def _kafka(plan: Plan, supervisor: Supervisor, screen: Screen) -> None:
             return False
         return True
 
-    await _until(topics_are_there, "kafka", child, plan.patience)
+    await _until(topics_are_there, f"kafka at {plan.kafka_address}", child, plan.patience)
     screen.step("kafka", "ready", time.monotonic() - began)
 
 
