@@ -156,9 +156,7 @@ def on_attempt_outcome(course: Course, event: AttemptOutcome) -> None:
         _stand_down_late(course, page, attempt)
         return
     unknown = event.outcome == "unknown"
-    again = event.outcome != "refused" and (
-        page.state is State.OPEN if attempt.purpose == "page" else attempt.tries < STAND_DOWN_TRIES
-    )
+    again = event.outcome != "refused" and _is_worth_repeating(page, attempt)
     retry_at = course.now + pause_after(attempt.tries) if again else None
     course.add(PageFailed, page.id, attempt=attempt.id, reason=event.reason, unknown=unknown, retry_at=retry_at)
     if attempt.purpose == "page" and page.state is State.OPEN:
@@ -289,6 +287,14 @@ def _supersede(course: Course, page: str, person: str) -> None:
     for attempt in course.lane.pages[page].attempts.values():
         if attempt.to == person and attempt.sending is Sending.WAITING:
             _give_up(course, page, attempt, "a later step pages them again")
+
+
+def _is_worth_repeating(page: Page, failed: Attempt) -> bool:
+    """A page: while it is open and no later step pages the same person. A stand-down: so many times."""
+    if failed.purpose == "stand-down":
+        return failed.tries < STAND_DOWN_TRIES
+    later = any(a.to == failed.to and (a.round, a.step) > (failed.round, failed.step) for a in page.attempts.values())
+    return page.state is State.OPEN and not later
 
 
 def _stand_down(course: Course, page: Page) -> None:

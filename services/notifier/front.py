@@ -193,9 +193,8 @@ class Front:
         """A member of the group as soon as Kafka answers; None: stopped meanwhile."""
         pause = 0.1
         while not self._stopping.is_set():
-            consumer = Consumer(
-                self._settings.kafka_bootstrap_servers, self._settings.topic_prefix, SOURCE, list(HANDLERS), instance=self._settings.instance
-            )
+            kafka, prefix, instance = self._settings.kafka_bootstrap_servers, self._settings.topic_prefix, self._settings.instance
+            consumer = Consumer(kafka, prefix, SOURCE, list(HANDLERS), instance=instance)
             try:
                 await consumer.start()
                 return consumer

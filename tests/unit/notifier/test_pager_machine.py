@@ -1,0 +1,121 @@
+"""A lane under any order of inputs, outcomes and time: the promises that must hold whatever happens."""
+
+from __future__ import annotations
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from services.notifier.pager_lane import State
+from shared.certificate import Verdict, certificate
+from shared.events import (
+    AckAsked,
+    EscalateAsked,
+    PageAccepted,
+    PageAcknowledged,
+    PageAttempted,
+    PageCancelled,
+    PageFact,
+    PageJoined,
+    PageOpened,
+    PageResolved,
+    ResolveAsked,
+)
+from tests.unit.notifier.lane_words import Pager, method, obligation, person, policy, wanted
+
+TICKETS = st.sampled_from([f"tkt_{n}" for n in range(6)])
+OUTCOMES = st.sampled_from(["accepted", "refused", "try-later", "unknown"])
+
+
+class LaneMachine(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        two = person("primary", method("phone"), method("pager", "pagerduty"))
+        self.pager = Pager(policy(people={"primary": two, "secondary": person("secondary", method(verified=False))}))
+        self.asked: set[str] = set()
+        self.checked = 0
+
+    def known(self, pick: int) -> str:
+        pages = list(self.pager.lane.pages) if self.pager.lane else []
+        return pages[pick % len(pages)] if pages else "lane_a.nowhere"
+
+    @rule(ticket=TICKETS)
+    def an_urgent_comes(self, ticket: str) -> None:
+        self.pager.takes(wanted(ticket, self.pager.now))
+        self.asked.add(obligation(ticket))
+
+    @rule(ticket=TICKETS, other=TICKETS)
+    def priority_is_lowered(self, ticket: str, other: str) -> None:
+        self.pager.downgrades(ticket, other)
+
+    @rule(ticket=TICKETS)
+    def a_ticket_is_solved(self, ticket: str) -> None:
+        self.pager.solves(ticket)
+
+    @rule(pick=st.integers(0, 9), kind=st.sampled_from([AckAsked, ResolveAsked, EscalateAsked]), may=st.booleans())
+    def somebody_asks(self, pick: int, kind: type, may: bool) -> None:
+        assert self.pager.asks(kind, self.known(pick), may=may)
+
+    @rule(pick=st.integers(0, 9), outcome=OUTCOMES)
+    def the_far_side_answers(self, pick: int, outcome: str) -> None:
+        sends = self.pager.owes()
+        if sends:
+            assert self.pager.takes(self.pager.outcome(sends[pick % len(sends)], outcome))
+
+    @rule(seconds=st.sampled_from([1, 3, 61, 300, 900]))
+    def time_goes_on(self, seconds: int) -> None:
+        self.pager.moves(seconds=seconds)
+
+    @invariant()
+    def a_lane_never_has_two_open_pages(self) -> None:
+        if self.pager.lane is not None:
+            assert sum(page.state is State.OPEN for page in self.pager.lane.pages.values()) <= 1
+
+    @invariant()
+    def an_open_page_goes_on_until_somebody_answers(self) -> None:
+        if self.pager.lane is not None:
+            for page in self.pager.lane.pages.values():
+                assert (page.next_at is not None) == (page.state is State.OPEN)
+
+    @invariant()
+    def every_obligation_has_exactly_one_end(self) -> None:
+        ends: dict[str, list[str]] = {}
+        for fact in self.pager.log:
+            match fact:
+                case PageOpened() | PageJoined():
+                    ends.setdefault(fact.obligation, []).append(fact.type)
+                case PageCancelled(page="", obligation=taken) if taken in self.asked and taken not in ends:
+                    ends[taken] = ["tombstone"]
+                case _:
+                    pass
+        assert set(ends) >= self.asked
+        assert all(len(found) == 1 for found in ends.values()), ends
+
+    @invariant()
+    def no_page_is_sent_after_its_end_and_every_try_was_recorded_first(self) -> None:
+        ended: set[str] = set()
+        tried: set[tuple[str, int]] = set()
+        for fact in self.pager.log:
+            match fact:
+                case PageAcknowledged() | PageCancelled() | PageResolved():
+                    ended.add(fact.page)
+                case PageAttempted():
+                    assert fact.purpose == "stand-down" or fact.page not in ended
+                    assert (fact.attempt, fact.tries) not in tried
+                    tried.add((fact.attempt, fact.tries))
+                case _:
+                    pass
+
+    @invariant()
+    def certificates_agree_with_the_receipts(self) -> None:
+        pages: dict[str, list[PageFact]] = {}
+        for fact in self.pager.log:
+            pages.setdefault(fact.page, []).append(fact)
+        for facts in pages.values():
+            verdict = certificate(facts).verdict
+            if verdict is Verdict.EXACTLY_ONE:
+                assert any(isinstance(fact, PageAccepted) for fact in facts)
+
+
+LaneMachine.TestCase.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
+TestLane = LaneMachine.TestCase
