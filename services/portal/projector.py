@@ -1,19 +1,19 @@
 """The projector: every public topic into MongoDB, batch by batch. It is the only writer of the views.
 
-Order of steps: read what the batch touches → fold (`fold.py`, pure) → write the documents → write the timeline → write what
-became of the requests → commit. A reader that is told of a timeline entry, or of a settled request, finds the rest there.
-A crash at any step repeats the batch, which changes nothing that was done. One process: its order numbers the stream.
+Order of steps: read what the batch touches → fold (`fold.py`, pure) → write it all in one transaction → commit the offsets.
+A reader sees a batch whole or not at all, so one that is told of a timeline entry, or of a settled request, finds the rest.
+A crash before the last step repeats the batch, which changes nothing. One process: its order numbers the stream.
 """
 
 from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import time
 from collections import OrderedDict
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import Any
 
 import structlog
 from prometheus_client import Counter, Histogram
@@ -24,7 +24,7 @@ from shared import ids
 from shared.bus import Batch, Consumer, Message, Producer, record_for
 from shared.errors import Unavailable
 from shared.events import DeadLetter
-from shared.store import DeleteOne, Duplicate, InsertOne, ReplaceOne, Store, UpdateOne
+from shared.store import DeleteOne, ReplaceOne, Store, UpdateOne
 from shared.topics import CHANGELOG_WORKERS, PUBLIC, TOPICS, Topic
 
 log = structlog.get_logger()
@@ -155,16 +155,16 @@ class Projector:
     async def _write(self, changes: Changes) -> None:
         for counted, delta in changes.counted.items():
             self._counts[counted] = self._counts.get(counted, 0) + delta
-        writes = [
-            self._store[collection].bulk([_replacing(name, doc) for name, doc in docs.items()], ordered=False)
-            for collection, docs in changes.replaced.items()
-        ]
-        writes.append(self._store["counts"].bulk([self._counter(counted) for counted in changes.counted], ordered=False))
-        await asyncio.gather(*writes)
+        writes: dict[str, list[Any]] = {
+            collection: [_replacing(name, doc) for name, doc in docs.items()] for collection, docs in changes.replaced.items()
+        }
         for collection, docs in changes.inserted.items():
-            with contextlib.suppress(Duplicate):
-                await self._store[collection].bulk([InsertOne(doc) for doc in docs.values()], ordered=False)
-        await self._store["requests"].bulk([_settling(name, doc) for name, doc in changes.settled.items()], ordered=False)
+            writes[collection] = [UpdateOne({"_id": name}, {"$setOnInsert": doc}, upsert=True) for name, doc in docs.items()]
+        writes["requests"] = [_settling(name, doc) for name, doc in changes.settled.items()]
+        writes["counts"] = [self._counter(counted) for counted in changes.counted]
+        async with self._store.transaction() as session:
+            for collection, mine in writes.items():
+                await self._store[collection].bulk(mine, ordered=False, session=session)
 
     def _counter(self, counted: Counted) -> ReplaceOne[Doc]:
         doc = {"_id": counted.id, **counted._asdict(), "n": self._counts.get(counted, 0)}
@@ -194,7 +194,7 @@ def letter(message: Message, reason: str, at: datetime) -> DeadLetter:
 
 
 async def prepare(store: Store) -> None:
-    """Create the indexes the views' queries go by."""
+    """Create the collections and the indexes the views' queries go by."""
     for collection, indexes in INDEXES.items():
         for fields in indexes:
             await store[collection].index(fields)

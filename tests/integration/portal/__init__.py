@@ -1,0 +1,1 @@
+"""The portal's data side on a real Kafka and a real MongoDB."""
