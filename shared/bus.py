@@ -147,7 +147,7 @@ class Producer:
             for chunk in in_batches(mine, BATCH_BYTES - 16 * 1024):
                 batch = producer.create_batch()
                 for record in chunk:
-                    if batch.append(timestamp=None, key=record.key.encode(), value=record.value, headers=record.headers) is None:
+                    if batch.append(timestamp=None, key=record.key.encode(), value=record.value, headers=list(record.headers)) is None:
                         raise Poisonous(f"{len(chunk)} records for {topic} do not fit one batch")
                 acked = await producer.send_batch(batch, self._prefix + topic, partition=partition)
                 waiting.append((topic, partition, len(chunk), acked))

@@ -6,7 +6,6 @@ mail header, a PagerDuty `dedup_key` (255 characters) and a Message-ID without e
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
@@ -18,16 +17,26 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound="Fact")
 
 _LENGTH = 26
+_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
+_TRIPLES = [first + pair for first in _ALPHABET for pair in _PAIRS]
+
+
+def _base32(raw: bytes) -> str:
+    """The first 26 characters of RFC 4648 base32 in lower case, fifteen bits at a time: the standard library's way took a
+    fifth of a worker's time."""
+    bits, table = int.from_bytes(raw[:17]) >> 6, _TRIPLES
+    return (
+        table[bits >> 115] + table[bits >> 100 & 32767] + table[bits >> 85 & 32767] + table[bits >> 70 & 32767]
+        + table[bits >> 55 & 32767] + table[bits >> 40 & 32767] + table[bits >> 25 & 32767] + table[bits >> 10 & 32767]
+        + _PAIRS[bits & 1023]
+    )  # fmt: skip
 
 
 def digest(*parts: str) -> str:
     """26 characters from `parts`; their lengths go in, so ("ab", "c") and ("a", "bc") differ."""
-    hasher = hashlib.sha256()
-    for part in parts:
-        raw = part.encode()
-        hasher.update(b"%d:" % len(raw))
-        hasher.update(raw)
-    return base64.b32encode(hasher.digest())[:_LENGTH].decode().lower()
+    raws = [part.encode() for part in parts]
+    return _base32(hashlib.sha256(b"".join([b"%d:%b" % (len(raw), raw) for raw in raws])).digest())
 
 
 def derive(prefix: str, *parts: str) -> str:
@@ -79,16 +88,8 @@ def stamp(facts: Sequence[F], *, key: str, first_seq: int, cause: str) -> list[F
     stamped = []
     for rank, fact in enumerate(facts):
         reason = fact.cause or cause
-        stamped.append(
-            fact.model_copy(
-                update={
-                    "key": key,
-                    "seq": first_seq + rank,
-                    "cause": reason,
-                    "id": derive("fct", key, reason, fact.type, str(rank)),
-                }
-            )
-        )
+        place = {"key": key, "seq": first_seq + rank, "cause": reason, "id": derive("fct", key, reason, fact.type, str(rank))}
+        stamped.append(fact.having(place))
     return stamped
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -9,9 +10,6 @@ if TYPE_CHECKING:
     from shared.events import Event
 
 Headers = Sequence[tuple[str, bytes]]
-
-_SPEC = ("ce_specversion", b"1.0")
-_CONTENT = ("content-type", b"application/json")
 
 
 class Record(NamedTuple):
@@ -52,17 +50,20 @@ Batch = dict[tuple[str, int], list[Message]]
 
 def headers_for(event: Event, source: str, traceparent: str | bytes | None = None) -> list[tuple[str, bytes]]:
     """CloudEvents 1.0 attributes as Kafka headers; `source` is the service's name; `traceparent` is W3C trace context."""
-    headers = [
-        _SPEC,
-        ("ce_id", event.id.encode()),
-        ("ce_type", b"dev.signalbox." + event.type.encode()),
-        ("ce_source", b"/signalbox/" + source.encode()),
-        ("ce_time", event.at.isoformat().encode()),
-        _CONTENT,
-    ]
+    headers = [("ce_id", event.id.encode()), ("ce_time", event.at.isoformat().encode()), *_fixed(event.type, source)]
     if traceparent:
         headers.append(("traceparent", traceparent if isinstance(traceparent, bytes) else traceparent.encode()))
     return headers
+
+
+@functools.lru_cache(maxsize=1024)
+def _fixed(kind: str, source: str) -> tuple[tuple[str, bytes], ...]:
+    return (
+        ("ce_specversion", b"1.0"),
+        ("ce_type", b"dev.signalbox." + kind.encode()),
+        ("ce_source", b"/signalbox/" + source.encode()),
+        ("content-type", b"application/json"),
+    )
 
 
 def record_for(topic: str, event: Event, source: str, traceparent: str | bytes | None = None, partition: int | None = None) -> Record:

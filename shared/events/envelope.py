@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Self
@@ -36,6 +37,15 @@ class Event(Value):
     id: str = ""
     key: str = ""
     at: Instant
+
+    def having(self, values: Mapping[str, object]) -> Self:
+        """A copy with some fields set, unvalidated: `model_copy(update=…)` at a quarter of its time."""
+        copy = self.__class__.__new__(self.__class__)
+        object.__setattr__(copy, "__dict__", self.__dict__ | dict(values))
+        object.__setattr__(copy, "__pydantic_fields_set__", self.__pydantic_fields_set__)
+        object.__setattr__(copy, "__pydantic_extra__", None)
+        object.__setattr__(copy, "__pydantic_private__", None)
+        return copy
 
     @classmethod
     def read(cls, raw: bytes) -> Self:
