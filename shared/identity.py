@@ -52,20 +52,20 @@ def authenticate(bearer: str, lookup: Lookup, secret: str | None, now: datetime,
     `insufficient-scope` (403) where the token is not good for `need`.
     """
     if not bearer or len(bearer) > _LONGEST:
-        raise _unknown("send `Authorization: Bearer <token>`")
+        raise _unknown("Send `Authorization: Bearer <token>`.")
     if bearer.startswith(_PREFIX):
         email, via = _opened(bearer, secret, now)
     else:
         document = lookup.get("tokens", token_id(bearer))
         if document is None:
-            raise _unknown("the token is not known; it may have been revoked")
+            raise _unknown("This token is not known; it may have been revoked.")
         scopes = document.get("scopes")
         if scopes is not None and need not in scopes:
-            raise Refused("insufficient-scope", f"this token is not good for {need}", status=403)
+            raise Refused("insufficient-scope", f"This token is not good for {need}.", status=403)
         email, via = str(document["email"]), Via.API
     account = lookup.get("accounts", email.lower())
     if account is None:
-        raise _unknown("the account of this token is not registered")
+        raise _unknown("The account of this token is not registered.")
     return actor_of(account, via)
 
 
@@ -87,21 +87,21 @@ def bearer_of(authorization: str | None) -> str:
         return ""
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer":
-        raise _unknown("only bearer tokens are taken")
+        raise _unknown("Only bearer tokens are taken.")
     return token.strip()
 
 
 def _opened(bearer: str, secret: str | None, now: datetime) -> tuple[str, Via]:
     payload, _, seal = bearer[len(_PREFIX) :].partition(".")
     if secret is None or not hmac.compare_digest(seal.encode(), _seal(payload, secret).encode()):
-        raise _unknown("the token is not ours")
+        raise _unknown("This token is not ours.")
     try:
         found = orjson.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
         email, via, until = str(found["email"]), Via(found["via"]), float(found["exp"])
     except (binascii.Error, orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
-        raise _unknown("the token does not parse") from error
+        raise _unknown("This token does not parse.") from error
     if now.timestamp() >= until:
-        raise _unknown("the token has expired")
+        raise _unknown("This token has expired.")
     return email, via
 
 

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 
 from services.intake.api import Intake
 from services.intake.app import build
-from services.intake.door import Door
+from services.intake.door import Allowance, Door
 from services.intake.keys import Keys
 from services.intake.reference import Policies, Reference
 from services.intake.settings import IntakeSettings
@@ -39,10 +39,11 @@ def application(settings: IntakeSettings) -> FastAPI:
     directory_replica = Replica(DIRECTORY.name, bootstrap, prefix, path=settings.directory_file)
     policies_replica = Replica(POLICIES.name, bootstrap, prefix, on_change=policies.on_change)
     reference = Reference(directory_replica, policies, policies_replica)
+    clock = clock_from(settings)
     keys = Keys(settings.keys_file)
     store = Store(settings.mongodb_uri, settings.mongodb_database) if settings.view_budget else None
     intake = Intake(reference, producer.send, keys, View(store, settings.view_budget) if store else None, secret)
-    door = Door.open(reference, clock_from(settings), secret, settings.rate)
+    door = Door(reference, clock, secret, Allowance(settings.rate))
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -51,7 +52,7 @@ def application(settings: IntakeSettings) -> FastAPI:
                 yield
             finally:
                 await producer.stop()
-                keys.close()
+                keys.close(clock.now())
                 if store:
                     store.close()
 
@@ -80,7 +81,7 @@ def main() -> int:
         log.warning("no SIGNALBOX_SECRET: the portal's signed-in users and signed links are refused")
     config = uvicorn.Config(
         application(settings), host=settings.bind, port=settings.intake_port, loop="uvloop", http="httptools", log_config=None,
-        access_log=False, server_header=False, timeout_graceful_shutdown=5, timeout_keep_alive=75,
+        access_log=False, server_header=False, proxy_headers=False, timeout_graceful_shutdown=5, timeout_keep_alive=75,
     )  # fmt: skip
     server = _Server(config)
     server.run()

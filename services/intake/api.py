@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from services.intake import directory as documents
 from services.intake.domain import Asked, World, admit, ask, refuse_early
@@ -49,7 +49,7 @@ async def open_ticket(intake: Intake, form: TicketForm, asked: Asked, trace: str
         await asyncio.gather(intake.write(record), intake.write(record._replace(topic=URGENT.name)))
     else:
         await intake.write(record)
-    return _accepted(request, f"/v1/tickets/{request.key}", f"/tickets/{request.key}", admitted.warnings)
+    return _accepted("ticket", request, admitted.warnings)
 
 
 async def act_on_ticket(intake: Intake, ticket: str, action: str, form: Form, asked: Asked, trace: str) -> Answer:
@@ -64,7 +64,7 @@ async def act_on_ticket(intake: Intake, ticket: str, action: str, form: Form, as
     request = ask(kind, ticket, form, asked, stamp, provider_known=known)
     _claim(intake.keys, request, asked)
     await intake.write(record_for(REQUESTS.name, request, SOURCE, trace))
-    return _accepted(request, f"/v1/tickets/{ticket}", f"/tickets/{ticket}")
+    return _accepted("ticket", request)
 
 
 async def act_on_page(intake: Intake, page: str, action: str, form: Form, asked: Asked, trace: str, *, via_link: bool = False) -> Answer:
@@ -75,7 +75,7 @@ async def act_on_page(intake: Intake, page: str, action: str, form: Form, asked:
     request = ask(kind, page, form, asked, intake.reference.stamp(), via_link=via_link)
     _claim(intake.keys, request, asked)
     await intake.write(record_for(REQUESTS.name, request, SOURCE, trace))
-    return {"page_id": page, **_accepted(request, f"/v1/pages/{page}", f"/pages/{page}")}
+    return _accepted("page", request)
 
 
 def linked_actor(intake: Intake, page: str, form: AcknowledgeForm, now: e.Instant) -> Actor:
@@ -168,15 +168,16 @@ def _claim(keys: Keys, request: e.Request, asked: Asked) -> None:
         )  # fmt: skip
 
 
-def _accepted(request: e.Request, address: str, web: str, warnings: tuple[str, ...] = ()) -> Answer:
+def _accepted(what: Literal["ticket", "page"], request: e.Request, warnings: tuple[str, ...] = ()) -> Answer:
+    address = f"/{what}s/{request.key}"
     return {
-        "ticket_id": request.key,
+        f"{what}_id": request.key,
         "request_id": request.id,
         "accepted": "logged",
         "warnings": warnings,
         "suggestions": [],
         "incidents": [],
-        "links": {"self": address, "web": web, "request": f"/v1/requests/{request.id}"},
+        "links": {"self": f"/v1{address}", "web": address, "request": f"/v1/requests/{request.id}"},
     }
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 import orjson
 from fastapi import FastAPI, Request
+from fastapi.routing import APIRoute
 from prometheus_client import Counter, Histogram
 from pydantic import BaseModel
-from pydantic.json_schema import models_json_schema
+from pydantic.json_schema import JsonSchemaValue, models_json_schema
 from starlette.responses import Response
 
 from services.intake import api
@@ -38,13 +41,40 @@ _NOT_SURE = (
 )
 _REF = "#/components/schemas/{model}"
 
+JsonSchemas = dict[type[BaseModel], JsonSchemaValue]
 Endpoint = Callable[[Request], Awaitable[Response]]
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
+class _DoorRoute(APIRoute):
+    """Endpoints take the request as it is and answer with a response: the door does what FastAPI's dependencies would."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handler: Callable[[Request], Coroutine[Any, Any, Response]] = self.endpoint
+        return handler
+
+
+class _App(FastAPI):
+    def openapi(self) -> dict[str, Any]:
+        """With the shapes of the bodies, which FastAPI does not see: the door reads them."""
+        found = super().openapi()
+        found.setdefault("components", {}).setdefault("schemas", {}).update(_contract()[1])
+        return found
+
+
+@functools.cache
+def _contract() -> tuple[JsonSchemas, dict[str, Any]]:
+    """JSON Schemas of all bodies, and what they refer to."""
+    acting = [form for _, form in (*TICKET_ACTIONS.values(), *PAGE_ACTIONS.values())]
+    forms: dict[type[BaseModel], None] = dict.fromkeys((TicketForm, *acting, *DOCUMENTS.values(), *MODELS.values()))
+    shapes, definitions = models_json_schema([(form, "validation") for form in forms], ref_template=_REF)
+    return {form: shapes[form, "validation"] for form in forms}, definitions["$defs"]
+
+
 def build(intake: Intake, door: Door, checks: Mapping[str, Check], lifespan: Lifespan | None = None) -> FastAPI:
     """The application. `lifespan` starts and stops what `intake` works with."""
-    app = FastAPI(title="Signalbox intake", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = _App(title="Signalbox intake", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.router.route_class = _DoorRoute
     problems.install(app)
     _tickets(app, intake, door)
     _pages(app, intake, door)
@@ -149,10 +179,8 @@ def _operations(app: FastAPI, checks: Mapping[str, Check]) -> None:
 
 def _write(app: FastAPI, method: str, path: str, endpoint: Endpoint, *forms: type[BaseModel], name: str, status: int = 202) -> None:
     """A route whose body is one of `forms`. The body is read by the door, so the contract is told to OpenAPI here."""
-    schemas = models_json_schema([(form, "validation") for form in forms], ref_template=_REF)[0]
-    shapes = list(schemas.values())
-    schema = shapes[0] if len(shapes) == 1 else {"oneOf": shapes}
-    body = {"required": True, "content": {"application/json": {"schema": schema}}}
+    shapes = [_contract()[0][form] for form in forms]
+    body = {"required": True, "content": {"application/json": {"schema": shapes[0] if len(shapes) == 1 else {"oneOf": shapes}}}}
     app.add_api_route(path, endpoint, methods=[method], name=name, status_code=status, openapi_extra={"requestBody": body})
 
 
