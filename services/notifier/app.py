@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+from collections.abc import AsyncIterator
 
 import aiohttp
 
@@ -14,7 +15,7 @@ from services.notifier.front import SOURCE, Front
 from services.notifier.pager import Pager
 from services.notifier.pager_rules import Rulebook
 from services.notifier.settings import NotifierSettings
-from shared.clock import clock_from
+from shared.clock import Clock, clock_from
 from shared.replica import Replica
 from shared.runtime import run_worker
 from shared.telemetry import configure_logging, serve_health
@@ -22,19 +23,22 @@ from shared.telemetry import configure_logging, serve_health
 
 async def run_pager(settings: NotifierSettings) -> int:
     """Until SIGTERM; the exit code."""
-    clock = clock_from(settings)
-    async with contextlib.AsyncExitStack() as stack:
-        http = await stack.enter_async_context(aiohttp.ClientSession(connector=connector(allow_private=settings.private_webhooks_allowed)))
-        rulebook = Rulebook()
-        policies = Replica("policies", settings.kafka_bootstrap_servers, settings.topic_prefix, on_change=rulebook.take)
-        rulebook.follow(lambda: policies.is_caught_up)
-        await stack.enter_async_context(policies)
+    async with pager_with(settings, clock_from(settings)) as (pager, rulebook):
+        return await run_worker(pager.work(), settings, checks={"policies": rulebook.unready})
+
+
+@contextlib.asynccontextmanager
+async def pager_with(settings: NotifierSettings, clock: Clock) -> AsyncIterator[tuple[Pager, Rulebook]]:
+    """A pager with its lines out and the policies it follows."""
+    rulebook = Rulebook()
+    policies = Replica("policies", settings.kafka_bootstrap_servers, settings.topic_prefix, on_change=rulebook.take)
+    rulebook.follow(lambda: policies.is_caught_up)
+    async with aiohttp.ClientSession(connector=connector(allow_private=settings.private_webhooks_allowed)) as http, policies:
         line = Line(
             http=http, now=clock.now, secret=settings.secret.get_secret_value().encode(), pagerduty_url=settings.pagerduty_url,
             smtp_host=settings.relay_host, smtp_port=settings.relay_port, mail_from=settings.pager_mail_from,
         )  # fmt: skip
-        pager = Pager(rulebook, line, settings.portal_url)
-        return await run_worker(pager.work(), settings, checks={"policies": rulebook.unready})
+        yield Pager(rulebook, line, settings.portal_url), rulebook
 
 
 async def run_front(settings: NotifierSettings) -> int:
