@@ -14,7 +14,7 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.responses import Response
 
-from services.portal import api
+from services.portal import api, pages
 from services.portal.answers import Json
 from services.portal.desk import Desk
 from services.portal.lags import Lags
@@ -69,6 +69,7 @@ def make_app(settings: PortalSettings) -> FastAPI:
     app.add_middleware(RefuseForeign)
     problems.install(app)
     app.include_router(api.router)
+    pages.install(app, portal)
     _health(app, portal)
     _document(app, portal)
     return app

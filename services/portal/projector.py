@@ -52,7 +52,7 @@ INDEXES: dict[str, tuple[tuple[tuple[str, int], ...], ...]] = {
     "notices": ((("state", 1),), (("ticket", 1),)),
     "figures": ((("since", 1),),),
     "policies": ((("name", 1), ("version", -1)),),
-    "directory": ((("kind", 1),),),
+    "directory": ((("kind", 1),), (("document.owner", 1),), (("document.collaborators", 1),)),
 }  # fmt: skip
 
 

@@ -1,0 +1,159 @@
+"""Tickets as people see them: open one, my tickets, the ticket's page and everything that can be done on it."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from services.portal.fields import fields_of
+from services.portal.listing import Asked
+from services.portal.proxy import Answer
+from services.portal.screens import Screens, see_other
+from services.portal.submission import (
+    URGENT_TEXTS,
+    action_document,
+    actions_for,
+    audiences_for,
+    problems_by_field,
+    ticket_document,
+)  # fmt: skip
+from services.portal.tabs import outcome_of, tabs_of_own
+from services.portal.visitors import Drawn, Parts, Who, not_found
+from services.portal.wiring import Portal
+from shared.access import may_handle_pages
+from shared.events import Actor
+from shared.policy import DESK, DeskPolicy
+
+AFTER_S = 2.0
+_REQUEST = re.compile(r"req_[a-z2-7]{26}")
+_SUBMITTED = frozenset(
+    {"subject", "body", "app", "addon", "priority", "kind", "urgent.third_party_services", *(f"urgent.{name}" for name in URGENT_TEXTS)}
+)
+_REPLIED = frozenset({"body"})
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/tickets")
+async def own_tickets(
+    request: Request, actor: Who, portal: Parts, screens: Drawn, status: str = "live", cursor: str | None = None, q: str | None = None
+) -> Response:
+    """A customer's, or a provider's. Staff have the queue."""
+    if actor.is_staff:
+        return see_other("/queue")
+    found = await portal.queries.tickets(actor, Asked(status=None if status == "all" else status, cursor=cursor, q=q))
+    return screens.page(
+        request, "tickets.html", actor=actor, place="tickets", found=found, side="provider" if actor.provider else "customer",
+        tabs=tabs_of_own(found["counts"], status), filtered=(status != "live" and found["counts"]["total"] > 0) or cursor is not None,
+        base_href="/tickets", more_href=f"/tickets?status={status}&cursor={found['next']}",
+    )  # fmt: skip
+
+
+@router.get("/tickets/new")
+async def new_ticket(request: Request, actor: Who, portal: Parts, screens: Drawn, app: str = "") -> Response:
+    return await _form(request, actor, portal, screens, {"app": app} if app else {}, {}, 200)
+
+
+@router.post("/tickets")
+async def submit(request: Request, actor: Who, portal: Parts, screens: Drawn) -> Response:
+    fields = await fields_of(request, portal.settings.max_body)
+    answer = await portal.intake.forward(actor, "POST", "/v1/tickets", ticket_document(fields), idempotency_key=_key(fields))
+    if answer.is_accepted:
+        said = answer.json
+        return see_other(f"/tickets/{said['ticket_id']}?after={said['request_id']}")
+    return await _form(request, actor, portal, screens, fields, problems_by_field(answer.json, _SUBMITTED), _status(answer))
+
+
+@router.get("/tickets/{ticket_id}")
+async def ticket_page(ticket_id: str, request: Request, actor: Who, portal: Parts, screens: Drawn, after: str | None = None) -> Response:
+    outcome = None
+    if after is not None and _REQUEST.fullmatch(after):
+        is_there = await portal.hub.settled(after, AFTER_S)
+        outcome = outcome_of(await portal.queries.request(actor, after) if is_there else None, after, ticket_id)
+        if not is_there and await portal.queries.ticket(actor, ticket_id) is None:
+            return screens.page(request, "received.html", actor=actor, place="tickets", status=202, ticket_id=ticket_id)
+    return await _ticket(ticket_id, request, actor, portal, screens, outcome=outcome)
+
+
+@router.post("/tickets/{ticket_id}/{action}")
+async def act(ticket_id: str, action: str, request: Request, actor: Who, portal: Parts, screens: Drawn) -> Response:
+    fields = await fields_of(request, portal.settings.max_body)
+    document = action_document(action, fields)
+    answer = await portal.intake.forward(actor, "POST", f"/v1/tickets/{ticket_id}/{action}", document, idempotency_key=_key(fields))
+    if answer.is_accepted:
+        return see_other(f"/tickets/{ticket_id}?after={answer.json['request_id']}")
+    if answer.status == 404:
+        raise not_found()
+    problems = problems_by_field(answer.json, _REPLIED if action == "replies" else frozenset())
+    if action == "replies":
+        return await _ticket(ticket_id, request, actor, portal, screens, values=fields, errors=problems, status=_status(answer))
+    outcome = {"tone": "bad", "title": "That was not done.", "text": " ".join(problems.values()), "clears": None}
+    return await _ticket(ticket_id, request, actor, portal, screens, outcome=outcome, status=_status(answer))
+
+
+async def _ticket(
+    ticket_id: str, request: Request, actor: Actor, portal: Portal, screens: Screens, *, status: int = 200, **context: Any
+) -> Response:
+    ticket = await portal.queries.ticket(actor, ticket_id)
+    timeline = await portal.queries.timeline(actor, ticket_id, limit=2000)
+    if ticket is None or timeline is None:
+        raise not_found()
+    is_staff = ticket["standing"] == "staff"
+    trail = await portal.queries.explain(actor, ticket_id) if is_staff else None
+    pages = [await portal.desk.page(actor, name) for name in ticket.get("pages", [])] if is_staff and may_handle_pages(actor) else []
+    return screens.page(
+        request, "ticket.html", actor=actor, place="queue" if is_staff else "tickets", status=status, ticket=ticket, timeline=timeline,
+        decisions=trail["decisions"] if trail else [], pages=[page for page in pages if page], actions=actions_for(ticket),
+        audiences=audiences_for(ticket, screens.provider_name(ticket["provider"] or "")), providers=_providers(portal) if is_staff else [],
+        idempotency_key=secrets.token_urlsafe(12), **context,
+    )  # fmt: skip
+
+
+async def _form(
+    request: Request, actor: Actor, portal: Portal, screens: Screens, fields: Mapping[str, str], errors: Mapping[str, str], status: int
+) -> Response:
+    account = portal.directory.get("accounts", actor.email) or {}
+    plan = str(account.get("plan") or "free")
+    policy = await _policy(portal)
+    apps = await _apps_of(portal, actor.email)
+    attached = {slug for app in apps for slug in app["addons"]}
+    return screens.page(
+        request, "submit.html", actor=actor, place="new", status=status, apps=apps, plan=plan, values=fields, errors=errors,
+        addons=[provider for provider in _providers(portal) if provider["slug"] in attached],
+        may_choose_priority=policy is not None and plan in policy.may_choose_priority,
+        pages_on_call=policy is not None and plan in policy.pages,
+        idempotency_key=secrets.token_urlsafe(18),
+    )  # fmt: skip
+
+
+async def _policy(portal: Portal) -> DeskPolicy | None:
+    found = await portal.store["policies"].find({"name": DESK}, order=[("version", -1)], limit=1)
+    return DeskPolicy.model_validate(found[0]["document"]) if found else None
+
+
+async def _apps_of(portal: Portal, email: str) -> list[dict[str, Any]]:
+    """The apps somebody collaborates on, production first."""
+    where = {"kind": "apps", "$or": [{"document.owner": email}, {"document.collaborators": email}]}
+    found = [doc["document"] for doc in await portal.store["directory"].find(where, limit=500)]
+    order = {"production": 0, "staging": 1, "development": 2}
+    apps = [{"name": app["name"], "stage": app.get("stage"), "addons": app.get("addons") or []} for app in found]
+    return sorted(apps, key=lambda app: (order.get(str(app["stage"]), 3), app["name"]))
+
+
+def _providers(portal: Portal) -> list[dict[str, Any]]:
+    found = [{"slug": slug, "name": doc.get("name") or slug} for slug, doc in portal.directory.all("providers").items()]
+    return sorted(found, key=lambda provider: str(provider["name"]))
+
+
+def _key(fields: Mapping[str, str]) -> str:
+    """The key made when the form was drawn: sending it twice is one request."""
+    return fields.get("idempotency_key", "")[:200] or secrets.token_urlsafe(18)
+
+
+def _status(answer: Answer) -> int:
+    return answer.status if 400 <= answer.status < 600 else 502

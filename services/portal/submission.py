@@ -1,0 +1,105 @@
+"""From a browser's form to intake's document, and from a problem document back to the fields. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from shared.access import MAY, READERS, Standing
+from shared.events import Audience, Status
+from shared.lifecycle import TRANSITIONS, Move
+
+Fields = Mapping[str, str]
+
+URGENT_TEXTS = (
+    "users_affected", "business_impact", "steps_to_reproduce", "seen_in_staging", "staging_differences", "began_at", "logs",
+    "configuration",
+)  # fmt: skip
+
+FIELD_OF_CODE = {
+    "unknown-app": "app", "app-unknown": "app", "not-a-collaborator": "app", "no-such-app": "app", "addon-not-attached": "addon",
+    "unknown-addon": "addon", "priority-not-allowed": "priority", "plan-may-not-choose": "priority",
+}  # fmt: skip
+"""Refusals of intake that are about one field though they carry no pointer."""
+
+
+def ticket_document(fields: Fields) -> dict[str, Any]:
+    """The body of `POST /v1/tickets` (DESIGN section 7). The items of the urgent guide go along only with an urgent one."""
+    document: dict[str, Any] = {"subject": fields.get("subject", ""), "body": fields.get("body", "")}
+    document.update({name: fields[name] for name in ("app", "addon", "priority", "kind") if fields.get(name)})
+    if fields.get("priority") == "urgent":
+        items: dict[str, Any] = {name: fields[f"urgent.{name}"] for name in URGENT_TEXTS if fields.get(f"urgent.{name}")}
+        items["access_granted"] = "urgent.access_granted" in fields
+        if services := fields.get("urgent.third_party_services"):
+            items["third_party_services"] = [part.strip() for part in services.split(",") if part.strip()]
+        document["urgent"] = items
+    return document
+
+
+def action_document(action: str, fields: Fields) -> dict[str, Any]:
+    """The body of `POST /v1/tickets/{id}/{action}`."""
+    match action:
+        case "replies":
+            return {"body": fields.get("body", ""), "audience": fields.get("audience") or Audience.EVERYONE.value}
+        case "assign":
+            kind, _, name = fields.get("to", "").partition(":")
+            if fields.get("provider"):
+                kind, name = "provider", fields["provider"]
+            return {kind: name} if kind in ("provider", "queue") else {}
+        case "review":
+            return {"priority": fields.get("priority", ""), "reason": fields.get("reason", "")}
+        case "solve":
+            return {"resolution": fields.get("resolution", "")}
+        case "dismiss" | "reopen" | "hand-back" | "take-back":
+            return {"reason": fields.get("reason", "")}
+        case _:
+            return {}
+
+
+ACTIONS: dict[str, tuple[str, Move]] = {
+    "assign": ("AssignTicket", Move.ASSIGN),
+    "review": ("ReviewPriority", Move.REVIEW),
+    "hand-back": ("HandBack", Move.HAND_BACK),
+    "take-back": ("TakeBack", Move.TAKE_BACK),
+    "solve": ("Solve", Move.SOLVE),
+    "reopen": ("Reopen", Move.REOPEN),
+}
+"""Action → its request, and what that amounts to for the state."""
+
+
+def actions_for(ticket: Mapping[str, Any]) -> list[str]:
+    """What whoever looks at the ticket is offered: allowed by `shared.access`, and by the state the ticket is in."""
+    who, moves = Standing(ticket["standing"]), TRANSITIONS[Status(ticket["status"])]
+    offered = [action for action, (request, move) in ACTIONS.items() if who in MAY[request] and move in moves]
+    return offered if ticket["provider"] else [action for action in offered if action != "take-back"]
+
+
+def audiences_for(ticket: Mapping[str, Any], provider_name: str) -> list[tuple[str, str]]:
+    """(audience, label) of those whoever looks at the ticket may write to."""
+    who = Standing(ticket["standing"])
+    labels = {
+        Audience.EVERYONE: "Everyone",
+        Audience.PROVIDER: f"Staff and {provider_name}" if who is Standing.STAFF else "Heroku Support only",
+        Audience.STAFF: "Staff note",
+    }
+    return [(a.value, label) for a, label in labels.items() if who in READERS[a] and (a is not Audience.PROVIDER or ticket["provider"])]
+
+
+def problems_by_field(document: Mapping[str, Any], known: frozenset[str]) -> dict[str, str]:
+    """A problem document in words, by form field; what belongs to no field of `known` stands under `form`."""
+    found: dict[str, str] = {}
+    for error in document.get("errors") or []:
+        parts = [part for part in str(error.get("pointer", "")).lstrip("#").split("/") if part]
+        while parts and ".".join(parts) not in known:
+            parts.pop()
+        found.setdefault(".".join(parts) or "form", _sentence(str(error.get("detail", ""))))
+    if not found:
+        code = str(document.get("type", "")).rpartition("/")[2]
+        field = FIELD_OF_CODE.get(code, "form")
+        found[field if field in known else "form"] = _sentence(str(document.get("detail") or "It was not accepted."))
+    return found
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")

@@ -1,0 +1,66 @@
+"""The tabs over lists with their counts, and the words for what became of something just asked. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+Tab = dict[str, Any]
+
+DONE = ("solved", "closed")
+
+
+def tabs_of_own(counts: Mapping[str, Any], status: str) -> list[Tab]:
+    """A customer's or provider's: open, solved, all."""
+    solved = sum(counts["statuses"].get(name, 0) for name in DONE)
+    rows = (("live", "Open", counts["live"]), ("solved", "Solved", solved), ("all", "All", counts["total"]))
+    return [{"href": f"/tickets?status={key}", "label": label, "n": n, "current": status == key} for key, label, n in rows]
+
+
+def tabs_of_queue(counts: Mapping[str, Any], asked: Mapping[str, str], provider_name: Callable[[str], str]) -> list[Tab]:
+    """The agent's: everything, ours, then the providers', each with how many are live. What else was asked for stays."""
+    queues: Mapping[str, int] = counts["queues"]
+    others = sorted(name for name in {*queues, asked.get("queue", "")} if name.startswith("provider:"))
+    names = [("", "Everything"), ("platform", "Heroku Support"), ("csa", "Architects")]
+    names += [(name, provider_name(name.partition(":")[2])) for name in others]
+    rest = {name: value for name, value in asked.items() if value and name not in ("queue", "cursor")}
+    return [
+        {
+            "href": href("/queue", {"queue": name, **rest}), "label": label, "n": queues.get(name, 0) if name else counts["live"],
+            "current": asked.get("queue", "") == name,
+        }
+        for name, label in names
+    ]  # fmt: skip
+
+
+def href(path: str, query: Mapping[str, str]) -> str:
+    given = {name: value for name, value in query.items() if value}
+    return f"{path}?{urlencode(given)}" if given else path
+
+
+_DONE_WORDS = {
+    "OpenTicket": ("Received.", "We will write to you, and this page shows every step by itself."),
+    "AddReply": ("Sent.", ""),
+    "AssignTicket": ("Assigned.", "Whoever has it now was told."),
+    "HandBack": ("Handed back.", "Heroku Support takes it from here."),
+    "TakeBack": ("Taken back.", ""),
+    "DismissSuggestion": ("Dismissed.", ""),
+    "ReviewPriority": ("Priority changed.", "The customer reads your reason."),
+    "Solve": ("Solved.", "Thank you."),
+    "Reopen": ("Reopened.", ""),
+    "Acknowledge": ("Acknowledged.", "Nobody else will be woken for this."),
+    "EscalatePage": ("Escalated.", "The next person is being paged."),
+    "ResolvePage": ("Resolved.", ""),
+}
+
+
+def outcome_of(request: Mapping[str, Any] | None, request_id: str, about: str) -> dict[str, Any] | None:
+    """The banner over a page somebody came to after asking for something; None is a request the view does not hold yet."""
+    if request is None:
+        return {"tone": "warn", "title": "Recorded.", "text": "It appears here in a moment; do not send it again.", "clears": None}
+    if request["state"] == "refused":
+        return {"tone": "bad", "title": "That was not done.", "text": request["reason"] or "", "clears": None}
+    title, text = _DONE_WORDS.get(str(request["type"]), ("Done.", ""))
+    clears = {"OpenTicket": "new-ticket", "AddReply": f"reply-{about}"}.get(str(request["type"]))
+    return {"tone": "good", "title": title, "text": text, "clears": clears}
