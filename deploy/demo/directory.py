@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,6 +41,11 @@ def token_id(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
+def webhook_secret(slug: str) -> str:
+    """What a demo provider verifies our webhooks with; as public as the demo's password."""
+    return "whsec_" + base64.b64encode(hashlib.sha256(f"demo-webhook-{slug}".encode()).digest()).decode()
+
+
 def documents(sink_url: str = SINK) -> Iterator[Document]:
     """Accounts, their API tokens, apps and providers. Passwords are not among them: see `deploy/demo/seed.py`."""
     read = _filled(HERE / "directory.yaml", sink_url)
@@ -53,7 +59,7 @@ def documents(sink_url: str = SINK) -> Iterator[Document]:
             body = {"name": name, "owner": f"{owner}@example.com", **more, "stage": stage, "addons": list(apps["addons"])}
             yield Document("apps", name, body)
     for slug, provider in read["providers"].items():
-        yield Document("providers", slug, {"slug": slug, **provider})
+        yield Document("providers", slug, {"slug": slug, **provider, "webhook_secret": webhook_secret(slug)})
 
 
 def policies(sink_url: str = SINK) -> dict[str, dict[str, Any]]:

@@ -53,11 +53,9 @@ async def seed(bootstrap: str, prefix: str, sink_url: str = SINK) -> int:
 
 def credentials(known: Iterable[Document]) -> list[Document]:
     """A password for every account. The salt is derived from the address, so that seeding again finds the same document."""
-    return [
-        Document("credentials", account.id, {"password_hash": _HASHER.hash(PASSWORD, salt=hashlib.sha256(account.id.encode()).digest()[:16])})
-        for account in known
-        if account.kind == "accounts"
-    ]
+    accounts = [document.id for document in known if document.kind == "accounts"]
+    salts = {email: hashlib.sha256(email.encode()).digest()[:16] for email in accounts}
+    return [Document("credentials", email, {"password_hash": _HASHER.hash(PASSWORD, salt=salts[email])}) for email in accounts]
 
 
 def _recorded(document: Document, at: datetime) -> Record:

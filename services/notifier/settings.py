@@ -20,6 +20,14 @@ class NotifierSettings(Settings):
     )
     pager_mail_from: str = Field("pager@signalbox.example", pattern=r"^[^@\s]+@[^@\s]+$")
 
+    mail_from: str = Field("support@signalbox.example", pattern=r"^[^@\s]+@[^@\s]+$", description="the bot's address")
+    mail_name: str = "Signalbox Support"
+    mail_domain: str = Field("notifications.signalbox.example", pattern=r"^[a-z0-9.-]+$", description="right-hand side of our Message-IDs")
+    mail_slots: int = Field(4, ge=1, le=64, description="connections to the relay")
+    webhook_slots: int = Field(2, ge=1, le=64, description="sends at once to one provider")
+    notice_timeout: float = Field(10.0, gt=0, description="seconds for one send in all")
+    breaker_open_for: float = Field(30.0, gt=0, description="seconds a failing destination is let be at first")
+
     @property
     def private_webhooks_allowed(self) -> bool:
         """The demo's far end listens on this machine."""

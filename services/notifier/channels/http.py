@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 import aiohttp
@@ -14,14 +14,21 @@ _MOST_READ = 2000
 _RETRYABLE_4XX = frozenset({408, 425, 429})
 
 
-async def post(http: aiohttp.ClientSession, url: str, body: bytes, headers: Mapping[str, str], timeout: timedelta) -> Outcome:
-    """POST `body`; redirects are not followed (a redirect is an answer, and not yes)."""
+async def post(
+    http: aiohttp.ClientSession,
+    url: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    timeout: timedelta,
+    judged_by: Callable[[int, str], Outcome] | None = None,
+) -> Outcome:
+    """POST `body`; redirects are not followed (a redirect is an answer, and not yes). `judged_by` reads the answer, else `judge`."""
     total = timeout.total_seconds()
     limits = aiohttp.ClientTimeout(total=total, connect=total / 2)
     try:
         async with http.post(url, data=body, headers=headers, timeout=limits, allow_redirects=False) as answer:
             said = shortened((await answer.content.read(_MOST_READ)).decode("utf-8", "replace"))
-            return judge(answer.status, said)
+            return (judged_by or judge)(answer.status, said)
     except aiohttp.ConnectionTimeoutError:
         return TryLater(f"no connection in {total / 2:g} s")
     except aiohttp.ClientConnectorError as error:

@@ -1,0 +1,126 @@
+"""Where notices go: one queue, a few slots and one breaker per destination, so that a dead or hanging one delays no other.
+
+Pacing (breaker, waits between tries) goes by the loop's monotonic clock; what is recorded (`retry_at`, the age at which a
+notice is given up) goes by our business clock, which a test may move.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import structlog
+from prometheus_client import Gauge, Histogram
+
+from services.notifier.breaker import Breaker, BreakerLimits
+from services.notifier.channels.outcome import Outcome, TryLater, Unknown
+from services.notifier.ledger import Owed
+from services.notifier.outbox import Outbox
+
+log = structlog.get_logger()
+
+QUEUED = Gauge("signalbox_notices_queued", "Notices ready to be sent, by destination", ["destination"])
+OPEN = Gauge("signalbox_breakers_open", "Destinations that are let be for now")
+SENDING = Histogram("signalbox_notice_send_seconds", "One send, by kind", ["kind"])
+
+Send = Callable[[Owed], Awaitable[Outcome]]
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """`slots` sends at once, each bounded by `timeout` seconds in all."""
+
+    slots: int
+    timeout: float = 10.0
+    breaker: BreakerLimits = field(default_factory=BreakerLimits)
+
+
+class Destination:
+    """`run()` sends what is `put`, in order, until cancelled."""
+
+    def __init__(self, name: str, pace: Pace, send: Send, outbox: Outbox) -> None:
+        self.name = name
+        self._pace, self._send, self._outbox = pace, send, outbox
+        self.breaker = Breaker(pace.breaker)
+        self._queue: asyncio.Queue[Owed] = asyncio.Queue()
+        self._sending: set[asyncio.Task[None]] = set()
+        self._taken: Owed | None = None
+        self._turned = asyncio.Event()
+        self._stopping = False
+
+    def put(self, owed: Owed, after: float = 0.0) -> None:
+        """Send it when `after` seconds have passed and its turn comes."""
+        if after > 0:
+            asyncio.get_running_loop().call_later(after, self._queue.put_nowait, owed)
+        else:
+            self._queue.put_nowait(owed)
+
+    async def run(self) -> None:
+        """A bug in a send ends this, and with it the process."""
+        async with asyncio.TaskGroup() as group:
+            while True:
+                QUEUED.labels(self.name).set(self._queue.qsize())
+                self._taken = await self._queue.get()
+                await self._turn()
+                owed, self._taken = self._taken, None
+                self.breaker = self.breaker.began()
+                task = group.create_task(self._try(owed))
+                self._sending.add(task)
+                task.add_done_callback(self._ended)
+
+    async def stop(self, patience: float) -> list[Owed]:
+        """No new sends; those under way get `patience` seconds. Gives back what was not begun but has its attempt recorded."""
+        self._stopping = True
+        left = [self._taken] if self._taken else []
+        while not self._queue.empty():
+            left.append(self._queue.get_nowait())
+        if self._sending:
+            await asyncio.wait(self._sending, timeout=patience)
+        return [owed for owed in left if owed.recorded]
+
+    async def _turn(self) -> None:
+        """Wait for a slot and for the breaker."""
+        while (pause := self._pause()) != 0:
+            self._turned.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._turned.wait(), pause)
+
+    def _pause(self) -> float | None:
+        """Seconds until the next send may begin; None: not before something has changed."""
+        if self._stopping or len(self._sending) >= self._pace.slots:
+            return None
+        return self.breaker.wait(self._now())
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._sending.discard(task)
+        self._turned.set()
+
+    async def _try(self, owed: Owed) -> None:
+        if not owed.recorded:
+            await self._outbox.attempt(owed)
+        outcome = await self._bounded(owed)
+        before = self.breaker.until is None
+        if isinstance(outcome, TryLater | Unknown):
+            self.breaker = self.breaker.failed(self._now())
+        else:
+            self.breaker = self.breaker.succeeded()
+        if before != (self.breaker.until is None):
+            OPEN.inc(1 if before else -1)
+            log.warning("breaker", destination=self.name, state=self.breaker.state)
+        settled = self._outbox.settle(owed, outcome)
+        if settled.again is not None:
+            self.put(owed, settled.again.total_seconds())
+
+    async def _bounded(self, owed: Owed) -> Outcome:
+        try:
+            with SENDING.labels(owed.kind).time():
+                async with asyncio.timeout(self._pace.timeout):
+                    return await self._send(owed)
+        except TimeoutError:
+            return Unknown(f"no answer in {self._pace.timeout:g} s")
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()

@@ -1,0 +1,152 @@
+"""The outbox of notices in MongoDB: nothing is sent that does not stand here first.
+
+Why facts are not deduplicated by (key, seq) as other readers do: a repeated fact has the same id, so its notices have the
+same ids, and the unique `_id` here refuses them already, without a row per ticket to read and to write.
+
+Collection `outbox`: one document a notice (`ledger.py`). Collection `couriers`: signs of life. A courier that was not heard
+of for `LEASE_MS` is gone and its open notices are taken over; one that comes back under its instance's name takes them at
+once. Should a courier that was thought gone still send, the far side sees the same id twice.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+import structlog
+from prometheus_client import Counter
+
+from services.notifier import ledger
+from services.notifier.channels.outcome import Outcome
+from services.notifier.ledger import Owed, Phase, Settled
+from services.notifier.notices import Notice, Told
+from services.notifier.recorder import Patience, Recorder, to_keep
+from shared.bus import Producer
+from shared.clock import Clock
+from shared.store import Document, Duplicate, InsertOne, Store
+
+log = structlog.get_logger()
+
+LEASE_MS = 15_000
+SETTLED = Counter("signalbox_notices_total", "Notices by what became of their attempts", ["kind", "phase"])
+
+
+class Outbox:
+    """One courier's hand on the outbox; `recorder.run()` must be running beside it."""
+
+    def __init__(self, store: Store, producer: Producer, clock: Clock, instance: str | None) -> None:
+        self._notices, self._couriers, self._clock = store["outbox"], store["couriers"], clock
+        self.patience = Patience()
+        self.recorder = Recorder(self._notices, producer, self.patience)
+        self._instance = instance or secrets.token_hex(8)
+        self.owner = f"{self._instance}#{secrets.token_hex(8)}"
+
+    async def prepare(self) -> None:
+        """Indexes and the first sign of life; waits for MongoDB."""
+        insist, notices = self.patience.insist, self._notices
+        await insist(lambda: notices.index([("owner", 1)], partialFilterExpression={"open": True}, name="open"))
+        unsaid = {"unsaid": {"$exists": True}}
+        await insist(lambda: notices.index([("owner", 1), ("phase", 1)], partialFilterExpression=unsaid, name="unsaid"))
+        await self.beat()
+
+    async def beat(self) -> None:
+        """A sign of life, by MongoDB's clock so that couriers on different machines agree."""
+        life = {"$set": {"instance": self._instance}, "$currentDate": {"seen_at": True}}
+        await self.patience.insist(lambda: self._couriers.update({"_id": self.owner}, life, upsert=True))
+
+    async def leave(self) -> None:
+        """No more signs of life: whoever is left may take up what is open."""
+        await self.patience.insist(lambda: self._couriers.delete({"_id": self.owner}))
+
+    async def take_in(self, told: Iterable[tuple[Told, str | None]], now: datetime) -> list[Owed]:
+        """Record what is owed, each with the trace it came by; the new ones, ready to be sent. Repeats are dropped.
+
+        Waits for MongoDB and Kafka: obligation and first attempt stand in both before anything is sent.
+        """
+        batch = secrets.token_hex(8)
+        owed: dict[str, Owed] = {}
+        documents: dict[str, Document] = {}
+        for one, trace in told:
+            if one.id in documents:
+                continue
+            if isinstance(one, Notice):
+                owed[one.id] = mine = ledger.owed_from(one, now, trace)
+                document, facts = ledger.document_of(mine)
+            else:
+                document, facts = ledger.suppressed_document(one, now)
+            documents[one.id] = {**document, "owner": self.owner, "batch": batch, "unsaid": to_keep(facts, trace)}
+        if not documents:
+            return []
+        fresh = await self.patience.insist(lambda: self._insert(documents, batch))
+        await self.recorder.say(kept for notice in fresh for kept in documents[notice]["unsaid"])
+        suppressed = [notice for notice in fresh if notice not in owed]
+        self.recorder.said(suppressed)
+        for notice in suppressed:
+            SETTLED.labels(documents[notice]["kind"], Phase.SUPPRESSED).inc()
+        return [owed[notice] for notice in fresh if notice in owed]
+
+    async def attempt(self, owed: Owed) -> None:
+        """Record one more attempt before it begins."""
+        owed.tries += 1
+        change = {"$set": {"phase": Phase.SENDING, "tries": owed.tries}, "$unset": {"retry_at": ""}}
+        await self.recorder.add(owed.id, change, [ledger.attempted(owed, self._clock.now())], owed.trace, over=False)
+        owed.recorded = True
+
+    def settle(self, owed: Owed, outcome: Outcome) -> Settled:
+        """Record an outcome, soon; what it means is known at once."""
+        settled = ledger.settle(owed, outcome, self._clock.now())
+        owed.recorded = False
+        self.recorder.add(owed.id, settled.change, [settled.fact], owed.trace, over=settled.again is None)
+        SETTLED.labels(owed.kind, settled.change["$set"]["phase"]).inc()
+        return settled
+
+    def put_back(self, owed: Sequence[Owed]) -> None:
+        """The recorded attempts of these will not begin here any more: whoever takes them up may just send."""
+        for one in owed:
+            self.recorder.add(one.id, {"$set": {"phase": Phase.READY}}, [], None, over=False)
+
+    async def take_up(self) -> list[tuple[Owed, datetime | None]]:
+        """Take over what couriers that are gone left open, our own former life included; each with its retry time.
+
+        What they left unsaid is said first. An attempt without an outcome is recorded as unknown.
+        """
+        insist, notices = self.patience.insist, self._notices
+        gone = await insist(self._gone)
+        if not gone:
+            return []
+        unsaid = await insist(lambda: notices.find({"owner": {"$in": gone}, "unsaid": {"$exists": True}}))
+        await self.recorder.say(kept for document in unsaid for kept in document["unsaid"])
+        self.recorder.said(document["_id"] for document in unsaid if "open" not in document)
+        claim = secrets.token_hex(8)
+        mine = {"$set": {"owner": self.owner, "claim": claim}}
+        await insist(lambda: notices.update_all({"owner": {"$in": gone}, "open": True}, mine))
+        taken: list[tuple[Owed, datetime | None]] = []
+        for document in await insist(lambda: notices.find({"owner": self.owner, "claim": claim, "open": True})):
+            owed, now = ledger.owed_in(document), self._clock.now()
+            if document["phase"] == Phase.SENDING:
+                change = {"$set": {"phase": Phase.WAITING, "reason": ledger.STOPPED, "retry_at": now}}
+                self.recorder.add(owed.id, change, [ledger.interrupted(owed, now)], owed.trace, over=False)
+            taken.append((owed, document.get("retry_at")))
+        log.info("took up what was left open", notices=len(taken), couriers=gone)
+        return taken
+
+    async def _insert(self, documents: dict[str, Document], batch: str) -> list[str]:
+        try:
+            await self._notices.bulk([InsertOne(document) for document in documents.values()], ordered=False)
+        except Duplicate:
+            # Also after a try of ours whose answer was lost: `batch` tells ours from repeats.
+            found = await self._notices.find({"_id": {"$in": list(documents)}, "batch": batch}, fields={"_id": 1})
+            ours = {document["_id"] for document in found}
+            return [notice for notice in documents if notice in ours]
+        return list(documents)
+
+    async def _gone(self) -> list[str]:
+        """Owners of what is open or unsaid that give no sign of life."""
+        fresh = {"$expr": {"$gt": ["$seen_at", {"$subtract": ["$$NOW", LEASE_MS]}]}}
+        living = await self._couriers.aggregate([{"$match": fresh}])
+        alive = {courier["_id"] for courier in living if courier["instance"] != self._instance} | {self.owner}
+        owners: set[str] = set()
+        for left in ({"open": True}, {"unsaid": {"$exists": True}}):
+            owners |= {found["_id"] for found in await self._notices.aggregate([{"$match": left}, {"$group": {"_id": "$owner"}}])}
+        return sorted(owners - alive)

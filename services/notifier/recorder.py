@@ -1,0 +1,132 @@
+"""Writes what becomes of notices: to MongoDB first, then to Kafka, many at a time.
+
+A change of a notice and the facts that tell of it are written to its document together (`unsaid` holds the facts); after
+Kafka's ack the facts of a notice that is over are dropped from it. A crash in between leaves them to be said again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import structlog
+
+from shared.bus import Producer
+from shared.errors import Unavailable
+from shared.events import NoticeFact
+from shared.store import Collection, Document, UpdateOne
+from shared.wire import Record, headers_for
+
+log = structlog.get_logger()
+T = TypeVar("T")
+
+SOURCE = "notifier.courier"
+AT_ONCE = 1000
+_PAUSES = (0.05, 0.2, 0.5, 1.0, 2.0)
+
+
+class Patience:
+    """Waits for MongoDB and Kafka as long as it takes; `trouble` says what for."""
+
+    def __init__(self) -> None:
+        self.trouble: str | None = None
+
+    async def insist(self, call: Callable[[], Awaitable[T]]) -> T:
+        """The call's result, tried again until nothing is Unavailable. It must bear being repeated."""
+        tries = 0
+        while True:
+            try:
+                found = await call()
+            except Unavailable as error:
+                if tries == 0:
+                    log.warning("waiting", why=str(error))
+                self.trouble = str(error)
+                await asyncio.sleep(_PAUSES[min(tries, len(_PAUSES) - 1)])
+                tries += 1
+            else:
+                self.trouble = None
+                return found
+
+
+def to_keep(facts: Iterable[NoticeFact], trace: str | None) -> list[dict[str, Any]]:
+    """Facts as a document keeps them until they are said."""
+    return [{"key": fact.key, "value": fact.wire(), "headers": headers_for(fact, SOURCE, trace)} for fact in facts]
+
+
+def to_say(kept: Iterable[dict[str, Any]]) -> list[Record]:
+    """Kept facts as records of topic `notices`."""
+    return [Record("notices", one["key"], one["value"], [(name, value) for name, value in one["headers"]]) for one in kept]
+
+
+@dataclass(slots=True)
+class _Change:
+    notice: str
+    update: Document
+    unsaid: list[dict[str, Any]]
+    over: bool
+    done: asyncio.Future[None]
+
+
+class Recorder:
+    """`run()` does the writing. Changes of one notice are written in the order they were added."""
+
+    def __init__(self, notices: Collection, producer: Producer, patience: Patience) -> None:
+        self._notices, self._producer, self._patience = notices, producer, patience
+        self._changes: list[_Change] = []
+        self._said: list[str] = []
+        self._came = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def add(self, notice: str, update: Document, facts: Sequence[NoticeFact], trace: str | None, *, over: bool) -> asyncio.Future[None]:
+        """Write `update` ($set, $unset) and say `facts`; resolved when both are safe. `over`: nothing more will follow."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._changes.append(_Change(notice, update, to_keep(facts, trace), over, done))
+        self._wake()
+        return done
+
+    def said(self, notices: Iterable[str]) -> None:
+        """The facts these notices keep are in Kafka, and nothing more will follow: drop them."""
+        self._said.extend(notices)
+        if self._said:
+            self._wake()
+
+    async def say(self, kept: Iterable[dict[str, Any]]) -> None:
+        """Publish facts now; waits for Kafka."""
+        records = to_say(kept)
+        await self._patience.insist(lambda: self._producer.send_many(records))
+
+    async def drained(self) -> None:
+        """Wait until all that was added is written."""
+        await self._idle.wait()
+
+    async def run(self) -> None:
+        while True:
+            await self._came.wait()
+            changes, self._changes = self._changes[:AT_ONCE], self._changes[AT_ONCE:]
+            # What was said belongs to notices that are over, so its order among the changes does not matter.
+            said, self._said = self._said, []
+            writes = [UpdateOne({"_id": notice}, {"$unset": {"unsaid": ""}}) for notice in said]
+            writes += [UpdateOne({"_id": change.notice}, _with_unsaid(change)) for change in changes]
+            await self._patience.insist(lambda writes=writes: self._notices.bulk(writes))  # type: ignore[misc]
+            await self.say(kept for change in changes for kept in change.unsaid)
+            for change in changes:
+                if not change.done.done():
+                    change.done.set_result(None)
+            self._said.extend(change.notice for change in changes if change.over)
+            if not (self._changes or self._said):
+                self._came.clear()
+                self._idle.set()
+
+    def _wake(self) -> None:
+        self._idle.clear()
+        self._came.set()
+
+
+def _with_unsaid(change: _Change) -> Document:
+    """A change without facts leaves what is unsaid alone: by now it has been said, or is said again by the next courier."""
+    if not change.unsaid:
+        return change.update
+    return {**change.update, "$set": {**change.update.get("$set", {}), "unsaid": change.unsaid}}
