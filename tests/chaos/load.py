@@ -51,12 +51,13 @@ class Traffic:
         for _ in range(count):
             name = f"{plan}{secrets.token_hex(5)}"
             customer = Customer(f"{name}@example.com", secrets.token_urlsafe(16), f"{name}-app")
+            app = {"name": customer.app, "owner": customer.email, "collaborators": [], "stage": "production", "addons": [*PROVIDERS]}
             token = hashlib.sha256(customer.token.encode()).hexdigest()
             for path, document in (
                 (f"accounts/{customer.email}", {"email": customer.email, "name": name, "plan": plan, "roles": ["requester"]}),
                 (f"tokens/{token}", {"email": customer.email, "name": "chaos"}),
-                (f"apps/{customer.app}", {"name": customer.app, "owner": customer.email, "collaborators": [], "stage": "production", "addons": list(PROVIDERS)}),
-            ):  # fmt: skip
+                (f"apps/{customer.app}", app),
+            ):
                 await self._until_taken(session, "PUT", f"{self.intake}/v1/directory/{path}", document, self.admin, secrets.token_hex(8))
             made.append(customer)
         return made
