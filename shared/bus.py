@@ -57,7 +57,8 @@ def weight(record: Record) -> int:
 async def bounded(what: str, waiting: Awaitable[T], timeout: float) -> T:
     """The awaited value, or `Unavailable` when Kafka fails or does not answer in `timeout` seconds."""
     try:
-        return await asyncio.wait_for(waiting, timeout)
+        async with asyncio.timeout(timeout):  # not wait_for: it makes a task of every call
+            return await waiting
     except TimeoutError as error:
         raise Unavailable("kafka", f"{what}: no answer in {timeout:g} s") from error
     except (KafkaError, OSError) as error:
