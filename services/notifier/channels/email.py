@@ -15,6 +15,8 @@ from services.notifier.channels.outcome import Accepted, Outcome, Refused, Summo
 def message_for(line: Line, address: str, summons: Summons) -> EmailMessage:
     """Raises ValueError for an address, or a subject, that cannot stand in a header."""
     name, _, domain = address.rpartition("@")
+    if not name or not domain:
+        raise ValueError(f"{address!r} is no mail address")
     subject = " ".join(summons.subject.split())
     message = EmailMessage()
     message["From"] = line.mail_from
