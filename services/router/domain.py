@@ -90,13 +90,14 @@ def _open(row: TicketRow, request: OpenTicket, policy_of: PolicyOf) -> list[Fact
     if not request.subject.strip():
         return [_refused(request, Refused("no-subject", "A ticket needs a subject."))]
     facts = _opening(request, policy_of(request.policy))
-    for fact in facts:
-        row = evolve(row, fact)  # type: ignore[arg-type]
-    for request_id, parked in row.parked.items():
-        for fact in decide(row, _unparked(parked.request), policy_of):
-            fact = fact.model_copy(update={"cause": request_id})
-            facts.append(fact)
+    if row.parked:
+        for fact in facts:
             row = evolve(row, fact)  # type: ignore[arg-type]
+        for request_id, parked in row.parked.items():
+            for fact in decide(row, _unparked(parked.request), policy_of):
+                fact = fact.model_copy(update={"cause": request_id})
+                facts.append(fact)
+                row = evolve(row, fact)  # type: ignore[arg-type]
     return facts
 
 
