@@ -29,6 +29,7 @@ __all__ = [
 
 log = structlog.get_logger()
 T = TypeVar("T")
+Ask = Callable[[list[TopicPartition]], Awaitable[Mapping[TopicPartition, int]]]
 
 SESSION_TIMEOUT_S = 6.0
 HEARTBEAT_S = 1.0
@@ -362,6 +363,7 @@ class Reader:
 
     def __init__(self, bootstrap: str, prefix: str, *, client_id: str = "reader", timeout: float = 10.0) -> None:
         self._bootstrap, self._prefix, self._client_id, self._timeout = bootstrap, prefix, client_id, timeout
+        self._known: set[str] = set()
         self._kafka = AIOKafkaConsumer(
             bootstrap_servers=bootstrap, client_id=client_id, enable_auto_commit=False, auto_offset_reset="earliest",
             request_timeout_ms=int(timeout * 1000),
@@ -380,18 +382,18 @@ class Reader:
 
     async def begins(self, where: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
         """The offset of the first record still kept. Raises Unavailable."""
-        exact = [TopicPartition(self._prefix + topic, partition) for topic, partition in where]
-        if not exact:
-            return {}
-        found = await bounded("asking for beginnings", self._kafka.beginning_offsets(exact), self._timeout)
-        return {(tp.topic[len(self._prefix) :], tp.partition): offset for tp, offset in found.items()}
+        return await self._offsets("beginnings", where, self._kafka.beginning_offsets)
 
     async def ends(self, where: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
         """The offset after the last record of each (topic, partition). Raises Unavailable."""
-        exact = [TopicPartition(self._prefix + topic, partition) for topic, partition in where]
-        if not exact:
-            return {}
-        found = await bounded("asking for ends", self._kafka.end_offsets(exact), self._timeout)
+        return await self._offsets("ends", where, self._kafka.end_offsets)
+
+    async def _offsets(self, what: str, where: Iterable[tuple[str, int]], ask: Ask) -> dict[tuple[str, int], int]:
+        places = list(where)
+        for topic in {topic for topic, _ in places} - self._known:
+            await self.partitions(topic)  # else every new topic costs aiokafka a pause of 100 ms
+        exact = [TopicPartition(self._prefix + topic, partition) for topic, partition in places]
+        found = await bounded(f"asking for {what}", ask(exact), self._timeout) if exact else {}
         return {(tp.topic[len(self._prefix) :], tp.partition): offset for tp, offset in found.items()}
 
     async def read_to_end(self, starts: Mapping[tuple[str, int], int]) -> AsyncIterator[list[Message]]:
@@ -445,7 +447,9 @@ class Reader:
                 await asyncio.sleep(0.1)
             return len(found)
 
-        return await bounded(f"asking for {topic}", look(), self._timeout)
+        count = await bounded(f"asking for {topic}", look(), self._timeout)
+        self._known.add(topic)
+        return count
 
     def _assign(self, starts: Mapping[tuple[str, int], int]) -> None:
         exact = {TopicPartition(self._prefix + topic, partition): offset for (topic, partition), offset in starts.items()}
