@@ -11,7 +11,6 @@ import orjson
 import typer
 
 from cli.settings import CommandSettings
-from shared.bus import Admin
 from shared.errors import Unavailable
 from shared.settings import load
 from shared.topics import TOPICS, Topic
@@ -49,6 +48,8 @@ def wanted(topics: Iterable[Topic], *, partitions: int, replication: int) -> lis
 
 async def create_missing(bootstrap: str, settings: CommandSettings) -> list[str]:
     """Make the topics that are not there, and name them; those that are stay as they are. Raises Unavailable."""
+    from shared.bus import Admin
+
     async with Admin(bootstrap, settings.topic_prefix) as admin:
         there = set(await admin.topics())
         asked = wanted(TOPICS.values(), partitions=settings.topic_partitions, replication=settings.topic_replication)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from cli.doctor import differing_packages, java_major
+from cli.machine import differing_packages, java_major
 from cli.topics import wanted
 from deploy.embedded import broker
 from shared.topics import TOPICS, Topic
