@@ -1,7 +1,8 @@
-"""From an urgent ticket's acceptance to the phone's receipt: `python -m tests.bench.paging [--pages N] [--every SECONDS]`
+"""From an urgent ticket's acceptance to the phone's receipt: `python -m tests.bench.paging [--pages N] [--every S] [--storm N]`
 
 Front and pager run as processes of their own, on the broker of KAFKA_BOOTSTRAP_SERVERS, with topics that are made and
 deleted; each page is of a lane of its own. Time runs from just before intake's publish to the phone having the request.
+A storm: so many urgents of one lane come at once, and the measured pages beside them.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ PARTITIONS = 8
 NEEDED = ("urgent", "tickets", "requests", "status", "page-inbox", "pages", "pager-state", "dead-letters", "policies")
 
 
-async def measure(pages: int, every: float) -> list[float]:
+async def measure(pages: int, every: float, storm: int) -> list[float]:
     """Milliseconds of each page."""
     bootstrap, prefix = os.environ["KAFKA_BOOTSTRAP_SERVERS"], f"paging-{secrets.token_hex(4)}-"
     received: dict[str, float] = {}
@@ -59,6 +60,8 @@ async def measure(pages: int, every: float) -> list[float]:
                 processes.append(await asyncio.create_subprocess_exec(*arguments, env=environment))
             began: dict[str, float] = {}
             for n in range(-5, pages):  # the first few wake everything up and do not count
+                if n == 0 and storm:
+                    await producer.send_many([record_for("urgent", _ticket(10**6 + i, "lane_storm"), "bench") for i in range(storm)])
                 ticket = _ticket(n)
                 began[ticket.key] = time.perf_counter()
                 await producer.send(record_for("urgent", ticket, "bench"))
@@ -67,7 +70,7 @@ async def measure(pages: int, every: float) -> list[float]:
                         await asyncio.sleep(0.01)
                 await asyncio.sleep(random.uniform(0.5, 1.5) * every)
             async with asyncio.timeout(30):
-                while len(received) < len(began):
+                while not set(began) <= set(received):
                     await asyncio.sleep(0.01)
         finally:
             for process in processes:
@@ -86,10 +89,10 @@ def _policy(port: int) -> PolicyPublished:
     return PolicyPublished(id="pol", key="on-call", at=datetime.now(UTC), version=1, document=document)
 
 
-def _ticket(n: int) -> OpenTicket:
+def _ticket(n: int, lane: str = "") -> OpenTicket:
     return OpenTicket(
         id=f"req_{n}", key=f"tkt_{n}", at=datetime.now(UTC), actor=Actor(email="premier@example.com"), policy={}, subject="Down", body="b",
-        priority=Priority.URGENT, admission=Admission(plan=Plan.PREMIER), lane=f"lane_{n}", pages=True,
+        priority=Priority.URGENT, admission=Admission(plan=Plan.PREMIER), lane=lane or f"lane_{n}", pages=True,
     )  # fmt: skip
 
 
@@ -97,8 +100,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pages", type=int, default=100)
     parser.add_argument("--every", type=float, default=0.1, help="mean seconds between two")
+    parser.add_argument("--storm", type=int, default=0, help="urgents of one lane before them")
     asked = parser.parse_args()
-    found = sorted(asyncio.run(measure(asked.pages, asked.every)))
+    found = sorted(asyncio.run(measure(asked.pages, asked.every, asked.storm)))
     p50, p99 = statistics.median(found), found[max(0, int(len(found) * 0.99) - 1)]
     print(f"{len(found)} pages: p50 {p50:.1f} ms, p90 {found[int(len(found) * 0.9) - 1]:.1f} ms, p99 {p99:.1f} ms, max {found[-1]:.1f} ms")
 
