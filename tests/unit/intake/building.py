@@ -1,0 +1,102 @@
+"""A desk in memory: the demo's directory, the shipped policies, and a log that is a list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+
+from deploy.demo.directory import documents, policies
+from services.intake.api import Intake
+from services.intake.app import build
+from services.intake.door import Allowance, Door
+from services.intake.keys import Keys
+from services.intake.reference import Policies, Reference
+from services.intake.view import Seen
+from shared.errors import Unavailable
+from shared.events import Event, PolicyPublished
+from shared.topics import read
+from shared.wire import Message, Record
+
+NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
+SECRET = "a secret of sixteen"
+POLICIES = dict(policies("http://sink"))
+
+
+class StandingClock:
+    tick = timedelta(0)
+
+    def now(self) -> datetime:
+        return NOW
+
+
+class Log:
+    """Kafka's side: what was written, by topic, and read back at once by directory and policies."""
+
+    def __init__(self) -> None:
+        self.written: list[tuple[str, Event]] = []
+        self.away = False
+        self.policies = Policies(None)
+        self._directory: dict[str, bytes] = {}
+
+    async def write(self, record: Record) -> int:
+        if self.away:
+            raise Unavailable("kafka", "no answer in 2 s")
+        assert record.value is not None
+        event = read(record.value)
+        assert event is not None
+        assert event.key == record.key
+        self.written.append((record.topic, event))
+        if record.topic == "directory":
+            self._directory[record.key] = record.value
+        if record.topic == "policies":
+            self.policies.on_change(Message("policies", 0, len(self.written), record.key, record.value, {}, 0.0))
+        return len(self.written)
+
+    def on(self, topic: str) -> list[Event]:
+        return [event for where, event in self.written if where == topic]
+
+    def holds(self, kind: str, doc_id: str, document: dict[str, Any]) -> None:
+        self._directory[f"{kind}:{doc_id}"] = orjson.dumps({"document": document})
+
+    def publishes(self, name: str, version: int, document: dict[str, Any], **fields: Any) -> None:
+        event = PolicyPublished(id=f"{name}{version}{fields}", key=name, at=NOW, version=version, document=document, **fields)
+        self.policies.on_change(Message("policies", 0, 0, name, event.wire(), {}, 0.0))
+
+    def record(self, key: str) -> bytes | None:
+        return self._directory.get(key)
+
+    def get(self, kind: str, doc_id: str) -> dict[str, Any] | None:
+        raw = self.record(f"{kind}:{doc_id}")
+        return orjson.loads(raw)["document"] if raw else None
+
+    async def wait_until(self, condition: Callable[[], bool], timeout: float = 2.0) -> None:
+        if not condition():
+            raise Unavailable("replica")
+
+
+class KnownTickets:
+    """The view, as far as it has come."""
+
+    def __init__(self) -> None:
+        self.tickets: dict[str, Seen] = {}
+
+    async def ticket(self, ticket_id: str) -> Seen | None:
+        return self.tickets.get(ticket_id)
+
+
+class Bench:
+    """Everything together."""
+
+    def __init__(self, rate: str = "1000/minute") -> None:
+        self.log, self.view = Log(), KnownTickets()
+        for document in documents("http://sink"):
+            self.log.holds(document.kind, document.id, document.body)
+        for name, document in POLICIES.items():
+            self.log.publishes(name, 1, document)
+        self.reference = Reference(self.log, self.log.policies, self.log)
+        self.intake = Intake(self.reference, self.log.write, Keys(None), self.view, SECRET)
+        self.door = Door(self.reference, StandingClock(), SECRET, Allowance(rate))
+        self.app = build(self.intake, self.door, {})
