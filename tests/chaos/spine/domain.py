@@ -109,7 +109,9 @@ def evolve(row: Tally | None, fact: Fact) -> Tally:
     match fact:
         case Counted():
             timers = (*row.timers, Timer(name=fact.cause, due_at=fact.due_at)) if fact.due_at else row.timers
-            return row.model_copy(update={"number": fact.number, "timers": timers, "owed": (*row.owed, fact.owes) if fact.owes else row.owed})
+            return row.model_copy(
+                update={"number": fact.number, "timers": timers, "owed": (*row.owed, fact.owes) if fact.owes else row.owed}
+            )
         case Rang():
             return row.model_copy(update={"timers": tuple(timer for timer in row.timers if timer.name != fact.timer)})
         case Delivered():

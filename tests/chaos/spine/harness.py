@@ -176,7 +176,9 @@ async def _rows_settled(account: Account, reader: Reader, patience: float) -> li
     """The changelog once it has caught up with the facts (it is written just after them)."""
     deadline = time.monotonic() + min(patience, 15.0)
     while True:
-        changelog = [message async for batch in reader.read_to_end({(WORK.changelog, p): 0 for p in range(PARTITIONS)}) for message in batch]
+        changelog = [
+            message async for batch in reader.read_to_end({(WORK.changelog, p): 0 for p in range(PARTITIONS)}) for message in batch
+        ]
         seqs = {message.key: int(message.headers["seq"]) for message in changelog}
         if time.monotonic() > deadline or all(seqs.get(key, 0) >= row.seq for key, row in account.rows.items()):
             return changelog
