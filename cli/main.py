@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from cli import doctor, topics, up
+from cli import doctor, due, route, topics, up
 
 app = typer.Typer(
     name="signalbox",
@@ -15,6 +15,8 @@ app = typer.Typer(
 )
 app.command()(up.up)
 app.command()(doctor.doctor)
+app.command()(due.due)
+app.command()(route.route)
 app.add_typer(topics.app, name="topics")
 
 if __name__ == "__main__":
