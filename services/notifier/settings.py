@@ -20,7 +20,7 @@ class NotifierSettings(Settings):
     )
     pager_mail_from: str = Field("pager@signalbox.example", pattern=r"^[^@\s]+@[^@\s]+$")
 
-    mail_from: str = Field("support@signalbox.example", pattern=r"^[^@\s]+@[^@\s]+$", description="the bot's address")
+    mail_from: str = Field("bot@notifications.signalbox.example", pattern=r"^[^@\s]+@[^@\s]+$", description="the bot's address")
     mail_name: str = "Signalbox Support"
     mail_domain: str = Field("notifications.signalbox.example", pattern=r"^[a-z0-9.-]+$", description="right-hand side of our Message-IDs")
     mail_slots: int = Field(4, ge=1, le=64, description="connections to the relay")
