@@ -117,7 +117,13 @@ CHANGELOGS = tuple(
 PUBLIC = (
     REQUESTS, URGENT, TICKETS, CLOCKS, PAGE_INBOX, PAGES, STATUS, NOTICES, FIGURES, MAIL, DIRECTORY, POLICIES, DEAD_LETTERS,
 )  # fmt: skip
-TOPICS: dict[str, Topic] = {topic.name: topic for topic in (*PUBLIC, *CHANGELOGS)}
+PULSE_TABLES = tuple(
+    Topic(f"pulse-{table}-changelog", key="counter and window", author="portal.pulse", readers=("portal.pulse",), cleanup="compact")
+    for table in ("minutes", "hours")
+)
+"""Changelogs of Faust's tables in `services/portal/pulse.py`: it finds them or handles nothing, so they are made beforehand."""
+
+TOPICS: dict[str, Topic] = {topic.name: topic for topic in (*PUBLIC, *CHANGELOGS, *PULSE_TABLES)}
 
 EVENTS: dict[str, type[e.Event]] = {kind.__name__: kind for topic in PUBLIC for kind in topic.events}
 """Every event that goes on a topic, by its `type`."""

@@ -72,6 +72,7 @@ def make_app(settings: PortalSettings) -> FastAPI:
     pages.install(app, portal)
     _health(app, portal)
     _document(app, portal)
+    pages.install(app, portal)
     return app
 
 

@@ -67,7 +67,9 @@ async def help_page(request: Request, screens: Drawn, portal: Parts) -> Response
 
 
 @router.get("/login")
-async def login_page(request: Request, actor: Visitor, portal: Parts, screens: Drawn, back: Annotated[str, Query(alias="next")] = "/") -> Response:
+async def login_page(
+    request: Request, actor: Visitor, portal: Parts, screens: Drawn, back: Annotated[str, Query(alias="next")] = "/"
+) -> Response:
     if actor is not None:
         return see_other(local(back))
     return screens.page(request, "login.html", next=local(back), identities=_identities(portal))

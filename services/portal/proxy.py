@@ -60,10 +60,15 @@ class Intake:
             await self._http.close()
 
     async def forward(
-        self, actor: Actor, method: str, path: str, document: Mapping[str, Any] | None = None, *, idempotency_key: str | None = None
+        self, actor: Actor | None, method: str, path: str, document: Mapping[str, Any] | None = None, *, idempotency_key: str | None = None
     ) -> Answer:
-        """Ask intake on behalf of somebody signed in here. `path` begins with `/v1/`. Raises Unavailable."""
-        headers = {"content-type": "application/json", "authorization": self._bearer(actor)}
+        """Ask intake on behalf of somebody signed in here; None where the document itself says who (a signed link's token).
+
+        `path` begins with `/v1/`. Raises Unavailable.
+        """
+        headers = {"content-type": "application/json"}
+        if actor is not None:
+            headers["authorization"] = self._bearer(actor)
         if idempotency_key:
             headers["idempotency-key"] = idempotency_key
         return await self._send(method, path, headers, orjson.dumps(document or {}))

@@ -81,7 +81,7 @@ class Screens:
         """The template as an answer. `place` marks the entry of the navigation."""
         text = self._env.get_template(template).render(
             actor=actor, place=place, places=self.places(actor), now=self._clock.now(), theme=theme_of(request), path=path_of(request),
-            demo=self._demo, **context,
+            demo=self._demo, status=status, **context,
         )  # fmt: skip
         return HTMLResponse(text, status, {**HEADERS, **(headers or {})})
 

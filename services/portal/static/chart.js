@@ -21,7 +21,7 @@
       width: box.clientWidth, height: 224, cursor: { y: false }, legend: { show: false },
       scales: { y: { range: (_, low, high) => [0, Math.max(4, Math.ceil(high * 1.1))] } },
       axes: [{ ...axis, values: (_, ticks) => ticks.map((t) => new Date(t * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })) }, { ...axis, size: 44 }],
-      series: [{}, { stroke: line, width: 2, fill: line.replace(/^rgb\((.*)\)$/, "rgba($1, 0.14)"), paths: uPlot.paths.bars({ size: [0.7, 24] }), points: { show: false } }],
+      series: [{}, { stroke: line, width: 0, fill: line, paths: uPlot.paths.bars({ size: [0.7, 24] }), points: { show: false } }],
     }, series(), box);
   };
   draw();

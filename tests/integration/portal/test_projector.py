@@ -94,7 +94,7 @@ async def test_pages_their_attempts_and_certificate(world: World) -> None:
     page = facts[0].page
     shown = await world.until("ops", f"/v1/pages/{page}", state="acknowledged")
     assert shown["ticket_id"] == ticket.id
-    assert [(attempt["to"], attempt["channel"], attempt["outcome"]) for attempt in shown["attempts"]] == [("primary", "webhook", "accepted")]
+    assert [(sent["to"], sent["channel"], sent["outcome"]) for sent in shown["attempts"]] == [("primary", "webhook", "accepted")]
     assert shown["dedup_key"] == f"{page}.s0"
     assert (await world.get("ops", "/v1/pages")).json()["items"][0]["id"] == page
     certificate = (await world.get("ops", f"/v1/pages/{page}/certificate")).json()

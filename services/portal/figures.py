@@ -1,0 +1,77 @@
+"""Which facts count for which figure, purely. `pulse.py` keeps the windows.
+
+A figure is a sum over a window, but for the time to route, which is told as its mean and its 95th percentile. The latter is
+read from counts by bound, so it is the bound the 95th of a hundred stayed under, not the exact value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from shared import events as e
+
+OPENED, SOLVED, REPLIES, PAGES = "tickets-opened", "tickets-solved", "replies", "pages-opened"
+MET, BREACHED, BREACHED_HOURLY = "clocks-met", "clocks-breached", "clocks-breached-hourly"
+ROUTED_MEAN, ROUTED_P95 = "time-to-route", "time-to-route-p95"
+_ROUTED_SUM, _ROUTED_N, _ROUTED_LE = "routed-seconds", "routed", "routed-le-"
+
+BOUNDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+"""Seconds. Slower than the last counts under none; the percentile is then told as twice the last."""
+
+ALL = "all"
+
+
+class Point(NamedTuple):
+    """Add `value` to `counter` of `group` in the window around `at`."""
+
+    counter: str
+    group: str
+    at: datetime
+    value: float = 1.0
+
+
+def points(fact: e.Event, written_at: datetime) -> list[Point]:
+    """What a fact adds; `written_at` is when its author wrote it to Kafka, by the same clock as the fact's `at`."""
+    match fact:
+        case e.TicketOpened():
+            return [Point(OPENED, ALL, fact.at)]
+        case e.TicketRouted():
+            took = max(0.0, (written_at - fact.at).total_seconds())
+            under = [Point(f"{_ROUTED_LE}{bound:g}", ALL, fact.at) for bound in BOUNDS if took <= bound]
+            return [Point(OPENED, fact.queue, fact.at), Point(_ROUTED_SUM, ALL, fact.at, took), Point(_ROUTED_N, ALL, fact.at), *under]
+        case e.TicketSolved():
+            return [Point(SOLVED, ALL, fact.at)]
+        case e.ReplyAdded():
+            return [Point(REPLIES, fact.side, fact.at)]
+        case e.ClockMet():
+            return [Point(MET, ALL, fact.met_at)]
+        case e.ClockBreached():
+            return [Point(BREACHED, ALL, fact.due_at), Point(BREACHED_HOURLY, ALL, fact.due_at)]
+        case e.PageOpened():
+            return [Point(PAGES, ALL, fact.at)]
+        case _:
+            return []
+
+
+def figures_of(counter: str) -> tuple[str, ...]:
+    """The figures to compute again when a counter moved."""
+    return (ROUTED_MEAN, ROUTED_P95) if counter.startswith("routed") else (counter,)
+
+
+def value_of(figure: str, read: Callable[[str], float]) -> float:
+    """The figure of one group and window; `read(counter)` gives the sums."""
+    return _DERIVED[figure](read) if figure in _DERIVED else read(figure)
+
+
+def _mean(read: Callable[[str], float]) -> float:
+    return read(_ROUTED_SUM) / read(_ROUTED_N) if read(_ROUTED_N) else 0.0
+
+
+def _p95(read: Callable[[str], float]) -> float:
+    total = read(_ROUTED_N)
+    return next((bound for bound in BOUNDS if read(f"{_ROUTED_LE}{bound:g}") >= 0.95 * total), 2 * BOUNDS[-1]) if total else 0.0
+
+
+_DERIVED: Mapping[str, Callable[[Callable[[str], float]], float]] = {ROUTED_MEAN: _mean, ROUTED_P95: _p95}

@@ -1,0 +1,167 @@
+"""The dashboards' figures: tumbling windows over tickets, clocks and pages, kept by Faust (the only module that knows it).
+
+Here a lost event costs a pixel and not a page, so Faust's windows are worth having (LIBRARIES.md has its traps). The tables
+live in memory with a changelog each; everything can be wiped and replayed from the log. One process: each counter is kept
+per partition, since that is how the changelog is cut, and summed when it is told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+import faust
+import structlog
+
+from services.portal.figures import ALL, BREACHED_HOURLY, figures_of, points, value_of
+from services.portal.settings import PortalSettings
+from shared.bus import Producer, Reader, record_for
+from shared.clock import Clock, clock_from
+from shared.errors import Poisonous, Unavailable
+from shared.events import Event, FigureComputed
+from shared.ids import derive
+from shared.telemetry import serve_health
+from shared.topics import read
+
+log = structlog.get_logger()
+
+SOURCES = ("tickets", "clocks", "pages")
+TELL_EVERY_S = 1.0
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+
+
+class Window(NamedTuple):
+    """A figure's group in the window that begins at `since` and lasts `span`."""
+
+    figure: str
+    group: str
+    since: datetime
+    span: timedelta
+
+
+class Pulse:
+    """`await run(stopping)`; the exit code is 0, or 1 where it must be started again."""
+
+    def __init__(self, settings: PortalSettings, clock: Clock, partitions: int) -> None:
+        self._settings, self._clock, self._partitions = settings, clock, partitions
+        self._producer = Producer(settings.kafka_bootstrap_servers, settings.topic_prefix, "pulse")
+        self._moved: set[Window] = set()
+        self._app = faust.App(
+            f"{settings.topic_prefix}pulse", broker=f"kafka://{settings.kafka_bootstrap_servers}", store="memory://", web_enabled=False,
+            topic_allow_declare=False, topic_disable_leader=True, topic_partitions=partitions, datadir=settings.data_dir / "pulse",
+            consumer_auto_offset_reset="earliest", broker_commit_interval=5.0, autodiscover=False, loghandlers=[],
+        )  # fmt: skip
+        self._tables = {
+            MINUTE: self._table("minutes", MINUTE, timedelta(hours=3)),
+            HOUR: self._table("hours", HOUR, timedelta(days=3)),
+        }
+        sources = [f"{settings.topic_prefix}{name}" for name in SOURCES]
+        topic = self._app.topic(*sources, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+        self._app.agent(topic, name="figures")(self._count)
+
+    async def unready(self) -> str | None:
+        """A telemetry check: the tables are read back and the partitions ours."""
+        return None if self._app.started and not self._app.rebalancing else "the figures are being read back"
+
+    async def run(self, stopping: asyncio.Event) -> int:
+        """See the class."""
+        self._settings.data_dir.mkdir(parents=True, exist_ok=True)
+        await self._app.start()
+        logging.getLogger("faust").setLevel(logging.WARNING)
+        for name in ("aiokafka", "mode", "faust"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+        health = await serve_health(self._settings.metrics_port, {"pulse": self.unready}, host=self._settings.bind)
+        telling = asyncio.create_task(self._keep_telling())
+        crashed = asyncio.create_task(self._app._crashed.wait())
+        told_to_stop = asyncio.create_task(stopping.wait())
+        try:
+            await asyncio.wait({telling, crashed, told_to_stop}, return_when=asyncio.FIRST_COMPLETED)
+            return 0 if stopping.is_set() else 1
+        finally:
+            for task in (telling, crashed, told_to_stop):
+                task.cancel()
+            if health is not None:
+                await health.cleanup()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._app.stop(), 5.0)
+            await self._producer.stop()
+
+    def _table(self, name: str, span: timedelta, expires: timedelta) -> Any:
+        """A tumbling table of sums. Its changelog is `<prefix>pulse-<name>-changelog` (shared/topics.py)."""
+        table = self._app.Table(name, default=float, partitions=self._partitions, key_type=str, value_type=float)
+        return table.tumbling(span, expires=expires)
+
+    async def _count(self, stream: Any) -> None:
+        async for occurred in stream.events():
+            try:
+                fact = read(occurred.value or b"", dict(occurred.headers or {}).get("ce_type"))
+            except Poisonous:
+                continue  # its author's and the projector's to report
+            if fact is not None:
+                self._add(fact, occurred)
+
+    def _add(self, fact: Event, occurred: Any) -> None:
+        steered_by = self._clock.now() - datetime.now(UTC)
+        written_at = datetime.fromtimestamp(occurred.message.timestamp, UTC) + steered_by
+        for point in points(fact, written_at):
+            span = HOUR if point.counter == BREACHED_HOURLY else MINUTE
+            since = begin_of(point.at, span)
+            windowed = self._tables[span].relative_to(point.at.timestamp())
+            windowed[f"{point.counter}|{point.group}|{occurred.message.partition}"] += point.value
+            self._moved.update(Window(figure, point.group, since, span) for figure in figures_of(point.counter))
+
+    async def _keep_telling(self) -> None:
+        while True:
+            await asyncio.sleep(TELL_EVERY_S)
+            moved, self._moved = self._moved, set()
+            if not moved:
+                continue
+            try:
+                await self._producer.send_many([record_for("figures", self._figure(window), "portal.pulse") for window in moved])
+            except Unavailable as error:
+                self._moved |= moved
+                log.warning("figures wait", error=str(error))
+
+    def _figure(self, window: Window) -> FigureComputed:
+        table = self._tables[window.span].relative_to(window.since.timestamp())
+
+        def read_sum(counter: str) -> float:
+            return float(sum(table[f"{counter}|{window.group}|{p}"].value() for p in range(self._partitions)))
+
+        key = f"{window.figure}|{window.group}|{window.since.isoformat()}"
+        value = round(value_of(window.figure, read_sum), 6)
+        now = self._clock.now()
+        return FigureComputed(
+            id=derive("fig", key, now.isoformat()), key=key, at=now, figure=window.figure, group=window.group or ALL, since=window.since,
+            until=window.since + window.span, value=value,
+        )  # fmt: skip
+
+
+def begin_of(at: datetime, span: timedelta) -> datetime:
+    """The beginning of the tumbling window around `at`."""
+    seconds = span.total_seconds()
+    return datetime.fromtimestamp(at.timestamp() // seconds * seconds, UTC)
+
+
+async def _run(settings: PortalSettings) -> int:
+    stopping = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stopping.set)
+    reader = Reader(settings.kafka_bootstrap_servers, settings.topic_prefix, client_id="pulse")
+    try:
+        await reader.start()
+        partitions = await reader.partitions("tickets")
+        await reader.stop()
+        return await Pulse(settings, clock_from(settings), partitions).run(stopping)
+    except Unavailable as error:
+        log.error("ending, to start again", error=str(error))
+        return 1
+
+
+def run_pulse(settings: PortalSettings) -> int:
+    """Count until SIGTERM. 1 where it could not go on: start it again."""
+    return asyncio.run(_run(settings))

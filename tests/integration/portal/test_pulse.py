@@ -1,0 +1,84 @@
+"""The figures come out of the windows, and a restart goes on counting where it stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+import pytest
+
+from services.portal.pulse import Pulse
+from services.portal.settings import PortalSettings
+from shared.bus import Admin, Producer, Reader, record_for
+from shared.clock import SystemClock
+from shared.topics import TOPICS, topic_of
+from tests.support.facts import Ticket, page_facts
+
+pytestmark = pytest.mark.integration
+NAMES = ("tickets", "clocks", "pages", "figures", "pulse-minutes-changelog", "pulse-hours-changelog")
+
+
+@pytest.fixture
+async def settings(kafka_bootstrap: str, tmp_path: Path) -> AsyncIterator[PortalSettings]:
+    prefix = f"pulse-test-{secrets.token_hex(4)}-"
+    async with Admin(kafka_bootstrap, prefix) as admin:
+        for name in NAMES:
+            await admin.create_topic(name, 2, config={"cleanup.policy": TOPICS[name].cleanup})
+        yield PortalSettings(kafka_bootstrap_servers=kafka_bootstrap, topic_prefix=prefix, data_dir=tmp_path / "data")
+        await admin.delete_all()
+
+
+async def figures(settings: PortalSettings) -> dict[tuple[str, str], float]:
+    reader = Reader(settings.kafka_bootstrap_servers, settings.topic_prefix)
+    await reader.start()
+    found: dict[tuple[str, str], float] = {}
+    async for messages in reader.read_to_end({("figures", 0): 0, ("figures", 1): 0}):
+        for message in messages:
+            figure = orjson.loads(message.value)
+            found[figure["figure"], figure["group"]] = figure["value"]
+    await reader.stop()
+    return found
+
+
+async def until(settings: PortalSettings, **wanted: float) -> dict[tuple[str, str], float]:
+    names = {tuple(name.split("__")): value for name, value in wanted.items()}
+    async with asyncio.timeout(20):
+        while True:
+            found = await figures(settings)
+            if all(found.get((figure.replace("_", "-"), group)) == value for (figure, group), value in names.items()):
+                return found
+            await asyncio.sleep(0.1)
+
+
+async def run_once(settings: PortalSettings, **wanted: float) -> dict[tuple[str, str], float]:
+    stopping = asyncio.Event()
+    running = asyncio.create_task(Pulse(settings, SystemClock(), 2).run(stopping))
+    try:
+        return await until(settings, **wanted)
+    finally:
+        stopping.set()
+        assert await running == 0
+
+
+async def test_figures_are_counted_by_window_and_go_on_after_a_restart(settings: PortalSettings) -> None:
+    producer = Producer(settings.kafka_bootstrap_servers, settings.topic_prefix, "test")
+    at = datetime.now(UTC).replace(second=1)
+    tickets = [Ticket(f"pulse {n}", at=at) for n in range(12)]
+
+    async def say(events: list[object]) -> None:
+        await producer.send_many([record_for(topic_of(event), event, "test") for event in events])  # type: ignore[arg-type]
+
+    for ticket in tickets[:8]:
+        await say(ticket.opened(queue="platform" if ticket is tickets[0] else "provider:redisco"))
+    await say([*tickets[0].clock_breached(at), *page_facts(tickets[0].id, at=at)])
+    found = await run_once(settings, tickets_opened__all=8, tickets_opened__platform=1, pages_opened__all=1, clocks_breached_hourly__all=1)
+    assert found["tickets-opened", "provider:redisco"] == 7
+    assert 0 <= found["time-to-route", "all"] <= 120
+    for ticket in tickets[8:]:
+        await say(ticket.opened())
+    await run_once(settings, tickets_opened__all=12, tickets_opened__platform=5)
+    await producer.stop()
