@@ -1,0 +1,134 @@
+"""The pages over sample data: real MongoDB, the real views, no Kafka and no other service. For looking at them, and for tests.
+
+    python -m tests.support.preview 18100        # then http://127.0.0.1:18100, everybody's password is `demo`
+
+It uses `MONGODB_URI` and a database of its own, which it empties first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+import uvicorn
+from fastapi import FastAPI
+from pymongo import ReplaceOne
+
+from deploy.demo.directory import documents, policies
+from deploy.demo.seed import credentials
+from services.portal import api, pages
+from services.portal.desk import Desk
+from services.portal.fold import Fold, needs, parse
+from services.portal.projector import prepare, recount
+from services.portal.proxy import Intake
+from services.portal.queries import Queries
+from services.portal.session import RefuseForeign, Sessions
+from services.portal.settings import PortalSettings
+from services.portal.stream import Hub
+from services.portal.wiring import Portal
+from shared import events as e
+from shared import problems
+from shared.clock import SystemClock
+from shared.replica import Replica
+from shared.store import Store
+from shared.wire import Message
+from tests.support.showcase import Log, showcase
+
+SECRET = "a secret for tests only"
+
+
+class KnownDirectory(Replica):
+    """The directory without Kafka."""
+
+    def __init__(self, found: Mapping[tuple[str, str], dict[str, Any]]) -> None:
+        super().__init__("directory", "nowhere:1", "")
+        self._found = dict(found)
+
+    def get(self, kind: str, doc_id: str) -> dict[str, Any] | None:
+        return self._found.get((kind, doc_id))
+
+    def all(self, kind: str | None = None) -> dict[str, dict[str, Any]]:
+        return {name: doc for (of, name), doc in self._found.items() if of == kind}
+
+
+class Lags:
+    async def by_group(self) -> Mapping[str, int]:
+        return {"router": 0, "sla": 12, "front": 0, "pager": 0, "courier": 1840, "projector": 3}
+
+
+def directory() -> KnownDirectory:
+    known = list(documents())
+    return KnownDirectory({(str(doc.kind), doc.id): doc.body for doc in (*known, *credentials(known))})
+
+
+async def fill(store: Store, known: KnownDirectory, now: datetime, log: Log | None = None) -> None:
+    """The views, as the projector would have made them of the log."""
+    await store.drop()
+    await prepare(store)
+    reference: Log = [
+        ("directory", e.DirectoryRecorded(key=f"{kind}:{name}", at=now, kind=kind, doc_id=name, document=document))  # type: ignore[arg-type]
+        for kind in ("accounts", "apps", "providers")
+        for name, document in known.all(kind).items()
+    ]
+    reference += [("policies", e.PolicyPublished(key=name, at=now, version=1, document=doc)) for name, doc in policies().items()]
+    await fold(store, reference + (showcase(now) if log is None else log))
+
+
+async def fold(store: Store, log: Log) -> None:
+    """Fold more of the log into the views."""
+    messages = [Message(topic, 0, n, event.key, orjson.dumps(event.model_dump(mode="json")), {}, 0.0) for n, (topic, event) in enumerate(log)]
+    events, poison = parse(messages)
+    assert not poison, poison
+    docs = {(collection, name): await store[collection].find_one({"_id": name}) for collection, name in needs(events)}
+    newest = await store["timeline"].find({}, order=[("feed", -1)], limit=1)
+    changes = Fold(docs, newest[0]["feed"] if newest else 0).take(events)
+    for found in (changes.replaced, changes.inserted):
+        for collection, made in found.items():
+            await store[collection].bulk([ReplaceOne({"_id": name}, doc, upsert=True) for name, doc in made.items() if doc is not None])
+    for counted, n in (await recount(store, [0])).items():
+        await store["counts"].replace({"_id": counted.id}, {"_id": counted.id, **counted._asdict(), "n": n})
+
+
+def make_portal(settings: PortalSettings, known: KnownDirectory) -> Portal:
+    clock, secret = SystemClock(), SECRET
+    store = Store(settings.mongodb_uri, settings.mongodb_database)
+    queries = Queries(store)
+    sessions = Sessions(store, known, clock, secret, lasts=timedelta(hours=1), secure=False)
+    intake = Intake(settings.intake_url, settings.sink_url, clock, secret, max_body=settings.max_body)
+    return Portal(settings, clock, store, known, queries, Desk(store, queries, Lags()), Hub(store, queries), sessions, intake)
+
+
+def make_app(portal: Portal) -> FastAPI:
+    app = FastAPI()
+    app.state.portal = portal
+    app.add_middleware(RefuseForeign)
+    problems.install(app)
+    app.include_router(api.router)
+    pages.install(app, portal)
+    return app
+
+
+async def serve(port: int) -> None:
+    settings = PortalSettings(
+        portal_port=port, mongodb_database="pages_preview", demo=True, intake_url=f"http://127.0.0.1:{port + 1}",
+        sink_url=f"http://127.0.0.1:{port + 3}", secret=SECRET,
+    )  # fmt: skip
+    portal = make_portal(settings, directory())
+    await fill(portal.store, portal.directory, datetime.now(UTC))  # type: ignore[arg-type]
+    hub = asyncio.create_task(portal.hub.run())
+    server = uvicorn.Server(uvicorn.Config(make_app(portal), host="127.0.0.1", port=port, access_log=False, timeout_graceful_shutdown=1))
+    try:
+        await server.serve()
+    finally:
+        hub.cancel()
+        await portal.intake.close()
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("MONGODB_URI", "mongodb://127.0.0.1:27117/?replicaSet=rs0")
+    asyncio.run(serve(int(sys.argv[1]) if len(sys.argv) > 1 else 18100))
