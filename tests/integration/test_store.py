@@ -1,0 +1,105 @@
+"""The store against a real MongoDB: reads, writes, duplicates, transactions, bounded waits."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import pytest
+
+from shared.errors import Unavailable
+from shared.store import Duplicate, InsertOne, Store, UpdateOne
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+async def store(mongodb_uri: str) -> AsyncIterator[Store]:
+    made = Store(mongodb_uri, f"store_{os.getpid()}_{time.time_ns()}")
+    yield made
+    await made.drop()
+    made.close()
+
+
+async def test_documents_come_back_with_aware_instants(store: Store) -> None:
+    at = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    await store["tickets"].insert({"_id": "t1", "at": at})
+    found = await store["tickets"].find_one({"_id": "t1"})
+    assert found == {"_id": "t1", "at": at}
+    assert await store.unready() is None
+
+
+async def test_lists_are_sorted_and_limited(store: Store) -> None:
+    tickets = store.collection("tickets")
+    assert await tickets.bulk([InsertOne({"_id": i, "n": i % 3}) for i in range(9)]) == 9
+    assert [found["_id"] for found in await tickets.find({"n": 1}, order=[("_id", -1)], limit=2)] == [7, 4]
+    assert await tickets.count({"n": 2}) == 3
+    assert [found["_id"] async for found in tickets.each({"n": 0}, order=[("_id", 1)])] == [0, 3, 6]
+    assert await tickets.aggregate([{"$group": {"_id": "$n", "many": {"$sum": 1}}}, {"$sort": {"_id": 1}}, {"$limit": 1}]) == [
+        {"_id": 0, "many": 3}
+    ]
+
+
+async def test_a_duplicate_is_told_from_a_failure(store: Store) -> None:
+    tickets = store["tickets"]
+    await tickets.insert({"_id": "t1"})
+    with pytest.raises(Duplicate):
+        await tickets.insert({"_id": "t1"})
+    with pytest.raises(Duplicate):
+        await tickets.bulk([InsertOne({"_id": "t1"}), InsertOne({"_id": "t2"})], ordered=False)
+    assert await tickets.count({}) == 2
+
+
+async def test_updates_tell_whether_they_matched(store: Store) -> None:
+    tickets = store["tickets"]
+    assert await tickets.update({"_id": "t1", "seq": {"$lt": 3}}, {"$set": {"seq": 3}}) == 0
+    assert await tickets.update({"_id": "t1"}, {"$set": {"seq": 2}}, upsert=True) == 1
+    assert await tickets.update({"_id": "t1", "seq": {"$lt": 3}}, {"$set": {"seq": 3}}) == 1
+    taken = await tickets.take({"_id": "t1"}, {"$inc": {"seq": 1}})
+    assert taken == {"_id": "t1", "seq": 4}
+    assert await tickets.bulk([UpdateOne({"_id": "t1"}, {"$set": {"seq": 5}})]) == 1
+    assert await tickets.delete({}) == 1
+
+
+async def test_a_transaction_that_fails_leaves_nothing(store: Store) -> None:
+    tickets, outbox = store["tickets"], store["outbox"]
+    await tickets.insert({"_id": "t0"})
+    await outbox.insert({"_id": "n0"})
+    with pytest.raises(ValueError, match="on purpose"):
+        async with store.transaction() as session:
+            await tickets.insert({"_id": "t1"}, session=session)
+            raise ValueError("on purpose")
+    async with store.transaction() as session:
+        await tickets.insert({"_id": "t2"}, session=session)
+        await outbox.insert({"_id": "n2"}, session=session)
+    assert [found["_id"] for found in await tickets.find({}, order=[("_id", 1)])] == ["t0", "t2"]
+
+
+async def test_changes_are_seen_as_they_come(store: Store) -> None:
+    tickets = store["tickets"]
+    await tickets.insert({"_id": "before"})
+
+    async def first() -> str:
+        async for change in tickets.watch([{"$match": {"operationType": "insert"}}]):
+            return str(change["fullDocument"]["_id"])
+        return ""
+
+    watching = asyncio.create_task(first())
+    async with asyncio.timeout(10):
+        while not watching.done():
+            await tickets.insert({"_id": f"t{time.time_ns()}"})
+            await asyncio.sleep(0.05)
+    assert (await watching).startswith("t")
+
+
+async def test_a_server_that_is_away_is_unavailable_in_time() -> None:
+    away = Store("mongodb://127.0.0.1:1/?replicaSet=rs0", "x", timeout_ms=300)
+    begun = time.monotonic()
+    with pytest.raises(Unavailable):
+        await away["tickets"].find_one({})
+    assert await away.unready() is not None
+    assert time.monotonic() - begun < 3
+    away.close()

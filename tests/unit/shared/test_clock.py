@@ -1,0 +1,53 @@
+"""The steered clock follows its file."""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from shared.clock import SteeredClock, SystemClock
+
+
+def offset(clock: SteeredClock) -> float:
+    return (clock.now() - datetime.now(UTC)).total_seconds()
+
+
+def steer(path: Path, text: str) -> None:
+    """Replaced at once, as a careful writer does."""
+    fresh = path.with_suffix(".new")
+    fresh.write_text(text)
+    os.replace(fresh, path)
+
+
+def look_again(clock: SteeredClock) -> None:
+    clock._looked_at = time.monotonic() - 1
+
+
+def test_it_follows_the_file_and_keeps_the_last_good_offset(tmp_path: Path) -> None:
+    path = tmp_path / "clock"
+    clock = SteeredClock(path)
+    assert abs(offset(clock)) < 0.1
+    for text, expected in (("60", 60.0), ("1860.5", 1860.5), ("not a number", 1860.5), ("-5", -5.0)):
+        steer(path, text)
+        look_again(clock)
+        assert abs(offset(clock) - expected) < 0.1
+    path.unlink()
+    look_again(clock)
+    assert abs(offset(clock) + 5) < 0.1
+
+
+def test_it_asks_the_disk_rarely(tmp_path: Path) -> None:
+    path = tmp_path / "clock"
+    path.write_text("0")
+    clock = SteeredClock(path)
+    clock.now()
+    steer(path, "60")
+    clock._looked_at = time.monotonic() + 5
+    assert abs(offset(clock)) < 0.1
+
+
+def test_nobody_waits_long_for_business_time() -> None:
+    assert SteeredClock(Path("x")).tick <= timedelta(milliseconds=50)
+    assert SystemClock().now().tzinfo is UTC

@@ -1,0 +1,41 @@
+"""Health says what is wrong in a sentence; metrics are Prometheus text."""
+
+from __future__ import annotations
+
+import socket
+
+import aiohttp
+
+from shared.telemetry import serve_health
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def test_readiness_tells_what_is_missing() -> None:
+    trouble: list[str | None] = ["loading rows"]
+
+    async def check() -> str | None:
+        return trouble[0]
+
+    port = free_port()
+    runner = await serve_health(port, {"spine": check})
+    assert runner is not None
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as client:
+        async with client.get("/readyz") as answer:
+            assert (answer.status, (await answer.json())["checks"]) == (503, {"spine": "loading rows"})
+        async with client.get("/livez") as answer:
+            assert answer.status == 200
+        trouble[0] = None
+        async with client.get("/healthz") as answer:
+            assert answer.status == 200
+        async with client.get("/metrics") as answer:
+            assert "python_info" in await answer.text()
+    await runner.cleanup()
+
+
+async def test_port_0_serves_nothing() -> None:
+    assert await serve_health(0, {}) is None
