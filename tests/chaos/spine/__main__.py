@@ -35,7 +35,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=40_000)
     parser.add_argument("--rate", type=float, default=1000.0, help="requests a second (8: sparse)")
-    parser.add_argument("--how", choices=["kill", "term", "stop", "mixed"], default="mixed")
+    parser.add_argument("--how", choices=["kill", "term", "stop", "mixed", "inside"], default="mixed")
     parser.add_argument("--timers", type=float, default=0.02, help="share of requests with a timer")
     parser.add_argument("--sends", type=float, default=0.02, help="share of requests with a side effect")
     parser.add_argument("--every", type=float, nargs=2, default=(5.0, 9.0), metavar=("FROM", "TO"))

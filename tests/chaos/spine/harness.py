@@ -26,7 +26,8 @@ PARTITIONS = 8
 
 @dataclass(frozen=True)
 class Plan:
-    """`how` is kill, term, stop (stand still for longer than the session, then go on) or mixed; times in seconds."""
+    """`how` is kill, term, stop (stand still for longer than the session, then go on), mixed (kill and term) or inside (the
+    workers kill themselves right after writes, one in a hundred); times in seconds."""
 
     requests: int = 40_000
     rate: float = 1000.0
@@ -54,6 +55,8 @@ class Workers:
         env = dict(os.environ, KAFKA_BOOTSTRAP_SERVERS=self._bootstrap, SIGNALBOX_TOPIC_PREFIX=self._prefix, SIGNALBOX_METRICS_PORT="0")
         if self._plan.is_static:
             env["SIGNALBOX_INSTANCE"] = f"w{number}"
+        if self._plan.how == "inside":
+            env["CHAOS_INSIDE"] = "0.01"
         with self._log.open("ab") as log:
             return subprocess.Popen([sys.executable, "-m", "tests.chaos.spine.worker"], cwd=ROOT, env=env, stdout=log, stderr=log)
 
@@ -62,12 +65,12 @@ class Workers:
             await asyncio.sleep(0.2)
             for i, process in enumerate(self._processes):
                 if process.poll() is not None:
+                    self.ends += 1
                     self._processes[i] = self._start(i)
 
     async def end_one(self, choose: random.Random) -> None:
         process = self._processes[choose.randrange(len(self._processes))]
         how = self._plan.how if self._plan.how != "mixed" else choose.choice(["kill", "term"])
-        self.ends += 1
         if process.poll() is not None:
             return
         if how == "stop":
@@ -111,9 +114,10 @@ async def run(plan: Plan, *, bootstrap: str, log: Path, say: Callable[[str], Non
     try:
         await reader.start()
         loading = asyncio.create_task(_load(plan, producer, choose))
-        ending = asyncio.create_task(_end_at_random(plan, workers, choose))
+        ending = asyncio.create_task(_end_at_random(plan, workers, choose)) if plan.how != "inside" else None
         asked = await loading
-        ending.cancel()
+        if ending is not None:
+            ending.cancel()
         say(f"asked {len(asked)}, ended {workers.ends} workers; reading the log")
         account = Account(asked)
         await _until_complete(account, reader, plan.patience, max((r.due_at for r in asked if r.due_at), default=None))

@@ -15,6 +15,7 @@ pytestmark = [pytest.mark.chaos, pytest.mark.timeout(150)]
     "plan",
     [
         pytest.param(Plan(requests=6_000, rate=500, how="kill", every=(3, 5), ring_in=(2, 8), seed=7), id="busy-kill"),
+        pytest.param(Plan(requests=600, rate=60, how="inside", timers=0.1, sends=0.1, ring_in=(1, 6), seed=9), id="between-the-steps"),
         pytest.param(Plan(requests=100, rate=8, how="mixed", every=(3, 5), timers=0.3, sends=0.3, ring_in=(1, 6), seed=8), id="sparse-mixed"),
     ],
 )
