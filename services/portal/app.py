@@ -126,7 +126,7 @@ async def run_web(settings: PortalSettings) -> int:
     """Serve until SIGTERM or SIGINT, then 0; open streams are cut after two seconds, browsers reconnect by themselves."""
     config = uvicorn.Config(
         make_app(settings), host=settings.bind, port=settings.portal_port, loop="uvloop", http="httptools", access_log=False,
-        log_config=None, timeout_graceful_shutdown=2, proxy_headers=False, server_header=False,
+        log_config=None, log_level="warning", timeout_graceful_shutdown=2, proxy_headers=False, server_header=False,
     )  # fmt: skip
     server = _Server(config)
     for name in (signal.SIGTERM, signal.SIGINT):
