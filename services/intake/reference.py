@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-import orjson
 import structlog
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from services.intake.directory import Directory
 from services.intake.policies import MODELS
@@ -23,6 +21,8 @@ from shared.wire import Message
 log = structlog.get_logger()
 
 M = TypeVar("M", bound=BaseModel)
+
+_FILE = TypeAdapter(list[PolicyPublished])
 
 
 class Records(Protocol):
@@ -48,9 +48,10 @@ class Policies:
         self._kept: dict[str, PolicyPublished] = {}
         self._models: dict[tuple[str, int], BaseModel] = {}
         if path and path.exists():
-            for raw in orjson.loads(path.read_bytes()):
-                kept = PolicyPublished.read(base64.b64decode(raw))
-                self._kept[kept.key] = kept
+            try:
+                self._kept = {kept.key: kept for kept in _FILE.validate_json(path.read_bytes(), extra="ignore")}
+            except ValidationError as error:
+                log.warning("the kept policies cannot be read, Kafka will tell them", path=str(path), problems=error.error_count())
 
     def on_change(self, message: Message) -> None:
         """A record of the topic; one that does not parse, or whose document nobody could use, is left out."""
@@ -98,7 +99,7 @@ class Policies:
         newest = [found for name in MODELS if (found := self.get(name)) is not None]
         self._path.parent.mkdir(parents=True, exist_ok=True)
         half = self._path.with_suffix(".new")
-        half.write_bytes(orjson.dumps([base64.b64encode(found.wire()).decode() for found in newest]))
+        half.write_bytes(_FILE.dump_json(newest))
         half.replace(self._path)
 
 
