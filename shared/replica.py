@@ -78,7 +78,9 @@ class Replica:
 
     async def stop(self) -> None:
         if self._following is not None:
-            self._following.cancel()
+            while not self._following.done():
+                self._following.cancel()  # more than once: a wait_for of Python 3.11 inside aiokafka may swallow it
+                await asyncio.wait([self._following], timeout=0.2)
             with contextlib.suppress(asyncio.CancelledError):
                 await self._following
             self._following = None
