@@ -179,10 +179,10 @@ DECISIONS: dict[type[Event], Callable[[Course, Any], None]] = {
 def _page_to_handle(course: Course, event: AckAsked | ResolveAsked | EscalateAsked) -> Page | None:
     """The page that `event` is about, if it is alive and the asker may; else a refusal is recorded."""
     page = course.lane.pages.get(event.page)
-    if not event.may:
-        _refuse(course, event.page, "not-on-call", "pages are handled by those on call, ops and admins")
-    elif page is None:
-        _refuse(course, event.page, "unknown-page", "there is no such page")
+    if page is None:  # the fact names no page, or else readers would begin one
+        _refuse(course, "", "unknown-page", f"there is no page {event.page}")
+    elif not event.may:
+        _refuse(course, page.id, "not-on-call", "pages are handled by those on call, ops and admins")
     elif page.state in (State.CANCELLED, State.RESOLVED):
         _refuse(course, event.page, f"already-{page.state}", f"it was {page.state} by {page.by}")
     else:
