@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from cli import doctor, due, route, topics, up
+from cli import doctor, due, route, seed, submit, tickets, topics, up
 
 app = typer.Typer(
     name="signalbox",
@@ -15,6 +15,9 @@ app = typer.Typer(
 )
 app.command()(up.up)
 app.command()(doctor.doctor)
+app.command()(seed.seed)
+app.command()(submit.submit)
+app.add_typer(tickets.app, name="tickets")
 app.command()(due.due)
 app.command()(route.route)
 app.add_typer(topics.app, name="topics")

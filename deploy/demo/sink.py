@@ -5,7 +5,7 @@
 | `POST /webhooks/{slug}` | a provider's receiver; `GET` shows nothing |
 | `POST /pager/{person}` | a phone |
 | SMTP | a relay that keeps everything |
-| `GET /demo/outbox` `?kind= &ticket= &to= &after=n &wait=seconds` | the receipts, oldest first; `wait`: hold the answer until there is one |
+| `GET /demo/outbox` `?kind= &ticket= &to= &after=n &wait=seconds` | receipts, oldest first; `wait`: hold the answer until there is one |
 | `POST /control` `{path, mode, seconds?}` | misbehave: `path` is `/webhooks/redisco`, `/pager`, `/mail/<address>`, `*` |
 """
 
