@@ -6,10 +6,11 @@ mail header, a PagerDuty `dedup_key` (255 characters) and a Message-ID without e
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from shared.events import Fact
@@ -35,8 +36,12 @@ def _base32(raw: bytes) -> str:
 
 def digest(*parts: str) -> str:
     """26 characters from `parts`; their lengths go in, so ("ab", "c") and ("a", "bc") differ."""
+    return _base32(hashlib.sha256(_joined(parts)).digest())
+
+
+def _joined(parts: Sequence[str]) -> bytes:
     raws = [part.encode() for part in parts]
-    return _base32(hashlib.sha256(b"".join([b"%d:%b" % (len(raw), raw) for raw in raws])).digest())
+    return b"".join([b"%d:%b" % (len(raw), raw) for raw in raws])
 
 
 def derive(prefix: str, *parts: str) -> str:
@@ -85,12 +90,20 @@ def stamp(facts: Sequence[F], *, key: str, first_seq: int, cause: str) -> list[F
     A fact that names its own `cause` (a timer's firing, a parked request) keeps it. The id is derived from cause, key
     and the fact's rank among the facts of the decision, so deciding the same again makes the same ids.
     """
-    stamped = []
+    stamped, begun = [], dict[str, Any]()
     for rank, fact in enumerate(facts):
         reason = fact.cause or cause
-        place = {"key": key, "seq": first_seq + rank, "cause": reason, "id": derive("fct", key, reason, fact.type, str(rank))}
-        stamped.append(fact.having(place))
+        if reason not in begun:
+            begun[reason] = hashlib.sha256(_joined((key, reason)))
+        hasher = begun[reason].copy()
+        hasher.update(_tail(fact.type, rank))
+        stamped.append(fact.having({"key": key, "seq": first_seq + rank, "cause": reason, "id": f"fct_{_base32(hasher.digest())}"}))
     return stamped
+
+
+@functools.lru_cache(maxsize=4096)
+def _tail(kind: str, rank: int) -> bytes:
+    return _joined((kind, str(rank)))
 
 
 def firing_id(key: str, timer: str, due_at: datetime) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -50,10 +51,26 @@ Batch = dict[tuple[str, int], list[Message]]
 
 def headers_for(event: Event, source: str, traceparent: str | bytes | None = None) -> list[tuple[str, bytes]]:
     """CloudEvents 1.0 attributes as Kafka headers; `source` is the service's name; `traceparent` is W3C trace context."""
-    headers = [("ce_id", event.id.encode()), ("ce_time", event.at.isoformat().encode()), *_fixed(event.type, source)]
+    headers = [("ce_id", event.id.encode()), ("ce_time", _time.of(event.at)), *_fixed(event.type, source)]
     if traceparent:
         headers.append(("traceparent", traceparent if isinstance(traceparent, bytes) else traceparent.encode()))
     return headers
+
+
+class _Time:
+    """ISO 8601 of an instant; the facts of one decision share theirs, so the last is kept."""
+
+    def __init__(self) -> None:
+        self._at: datetime | None = None
+        self._text = b""
+
+    def of(self, at: datetime) -> bytes:
+        if at is not self._at:
+            self._at, self._text = at, at.isoformat().encode()
+        return self._text
+
+
+_time = _Time()
 
 
 @functools.lru_cache(maxsize=1024)
