@@ -132,7 +132,8 @@ class DeskPolicy(Part):
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
-        for target in (*self.targets, self.provider_answer):
+        promises: tuple[Target | ProviderTarget, ...] = (*self.targets, self.provider_answer)
+        for target in promises:
             if target.calendar not in self.calendars:
                 raise ValueError(f"calendar {target.calendar!r} is named by a target but not defined; defined: {sorted(self.calendars)}")
         have = {(t.plan, t.priority) for t in self.targets}
