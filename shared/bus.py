@@ -105,6 +105,9 @@ class Producer:
                 raise Poisonous(f"a record of {weight(record)} bytes is too large for {record.topic}") from error
             self._retire(producer)
             raise
+        except asyncio.CancelledError:  # the caller's patience ended before ours: no word from the broker either
+            self._retire(producer)
+            raise
 
     async def send_many(self, records: Sequence[Record]) -> dict[tuple[str, int], int]:
         """Write records in as few Kafka batches as they fit, order kept per partition; the next offset of each partition.
@@ -171,7 +174,7 @@ class Producer:
                 )  # fmt: skip
                 try:
                     await bounded("connecting", candidate.start(), self._timeout)
-                except Unavailable:
+                except (Unavailable, asyncio.CancelledError):
                     self._let_go(candidate)
                     raise
                 self._live = candidate

@@ -21,11 +21,13 @@ from services.intake.settings import IntakeSettings
 from services.intake.view import View
 from shared.bus import Producer
 from shared.clock import clock_from
+from shared.errors import Unavailable
 from shared.replica import Replica
 from shared.settings import EX_CONFIG, load
 from shared.store import Store
 from shared.telemetry import configure_logging
 from shared.topics import DIRECTORY, POLICIES
+from shared.wire import Record
 
 log = structlog.get_logger()
 
@@ -34,7 +36,7 @@ def application(settings: IntakeSettings) -> FastAPI:
     """Everything intake is made of. Nothing is connected before the application starts."""
     bootstrap, prefix = settings.kafka_bootstrap_servers, settings.topic_prefix
     secret = settings.secret.get_secret_value() if settings.secret else None
-    producer = Producer(bootstrap, prefix, "intake", timeout=settings.accept_timeout)
+    producer = Producer(bootstrap, prefix, "intake", timeout=settings.accept_timeout + 1)
     policies = Policies(settings.policies_file)
     directory_replica = Replica(DIRECTORY.name, bootstrap, prefix, path=settings.directory_file)
     policies_replica = Replica(POLICIES.name, bootstrap, prefix, on_change=policies.on_change)
@@ -42,7 +44,16 @@ def application(settings: IntakeSettings) -> FastAPI:
     clock = clock_from(settings)
     keys = Keys(settings.keys_file)
     store = Store(settings.mongodb_uri, settings.mongodb_database) if settings.view_budget else None
-    intake = Intake(reference, producer.send, keys, View(store, settings.view_budget) if store else None, secret)
+
+    async def write(record: Record) -> int:
+        """Within the time a caller is kept waiting, whatever the wait is for: the broker, or others who wait to connect."""
+        try:
+            async with asyncio.timeout(settings.accept_timeout):
+                return await producer.send(record)
+        except TimeoutError as error:
+            raise Unavailable("kafka", f"no answer in {settings.accept_timeout:g} s") from error
+
+    intake = Intake(reference, write, keys, View(store, settings.view_budget) if store else None, secret)
     door = Door(reference, clock, secret, Allowance(settings.rate))
 
     @contextlib.asynccontextmanager
