@@ -39,9 +39,10 @@ class Sender:
 
 @functools.cache
 def _environment(escaping: bool) -> Environment:
-    return Environment(  # noqa: S701 (plain text is not escaped; what becomes HTML is)
-        loader=FileSystemLoader(_TEMPLATES), autoescape=escaping, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
+    return Environment(
+        loader=FileSystemLoader(_TEMPLATES), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        autoescape=escaping,  # noqa: S701 (plain text is not escaped; what becomes HTML is)
+    )  # fmt: skip
 
 
 @functools.cache

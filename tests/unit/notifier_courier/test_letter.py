@@ -1,0 +1,111 @@
+"""What a mail looks like on the wire, and webhooks' signatures as the published library checks them."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from standardwebhooks.webhooks import Webhook
+
+from services.notifier import mail, webhook
+from services.notifier.channels.outcome import Accepted, Refused, TryLater
+from services.notifier.mail import Sender, letter
+from services.notifier.notices import HANDLERS, Notice, notices_for
+from tests.unit.notifier_courier.test_notices import HOUSE, TOLD, Known
+
+SENDER = Sender("bot@signalbox.example", "Signalbox Support", "notifications.signalbox.example")
+RECEIVED: dict[str, Any] = {
+    "subject": "Redis refuses", "priority": "high", "requested": "urgent", "reason": "urgent is for production apps", "pages": False,
+    "ticket_id": "tkt_1", "ticket_url": "https://help.example/tickets/tkt_1", "to_name": "Ann", "at": "2026-03-03T10:00:00+00:00",
+}  # fmt: skip
+
+
+def parsed(raw: bytes) -> EmailMessage:
+    message = email.message_from_bytes(raw, policy=email.policy.default)
+    assert isinstance(message, EmailMessage)
+    return message
+
+
+def text_of(message: EmailMessage, kind: str = "plain") -> str:
+    part = message.get_body((kind,))  # type: ignore[arg-type]
+    assert part is not None
+    return str(part.get_content())
+
+
+def test_a_confirmation() -> None:
+    message = parsed(letter("ntc_1", "ann@example.com", "ticket-received", RECEIVED, SENDER))
+    assert message["Subject"] == "Received: Redis refuses"
+    assert message["From"] == "Signalbox Support <bot@signalbox.example>"
+    assert message["To"] == "Ann <ann@example.com>"
+    assert message["Message-ID"] == "<ntc_1@notifications.signalbox.example>"
+    assert message["References"] == message["In-Reply-To"] == "<tkt_1@notifications.signalbox.example>"
+    assert message["Auto-Submitted"] == "auto-replied"
+    assert "urgent is for production apps" in text_of(message)
+    assert "https://help.example/tickets/tkt_1" in text_of(message, "html")
+
+
+@pytest.mark.parametrize("row", TOLD, ids=[row[0] for row in TOLD])
+def test_every_mail_that_can_be_owed_can_be_written(row: Any) -> None:
+    for notice in notices_for(row[1], Known(), HOUSE):
+        if isinstance(notice, Notice) and notice.kind == "mail":
+            raw = letter(notice.id, notice.to, notice.template, notice.body, SENDER)
+            assert raw == letter(notice.id, notice.to, notice.template, notice.body, SENDER)
+            message = parsed(raw)
+            assert not message.defects
+            assert message["Auto-Submitted"] in ("auto-replied", "auto-generated")
+            assert notice.body["subject"] in message["Subject"]
+
+
+def test_every_template_is_owed_by_some_fact() -> None:
+    owed = {n.template for row in TOLD for n in notices_for(row[1], Known(), HOUSE) if n.kind == "mail"}
+    assert owed == {path.stem for path in Path(mail.__file__).parent.joinpath("templates").glob("*.j2")}
+    assert {type(row[1]) for row in TOLD} >= set(HANDLERS["tickets"])
+
+
+@settings(max_examples=40)
+@given(subject=st.text(max_size=300), name=st.text(max_size=80), reason=st.text(max_size=300))
+def test_no_text_of_a_customer_makes_a_header(subject: str, name: str, reason: str) -> None:
+    body = {**RECEIVED, "subject": subject, "to_name": name, "reason": reason}
+    message = parsed(letter("ntc_1", "ann@example.com", "ticket-received", body, SENDER))
+    assert [header.lower() for header in message] == [
+        "from", "to", "subject", "date", "message-id", "in-reply-to", "references", "auto-submitted", "x-auto-response-suppress",
+        "x-signalbox-ticket", "mime-version", "content-type",
+    ]  # fmt: skip
+    assert message["To"].addresses[0].addr_spec == "ann@example.com"
+    assert [part.get_content_type() for part in message.iter_parts()] == ["text/plain", "text/html"]
+
+
+def test_html_is_escaped() -> None:
+    message = parsed(letter("ntc_1", "ann@example.com", "ticket-received", {**RECEIVED, "subject": "<script>x</script>"}, SENDER))
+    assert "<script>" not in text_of(message, "html")
+
+
+@pytest.mark.parametrize("address", ["", "ann", "ann@example.com\r\nBcc: eve@x.example", "a b@x.example", "<a@x.example>", "ä@x.example"])
+def test_a_bad_address_is_refused(address: str) -> None:
+    with pytest.raises(ValueError):
+        letter("ntc_1", address, "ticket-received", RECEIVED, SENDER)
+
+
+def test_a_receiver_can_verify_the_signature() -> None:
+    secret = webhook.secret_of("redisco", None, b"the house's secret")
+    body = orjson.dumps({"type": "ticket.assigned"})
+    headers = webhook.signed_headers(secret, "ntc_1", datetime.now(UTC), body)
+    assert Webhook(secret).verify(body, headers) == {"type": "ticket.assigned"}
+    assert webhook.secret_of("mailgrid", None, b"the house's secret") != secret
+    assert webhook.secret_of("redisco", {"webhook_secret": "whsec_b3du"}, b"x") == "whsec_b3du"
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(200, Accepted), (204, Accepted), (302, TryLater), (404, TryLater), (410, Refused), (429, TryLater), (500, TryLater)],
+)
+def test_what_a_status_means(status: int, kind: type) -> None:
+    assert isinstance(webhook.verdict_on(status, ""), kind)

@@ -1,0 +1,177 @@
+"""Who is told what: one row a rule."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from services.notifier import notices
+from services.notifier.notices import HANDLERS, House, Notice, Suppressed, is_somebody_unknown, notices_for
+from shared import ids, topics
+from shared.events import (
+    Audience,
+    Fact,
+    NoteAdded,
+    Plan,
+    Priority,
+    PriorityReviewed,
+    PrioritySet,
+    ReplyAdded,
+    TicketAssigned,
+    TicketReopened,
+    TicketSolved,
+    Via,
+)
+
+AT = datetime(2026, 3, 3, 10, tzinfo=UTC)
+HOUSE = House("bot@signalbox.example", frozenset({"bot@signalbox.example"}), "https://help.example")
+WEB = "https://redisco.example/hook"
+DIRECTORY: dict[tuple[str, str], dict[str, Any]] = {
+    ("accounts", "ann@example.com"): {"email": "ann@example.com", "name": "Ann"},
+    ("accounts", "ben@example.com"): {"email": "ben@example.com", "name": "Ben"},
+    ("accounts", "agent@example.com"): {"email": "agent@example.com", "name": "Ada", "roles": ["agent"]},
+    ("accounts", "rae@redisco.example"): {"email": "rae@redisco.example", "name": "Rae", "provider": "redisco"},
+    ("providers", "redisco"): {"slug": "redisco", "name": "Redisco", "agent_email": "agents@redisco.example", "webhook_url": WEB},
+    ("providers", "quiet"): {"slug": "quiet", "name": "Quiet", "agent_email": "agents@quiet.example"},
+    ("providers", "ours"): {"slug": "ours", "name": "Ours", "agent_email": "bot@signalbox.example", "webhook_url": WEB},
+}
+
+
+class Known:
+    def get(self, kind: str, id_: str) -> dict[str, Any] | None:
+        return DIRECTORY.get((kind, id_))
+
+
+def base(**more: Any) -> dict[str, Any]:
+    return {
+        "id": "fct_1", "key": "tkt_1", "seq": 4, "at": AT, "policy": {}, "subject": "Redis", "requester": "ann@example.com", **more,
+    }  # fmt: skip
+
+
+def reply(side: str, by: str, audience: Audience = Audience.EVERYONE, **more: Any) -> ReplyAdded:
+    given = {"participants": ("ann@example.com", "ben@example.com"), "provider": "redisco", **more}
+    return ReplyAdded(
+        **base(by=by, author=by, side=side, audience=audience, via=Via.API, body="b", status="open", priority=Priority.NORMAL, **given)
+    )
+
+
+def assigned(provider: str | None, previous: str | None = None, by: str = "agent@example.com") -> TicketAssigned:
+    queue = f"provider:{provider}" if provider else "platform"
+    return TicketAssigned(**base(by=by, queue=queue, provider=provider, previous=previous, reason="r", body="b", priority=Priority.HIGH))
+
+
+def set_at_opening(requester: str = "ann@example.com", **more: Any) -> PrioritySet:
+    given = {"requested": Priority.URGENT, "priority": Priority.HIGH, "reason": "staging", "plan": Plan.PREMIER, **more}
+    return PrioritySet(**{**base(by=requester, opened_at=AT, lane="l"), "requester": requester, **given})
+
+
+def reopened(side: str, provider: str | None) -> TicketReopened:
+    return TicketReopened(**base(by="ann@example.com", side=side, provider=provider, priority=Priority.NORMAL))
+
+
+def solved(side: str, by: str) -> TicketSolved:
+    return TicketSolved(**base(by=by, side=side, resolution="done", lane="l", participants=("ann@example.com", "ben@example.com")))
+
+
+def reviewed(by: str = "agent@example.com") -> PriorityReviewed:
+    return PriorityReviewed(**base(by=by, previous=Priority.URGENT, priority=Priority.HIGH, reason="one user", plan=Plan.PREMIER, lane="l"))
+
+
+AGENTS = "agents@redisco.example"
+HOOK = "provider:redisco"
+NOTE = NoteAdded(id="fct_1", key="tkt_1", at=AT, by="agent@example.com", policy={}, author="agent@example.com", via=Via.WEB, body="b")
+
+def customers(template: str) -> list[tuple[str, str, str]]:
+    return [("mail", address, template) for address in ("ann@example.com", "ben@example.com")]
+
+
+def redisco(event: str) -> list[tuple[str, str, str]]:
+    return [("mail", AGENTS, event.replace(".", "-").replace("_", "-")), ("webhook", HOOK, event)]
+
+
+TOLD: list[tuple[str, Fact, list[tuple[str, str, str]]]] = [
+    ("a new ticket is confirmed", set_at_opening(), [("mail", "ann@example.com", "ticket-received")]),
+    ("staff answer", reply("staff", "agent@example.com"), customers("reply-added")),
+    ("the provider answers", reply("provider", "rae@redisco.example"), customers("reply-added")),
+    ("the customer answers", reply("customer", "ANN@example.com"), [customers("reply-added")[1], *redisco("ticket.replied")]),
+    ("the customer answers support", reply("customer", "ann@example.com", provider=None, participants=()), []),
+    ("staff to the provider", reply("staff", "agent@example.com", Audience.PROVIDER), redisco("ticket.replied")),
+    ("the provider to staff", reply("provider", "rae@redisco.example", Audience.PROVIDER), []),
+    ("staff among themselves", reply("staff", "agent@example.com", Audience.STAFF), []),
+    ("a note", NOTE, []),
+    ("given to a provider", assigned("redisco"), redisco("ticket.assigned")),
+    ("given to a queue of ours", assigned(None), []),
+    ("taken back", assigned(None, "redisco"), redisco("ticket.taken_back")),
+    ("from one to another", assigned("quiet", "redisco"), [*redisco("ticket.taken_back"), ("mail", "agents@quiet.example", "ticket-assigned")]),
+    ("handed back: their system is told, they know", assigned(None, "redisco", "rae@redisco.example"), [("webhook", HOOK, "ticket.taken_back")]),
+    ("reopened by the customer", reopened("customer", "redisco"), redisco("ticket.reopened")),
+    ("reopened by the provider", reopened("provider", "redisco"), [("webhook", HOOK, "ticket.reopened")]),
+    ("reopened, with support", reopened("customer", None), []),
+    ("solved by staff", solved("staff", "agent@example.com"), customers("ticket-solved")),
+    ("solved by the customer", solved("customer", "ann@example.com"), []),
+    ("reviewed", reviewed(), [("mail", "ann@example.com", "priority-reviewed")]),
+]  # fmt: skip
+
+NOT_TOLD: list[tuple[str, Fact, set[tuple[str, str, str]]]] = [
+    ("unregistered", set_at_opening("eve@elsewhere.example"), {("mail", "eve@elsewhere.example", notices.UNREGISTERED)}),
+    ("our own address", set_at_opening("bot@signalbox.example"), {("mail", "bot@signalbox.example", notices.OWN_ADDRESS)}),
+    ("a provider with our address", assigned("ours"), {("mail", "bot@signalbox.example", notices.OWN_ADDRESS)}),
+    ("no webhook", assigned("quiet"), {("webhook", "provider:quiet", notices.NO_WEBHOOK)}),
+    ("no such provider", assigned("gone"), {(kind, "provider:gone", notices.NO_PROVIDER) for kind in ("mail", "webhook")}),
+    ("handed back", assigned(None, "redisco", "rae@redisco.example"), {("mail", AGENTS, notices.OWN_DOING)}),
+    ("reviewed by the requester", reviewed("ann@example.com"), {("mail", "ann@example.com", notices.AUTHOR)}),
+    (
+        "a machine's reply",
+        reply("customer", "ann@example.com", automatic=True),
+        {("mail", "ben@example.com", notices.AUTOMATIC), ("mail", AGENTS, notices.AUTOMATIC), ("webhook", HOOK, notices.AUTOMATIC)},
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("fact", "told"), [row[1:] for row in TOLD], ids=[row[0] for row in TOLD])
+def test_told(fact: Fact, told: list[tuple[str, str, str]]) -> None:
+    found = notices_for(fact, Known(), HOUSE)
+    assert [(n.kind, n.to, n.template) for n in found if isinstance(n, Notice)] == told
+
+
+@pytest.mark.parametrize(("fact", "left_out"), [row[1:] for row in NOT_TOLD], ids=[row[0] for row in NOT_TOLD])
+def test_left_out_with_the_reason(fact: Fact, left_out: set[tuple[str, str, str]]) -> None:
+    found = notices_for(fact, Known(), HOUSE)
+    assert {(n.kind, n.to, n.reason) for n in found if isinstance(n, Suppressed)} == left_out
+
+
+def test_ids_come_from_fact_and_recipient() -> None:
+    found = notices_for(assigned("redisco"), Known(), HOUSE)
+    assert [n.id for n in found] == [ids.notice_id("fct_1", AGENTS, "mail"), ids.notice_id("fct_1", HOOK, "webhook")]
+    assert found == notices_for(assigned("redisco"), Known(), HOUSE)
+
+
+def test_what_a_webhook_says() -> None:
+    (hook,) = [n for n in notices_for(assigned("redisco"), Known(), HOUSE) if n.kind == "webhook"]
+    assert isinstance(hook, Notice)
+    assert (hook.url, hook.destination) == (WEB, "webhook:redisco")
+    assert hook.body == {
+        "type": "ticket.assigned",
+        "timestamp": "2026-03-03T10:00:00Z",
+        "data": {
+            "ticket": {
+                "id": "tkt_1", "subject": "Redis", "body": "b", "requester": "ann@example.com", "requester_name": "", "app": None,
+                "priority": "high", "url": "https://help.example/tickets/tkt_1",
+            },
+            "reason": "r",
+        },
+    }  # fmt: skip
+
+
+def test_only_an_unknown_recipient_asks_for_a_fresher_directory() -> None:
+    assert is_somebody_unknown(notices_for(set_at_opening("eve@elsewhere.example"), Known(), HOUSE))
+    assert is_somebody_unknown(notices_for(assigned("gone"), Known(), HOUSE))
+    assert not is_somebody_unknown(notices_for(assigned("quiet"), Known(), HOUSE))
+
+
+def test_the_table_names_events_of_topics_the_courier_reads() -> None:
+    assert set(HANDLERS) == {topic.name for topic in topics.PUBLIC if "notifier.courier" in topic.readers}
+    for topic, kinds in HANDLERS.items():
+        assert set(kinds) <= set(topics.TOPICS[topic].events)
