@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from services.portal import shapes
+from services.portal.figures import BREACHED_HOURLY
 from services.portal.queries import Queries
 from shared.access import may_handle_pages, may_see_desk
 from shared.certificate import certificate
@@ -23,9 +24,9 @@ Shape = dict[str, Any]
 
 
 class Lags(Protocol):
-    """How far each consumer group is behind, in records; empty while Kafka does not say."""
+    """How far each process is behind its topics, in records; empty while Kafka does not say."""
 
-    async def by_group(self) -> Mapping[str, int]: ...
+    async def by_process(self) -> Mapping[str, int]: ...
 
 
 @dataclass(frozen=True)
@@ -90,13 +91,14 @@ class Desk:
     async def dashboard(self, actor: Actor, now: datetime) -> Shape | None:
         """Operations at a glance; None for whoever is not staff.
 
-        `{at, tickets_per_minute: [{at, value}] (60 minutes, total), figures: {figure: {group: [{at, value}]}}, counts (as of
+        `{at, tickets_per_minute: [{at, value}] (60 minutes, total), figures: {figure: {group: [{at, value}]}} (by minute for the last
+        hour, by hour for the last day), counts (as of
         `Queries.counts`), deadlines: {breached, hours: [{until, n}] (the next 8)}, pages: {open, acknowledged},
-        notices: {owed, retrying, failed}, dead_letters: n, lag: {group: records}}`
+        notices: {owed, retrying, failed}, dead_letters: n, lag: {process: records}}`
         """
         if not may_see_desk(actor):
             return None
-        figures = await self._figures(now - timedelta(hours=1))
+        figures = await self._figures(now)
         return {
             "at": shapes.iso(now),
             "tickets_per_minute": figures.get("tickets-opened", {}).get("all", []),
@@ -106,11 +108,13 @@ class Desk:
             "pages": await self._states("pages", ("open", "acknowledged")),
             "notices": await self._states("notices", ("owed", "retrying", "failed")),
             "dead_letters": await self.store["dead_letters"].count({}),
-            "lag": dict(await self.lags.by_group()),
+            "lag": dict(await self.lags.by_process()),
         }
 
-    async def _figures(self, since: datetime) -> dict[str, dict[str, list[Shape]]]:
-        found = await self.store["figures"].find({"since": {"$gte": shapes.iso(since)}}, order=[("since", 1)], limit=5000)
+    async def _figures(self, now: datetime) -> dict[str, dict[str, list[Shape]]]:
+        hourly = {"figure": BREACHED_HOURLY, "since": {"$gte": shapes.iso(now - timedelta(days=1))}}
+        recent = {"$or": [{"since": {"$gte": shapes.iso(now - timedelta(hours=1))}}, hourly]}
+        found = await self.store["figures"].find(recent, order=[("since", 1)], limit=5000)
         series: dict[str, dict[str, list[Shape]]] = {}
         for doc in found:
             series.setdefault(doc["figure"], {}).setdefault(doc["group"], []).append({"at": doc["since"], "value": doc["value"]})

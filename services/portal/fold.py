@@ -25,7 +25,7 @@ Place = tuple[str, str]
 """(collection, id)."""
 
 _REQUEST = re.compile(r"req_[a-z2-7]+")
-_HIDDEN_KINDS = ("credentials", "tokens")
+HIDDEN_KINDS = ("credentials", "tokens")
 """Directory kinds that no view holds."""
 
 
@@ -185,7 +185,7 @@ class Fold:
     def _reference(self, message: Message, event: e.Event) -> None:
         replaced = self.changes.replaced
         match event:
-            case e.DirectoryRecorded() if event.kind not in _HIDDEN_KINDS:
+            case e.DirectoryRecorded() if event.kind not in HIDDEN_KINDS:
                 name = f"{event.kind}:{event.doc_id}"
                 gone = event.document is None
                 replaced["directory"][name] = None if gone else {"_id": name, "kind": event.kind, "document": event.document}

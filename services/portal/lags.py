@@ -1,4 +1,4 @@
-"""How far every consumer group is behind, for the dashboard: asked of Kafka at most every two seconds."""
+"""How far every process is behind its topics, for the dashboard: asked of Kafka at most every two seconds."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from collections.abc import Mapping
 from shared.bus import Admin, Reader, lag
 from shared.errors import Unavailable
 
-GROUPS = ("router", "sla", "front", "pager", "courier", "portal-projector")
-"""Consumer groups by the name of the process."""
+GROUPS = {
+    "router": "router", "sla": "sla", "front": "notifier.front", "pager": "pager", "courier": "courier", "projector": "portal-projector",
+    "pulse": "pulse",
+}  # fmt: skip
+"""Process → its consumer group."""
 
 _FRESH_S = 2.0
 
@@ -26,8 +29,8 @@ class Lags:
         self._known_at = float("-inf")
         self._asking = asyncio.Lock()
 
-    async def by_group(self) -> Mapping[str, int]:
-        """Records behind by group; what was known last while Kafka does not answer, empty before it ever has."""
+    async def by_process(self) -> Mapping[str, int]:
+        """Records behind by process; what was known last while Kafka does not answer, empty before it ever has."""
         loop = asyncio.get_running_loop()
         async with self._asking:
             if loop.time() - self._known_at >= _FRESH_S:
@@ -46,8 +49,8 @@ class Lags:
             self._stack.push_async_callback(reader.stop)
             self._clients = reader, await self._stack.enter_async_context(Admin(self._bootstrap, self._prefix, timeout=2.0))
         found = {}
-        for group in GROUPS:
+        for process, group in GROUPS.items():
             behind = await lag(*self._clients, group)
             if behind:
-                found[group] = sum(behind.values())
+                found[process] = sum(behind.values())
         return found
