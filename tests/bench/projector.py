@@ -50,7 +50,7 @@ async def main(tickets: int) -> None:
             assert not running.done(), running.exception()
             await asyncio.sleep(0.1)
         took, cpu = time.perf_counter() - began, time.process_time() - burned
-        print(f"{len(events)} events in {took:.1f} s: {len(events) / took:.0f} events/s, {cpu / took:.0%} of a core")  # noqa: T201
+        print(f"{len(events)} events in {took:.1f} s: {len(events) / took:.0f} events/s, {cpu / took:.0%} of a core")
         projector.stop()
         await running
         await letters.stop()

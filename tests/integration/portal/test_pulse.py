@@ -46,7 +46,7 @@ async def figures(settings: PortalSettings) -> dict[tuple[str, str], float]:
 
 async def until(settings: PortalSettings, **wanted: float) -> dict[tuple[str, str], float]:
     names = {tuple(name.split("__")): value for name, value in wanted.items()}
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             found = await figures(settings)
             if all(found.get((figure.replace("_", "-"), group)) == value for (figure, group), value in names.items()):
