@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from services.sla.calendar import warm_up
 from services.sla.handlers import work
 from services.sla.settings import SlaSettings
 from shared.policy.book import PolicyBook
@@ -12,6 +13,7 @@ from shared.topics import POLICIES
 
 async def run(settings: SlaSettings) -> int:
     """Until SIGTERM; the exit code."""
+    warm_up()
     book = PolicyBook()
     async with Replica(
         POLICIES.name, settings.kafka_bootstrap_servers, settings.topic_prefix, on_change=lambda read: book.take(read.key, read.value)

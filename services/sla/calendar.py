@@ -156,6 +156,11 @@ def working_time(calendar: Calendar) -> WorkingTime:
     return known
 
 
+def warm_up() -> None:
+    """Load the tables of all countries now: it takes 0.3 s, once, and a worker's loop must not stand still for it."""
+    holidays.country_holidays("US")
+
+
 def due_at(calendar: Calendar, started_at: datetime, target: timedelta) -> datetime:
     """See `WorkingTime.due_at`."""
     return working_time(calendar).due_at(started_at, target)
