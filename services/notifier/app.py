@@ -17,14 +17,17 @@ from services.notifier.pager_rules import Rulebook
 from services.notifier.settings import NotifierSettings
 from shared.clock import Clock, clock_from
 from shared.replica import Replica
-from shared.runtime import run_worker
+from shared.runtime import Limits, run_worker
 from shared.telemetry import configure_logging, serve_health
+
+LIMITS = Limits(max_records=100)
+"""A turn stays short though a storm has made one lane's row large: other lanes wait for one turn at most."""
 
 
 async def run_pager(settings: NotifierSettings) -> int:
     """Until SIGTERM; the exit code."""
     async with pager_with(settings, clock_from(settings)) as (pager, rulebook):
-        return await run_worker(pager.work(), settings, checks={"policies": rulebook.unready})
+        return await run_worker(pager.work(), settings, limits=LIMITS, checks={"policies": rulebook.unready})
 
 
 @contextlib.asynccontextmanager
