@@ -62,7 +62,8 @@ def _to_json(event: object, **_: object) -> str:
 
 def new_traceparent() -> str:
     """A W3C trace context for something that begins here, sampled."""
-    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+    drawn = secrets.token_hex(24)
+    return f"00-{drawn[:32]}-{drawn[32:]}-01"
 
 
 def child_traceparent(parent: str | None) -> str:

@@ -59,9 +59,8 @@ async def act_on_ticket(intake: Intake, ticket: str, action: str, form: Form, as
     if seen is not None:
         who = standing(asked.actor, requester=seen.requester, participants=seen.participants, provider=seen.provider)
         refuse_early(who, kind, form)
-    _, stamp = intake.reference.desk_policy()
     known = not isinstance(form, AssignForm) or form.provider is None or intake.reference.directory.provider(form.provider) is not None
-    request = ask(kind, ticket, form, asked, stamp, provider_known=known)
+    request = ask(kind, ticket, form, asked, intake.reference.rules().stamp, provider_known=known)
     _claim(intake.keys, request, asked)
     await intake.write(record_for(REQUESTS.name, request, SOURCE, trace))
     return _accepted("ticket", request)
@@ -153,11 +152,10 @@ def _world(reference: Reference, form: TicketForm, actor: Actor) -> World:
     account = reference.directory.account(actor.email)
     if account is None:
         raise Refused("unauthenticated", "This account is not registered.", status=401)
-    policy, stamp = reference.desk_policy()
     app = reference.directory.app(form.app) if form.app else None
     attached = app.addons if app else ()
     addons = tuple(found for slug in attached if (found := reference.directory.provider(slug)) is not None)
-    return World(account, app, reference.directory.provider(form.addon) if form.addon else None, addons, policy, stamp)
+    return World(account, app, reference.directory.provider(form.addon) if form.addon else None, addons, reference.rules())
 
 
 def _claim(keys: Keys, request: e.Request, asked: Asked) -> None:

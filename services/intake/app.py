@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -15,7 +15,10 @@ from fastapi.routing import APIRoute
 from prometheus_client import Counter, Histogram
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaValue, models_json_schema
+from starlette.applications import Starlette
 from starlette.responses import Response
+from starlette.routing import request_response
+from starlette.types import ASGIApp
 
 from services.intake import api
 from services.intake.api import Answer, Intake
@@ -47,14 +50,20 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
 class _DoorRoute(APIRoute):
-    """Endpoints take the request as it is and answer with a response: the door does what FastAPI's dependencies would."""
+    """Endpoints take the request as it is and answer with a response: the door does what FastAPI's dependencies would, at a
+    fraction of their time. FastAPI keeps the contract, Starlette serves it.
+    """
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handler: Callable[[Request], Coroutine[Any, Any, Response]] = self.endpoint
-        return handler
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, endpoint, **options)
+        self.app = request_response(endpoint)
 
 
 class _App(FastAPI):
+    def build_middleware_stack(self) -> ASGIApp:
+        """Errors become problems, and no more: there are no uploads, dependencies or middlewares to clean up after."""
+        return Starlette.build_middleware_stack(self)
+
     def openapi(self) -> dict[str, Any]:
         """With the shapes of the bodies, which FastAPI does not see: the door reads them."""
         found = super().openapi()

@@ -42,13 +42,16 @@ class Account(Document):
 
 
 class App(Document):
-    """`owner` and `collaborators` may open tickets about it; `addons` are the slugs of the attached ones."""
+    """`owner` and `collaborators` may open tickets about it; `addons` are the slugs of the attached ones.
+
+    Both are written into every request about the app, so they have an end.
+    """
 
     name: Slug
     owner: Email
-    collaborators: tuple[Email, ...] = ()
+    collaborators: Annotated[tuple[Email, ...], Field(max_length=1000)] = ()
     stage: Stage
-    addons: tuple[Slug, ...] = ()
+    addons: Annotated[tuple[Slug, ...], Field(max_length=200)] = ()
 
     def has_access(self, email: str) -> bool:
         return email == self.owner or email in self.collaborators
@@ -59,8 +62,8 @@ class Provider(Document):
 
     slug: Slug
     name: Line
-    aliases: tuple[Line, ...] = ()
-    hosts: tuple[Line, ...] = ()
+    aliases: Annotated[tuple[Line, ...], Field(max_length=50)] = ()
+    hosts: Annotated[tuple[Line, ...], Field(max_length=50)] = ()
     agent_email: Email
     support_email: Email
     webhook_url: Url | None = None

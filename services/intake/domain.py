@@ -11,7 +11,7 @@ from shared import events as e
 from shared import ids
 from shared.access import MAY, READERS, Standing
 from shared.errors import Refused
-from shared.events import Actor, Admission, Priority, Stamp
+from shared.events import Actor, Admission, Plan, Priority, Stage, Stamp
 from shared.policy import DeskPolicy, Verdict, lane_for, priority_at_opening
 
 NOT_A_COLLABORATOR = (
@@ -19,6 +19,21 @@ NOT_A_COLLABORATOR = (
     "check the spelling, or send the ticket without naming an app."
 )
 """The same sentence for an app that does not exist, so that nobody can find out which apps do."""
+
+
+class Rules:
+    """A desk policy with the versions that stood beside it, and its verdicts: there are only so many cases."""
+
+    def __init__(self, policy: DeskPolicy, stamp: Stamp) -> None:
+        self.policy, self.stamp = policy, stamp
+        self._verdicts: dict[tuple[Plan, Stage | None, Priority | None], Verdict] = {}
+
+    def verdict(self, admission: Admission, requested: Priority | None) -> Verdict:
+        """`priority_at_opening`, which looks at nothing else of the admission."""
+        case = (admission.plan, admission.app_stage, requested)
+        if case not in self._verdicts:
+            self._verdicts[case] = priority_at_opening(self.policy, admission, requested)
+        return self._verdicts[case]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +44,7 @@ class World:
     app: App | None
     addon: Provider | None
     addons: tuple[Provider, ...]
-    policy: DeskPolicy
-    stamp: Stamp
+    rules: Rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +75,14 @@ def admit(form: TicketForm, world: World, asked: Asked) -> Admitted:
             extra={"errors": [{"pointer": "#/addon", "detail": "not an add-on we know"}]},
         )  # fmt: skip
     admission = facts_known(world)
-    verdict = priority_at_opening(world.policy, admission, form.priority)
+    verdict = world.rules.verdict(admission, form.priority)
     key = ids.ticket_id(email, "POST", "/v1/tickets", asked.idempotency_key)
     request = e.OpenTicket(
         id=ids.request_id(key, "OpenTicket", asked.idempotency_key, email),
         key=key,
         at=asked.at,
         actor=asked.actor,
-        policy=world.stamp,
+        policy=world.rules.stamp,
         digest=asked.digest,
         subject=form.subject,
         body=form.body,

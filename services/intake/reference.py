@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import structlog
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from services.intake.directory import Directory
+from services.intake.domain import Rules
 from services.intake.policies import MODELS
 from shared.errors import Unavailable
 from shared.events import PolicyPublished, Stamp
@@ -19,8 +20,6 @@ from shared.policy.on_call import Person
 from shared.wire import Message
 
 log = structlog.get_logger()
-
-M = TypeVar("M", bound=BaseModel)
 
 _FILE = TypeAdapter(list[PolicyPublished])
 
@@ -46,7 +45,7 @@ class Policies:
         self._path = path
         self._versions: dict[str, dict[int, PolicyPublished]] = {}
         self._kept: dict[str, PolicyPublished] = {}
-        self._models: dict[tuple[str, int], BaseModel] = {}
+        self.changes = 0
         if path and path.exists():
             try:
                 self._kept = {kept.key: kept for kept in _FILE.validate_json(path.read_bytes(), extra="ignore")}
@@ -65,7 +64,7 @@ class Policies:
         known = self._versions.setdefault(found.key, {})
         if known.setdefault(found.version, found) is found:
             self._kept.pop(found.key, None)
-            self._models = {place: model for place, model in self._models.items() if place[0] != found.key}
+            self.changes += 1
             self._keep()
 
     def get(self, name: str, version: int | None = None) -> PolicyPublished | None:
@@ -82,16 +81,6 @@ class Policies:
     def stamp(self) -> Stamp:
         """The newest version of each policy document there is."""
         return {name: found.version for name in MODELS if (found := self.get(name)) is not None}
-
-    def model(self, name: str, kind: type[M]) -> M | None:
-        """The newest version of `name`, parsed once."""
-        found = self.get(name)
-        if found is None:
-            return None
-        model = self._models.get((name, found.version))
-        if not isinstance(model, kind):
-            model = self._models[name, found.version] = kind.model_validate(found.document)
-        return model
 
     def _keep(self) -> None:
         if self._path is None:
@@ -110,17 +99,20 @@ class Reference:
         self._records, self._policies, self._policies_changed = records, policies, policies_changed
         self.directory = Directory(records)
         self.publishing = asyncio.Lock()
+        self._rules: tuple[int, Rules] | None = None
 
     def get(self, kind: str, doc_id: str) -> Mapping[str, Any] | None:
         """The raw document: what `shared.identity` looks tokens and accounts up by."""
         return self._records.get(kind, doc_id)
 
-    def desk_policy(self) -> tuple[DeskPolicy, Stamp]:
-        """The newest desk policy and the versions that stand now. Raises Unavailable before any is known."""
-        model = self._policies.model(DESK, DeskPolicy)
-        if model is None:
-            raise Unavailable("policies", "no policy has been read yet")
-        return model, self._policies.stamp()
+    def rules(self) -> Rules:
+        """What tickets are admitted by now. Raises Unavailable before any desk policy is known."""
+        if self._rules is None or self._rules[0] != self._policies.changes:
+            found = self._policies.get(DESK)
+            if found is None:
+                raise Unavailable("policies", "no policy has been read yet")
+            self._rules = self._policies.changes, Rules(DeskPolicy.model_validate(found.document), self._policies.stamp())
+        return self._rules[1]
 
     def stamp(self) -> Stamp:
         return self._policies.stamp()
@@ -133,8 +125,8 @@ class Reference:
 
     def person(self, name: str) -> Person | None:
         """Somebody of the on-call document."""
-        model = self._policies.model(ON_CALL, OnCallPolicy)
-        return model.people.get(name) if model else None
+        found = self._policies.get(ON_CALL)
+        return OnCallPolicy.model_validate(found.document).people.get(name) if found else None
 
     async def read_back_document(self, kind: str, doc_id: str, document: Mapping[str, Any] | None) -> bool:
         """Wait until the directory says so here; False: not within two seconds."""

@@ -30,8 +30,7 @@ def world(name: str, app: str | None, addon: str | None = None) -> World:
     assert account is not None
     known = REFERENCE.directory.app(app) if app else None
     attached = tuple(p for slug in (known.addons if known else ()) if (p := REFERENCE.directory.provider(slug)))
-    policy, stamp = REFERENCE.desk_policy()
-    return World(account, known, REFERENCE.directory.provider(addon) if addon else None, attached, policy, stamp)
+    return World(account, known, REFERENCE.directory.provider(addon) if addon else None, attached, REFERENCE.rules())
 
 
 def submit(name: str, app: str | None = None, key: str = "k", **fields: Any) -> Any:

@@ -253,7 +253,7 @@ async def test_a_policy_gets_the_next_version_and_counts_at_once(bench: Bench) -
     is_problem(await call(bench, "PUT", "/v1/policies/other", document, "demo-admin"), 404, "no-such-policy")
     answer = await call(bench, "PUT", "/v1/policies/default?note=slower", document, "demo-admin")
     assert answer.json() == {"name": "default", "version": 2, "unchanged": False, "applied": True}
-    assert bench.reference.desk_policy()[0].default_priority == "low"
+    assert bench.reference.rules().policy.default_priority == "low"
     assert bench.reference.stamp() == {"default": 2, "on-call": 1}
     again = await call(bench, "PUT", "/v1/policies/default", document, "demo-admin")
     assert again.json() == {"name": "default", "version": 2, "unchanged": True}
@@ -284,7 +284,7 @@ async def test_who_publishes_second_is_told(bench: Bench) -> None:
     bench.app = build(replace(bench.intake, write=overtaken), bench.door, {})
     answer = await call(bench, "PUT", "/v1/policies/default", {**POLICIES["default"], "default_priority": "low"}, "demo-admin")
     is_problem(answer, 409, "version-conflict")
-    assert bench.reference.desk_policy()[0].default_priority == "high"
+    assert bench.reference.rules().policy.default_priority == "high"
 
 
 async def test_the_contract_describes_every_body(bench: Bench) -> None:

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from services.intake.keys import KEPT, Keys
-from services.intake.reference import Policies
+from services.intake.reference import Policies, Reference
 from shared.events import PolicyPublished
-from shared.policy import DESK, DeskPolicy
+from shared.policy import DESK
 from shared.wire import Message
-from tests.unit.intake.building import NOW, POLICIES
+from tests.unit.intake.building import NOW, POLICIES, Log
 
 
 def published(version: int, note: str, document: object = None) -> Message:
@@ -66,7 +66,7 @@ def test_the_newest_policies_are_at_hand_before_kafka_is(tmp_path: Path) -> None
     before.on_change(published(2, "second"))
     after = Policies(file)
     assert after.stamp() == {DESK: 2}
-    assert after.model(DESK, DeskPolicy) is not None
+    assert Reference(Log(), after, Log()).rules().stamp == {DESK: 2}
     after.on_change(published(1, "another world"))
     assert after.stamp() == {DESK: 1}
 
