@@ -64,9 +64,7 @@ def admission(who: str, app: str | None, addons: list[str] | None = None) -> Adm
         app_owner=found["owner"],
         app_stage=found["stage"],
         app_collaborators=tuple(found["collaborators"]),
-        addons=tuple(
-            AddonKnown(slug=p["slug"], name=p["name"], aliases=tuple(p["aliases"]), hosts=tuple(p["hosts"])) for p in providers
-        ),
+        addons=tuple(AddonKnown(slug=p["slug"], name=p["name"], aliases=tuple(p["aliases"]), hosts=tuple(p["hosts"])) for p in providers),
     )
 
 

@@ -301,7 +301,10 @@ def test_a_downgrade_takes_the_page_back() -> None:
 @pytest.mark.parametrize(
     ("who", "fields", "pages"),
     [
-        ("premier", {}, True), ("legacy", {}, True), ("enterprise", {}, False), ("free", {}, False),
+        ("premier", {}, True),
+        ("legacy", {}, True),
+        ("enterprise", {}, False),
+        ("free", {}, False),
         ("premier", {"app": "premier-staging"}, False),
     ],
 )

@@ -136,9 +136,9 @@ CHANGES = [
         (2025, 9, 27), (2025, 9, 6), (2025, 4, 6), (2025, 7, 3), (2025, 12, 24),
     )
 ]  # fmt: skip
-starts = st.one_of(
-    st.integers(0, MINUTES), st.sampled_from(CHANGES).flatmap(lambda change: st.integers(change - 1440, change + 2880))
-).map(lambda minute: YEARS[0] + timedelta(minutes=minute))
+starts = st.one_of(st.integers(0, MINUTES), st.sampled_from(CHANGES).flatmap(lambda change: st.integers(change - 1440, change + 2880))).map(
+    lambda minute: YEARS[0] + timedelta(minutes=minute)
+)
 
 
 @settings(max_examples=EXAMPLES, deadline=None)

@@ -223,9 +223,7 @@ def test_a_policy_version_not_read_yet_makes_it_wait() -> None:
     assert decide(None, reply(START), away) == [], "what needs no policy does not wait for one"
 
 
-STEPS = st.lists(
-    st.tuples(st.integers(0, 90), st.sampled_from(["answer", "customer", "raise", "lower", "solve", "look"])), max_size=10
-)
+STEPS = st.lists(st.tuples(st.integers(0, 90), st.sampled_from(["answer", "customer", "raise", "lower", "solve", "look"])), max_size=10)
 
 
 @settings(deadline=None)  # the first calendar lookup of a year is slow
