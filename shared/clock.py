@@ -6,7 +6,6 @@ Tests steer the clock of running services by writing an offset in seconds (float
 
 from __future__ import annotations
 
-import os
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -58,7 +57,7 @@ class SteeredClock:
 
     def _look(self) -> None:
         try:
-            found = os.stat(self._path)
+            found = self._path.stat()
             mark = (found.st_mtime_ns, found.st_size, found.st_ino)
             if mark != self._seen:
                 self._offset = timedelta(seconds=float(self._path.read_text()))

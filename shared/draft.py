@@ -14,7 +14,7 @@ from typing import Any, Generic
 from shared import ids
 from shared.errors import Poisonous
 from shared.events import DeadLetter, Event, Fact
-from shared.recovery import NO_ROW, Part
+from shared.recovery import NO_ROW, Part, state_record
 from shared.rows import R
 from shared.wire import Message, Record, headers_for, record_for
 from shared.work import Bug, Effect, Work
@@ -78,6 +78,8 @@ class Draft(Generic[R]):
         parked = self.reason_parked(partition, key)
         redriven = REDRIVE in message.headers
         try:
+            if not key:
+                raise Poisonous("the record has no key")
             if parked and not redriven:
                 self._letter(message, f"parked behind: {parked}", parked=True, fresh=False)
             elif message.value or not redriven:
@@ -210,11 +212,3 @@ class Draft(Generic[R]):
         )
         self.letters.append(record_for(DEAD_LETTERS, letter, self._work.name, message.headers.get("traceparent")))
         self.fresh_letters += fresh
-
-
-def state_record(changelog: str, partition: int, key: str, raw: bytes, seq: int, parked: str | None) -> Record:
-    """The changelog record of one row; `seq` and `parked` stand in headers, so that loading need not parse rows."""
-    headers = [("seq", b"%d" % seq)]
-    if parked:
-        headers.append(("parked", parked.encode()[:2000]))
-    return Record(changelog, key, raw, headers, partition)

@@ -17,7 +17,7 @@ log = structlog.get_logger()
 
 PER_DESTINATION = 4
 AT_ONCE = 64
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
+LONGEST_PAUSE_S = 30.0
 TRIES = 5
 
 
@@ -38,8 +38,10 @@ Attempt = Callable[[Awaitable[Event]], Awaitable[Event | BaseException]]
 class Effects:
     """Starts each effect once while it is in flight; `wake` is called when an outcome is there to be taken."""
 
-    def __init__(self, perform: Callable[[Any], Awaitable[Event]], attempt: Attempt, wake: Callable[[], None]) -> None:
-        self._perform, self._attempt, self._wake = perform, attempt, wake
+    def __init__(
+        self, perform: Callable[[Any], Awaitable[Event]], attempt: Attempt, wake: Callable[[], None], *, first_pause: float = 0.5
+    ) -> None:
+        self._perform, self._attempt, self._wake, self._first_pause = perform, attempt, wake, first_pause
         self._running: dict[str, asyncio.Task[None]] = {}
         self._slots: dict[str, asyncio.Semaphore] = {}
         self._all = asyncio.Semaphore(AT_ONCE)
@@ -82,7 +84,7 @@ class Effects:
 
     async def _run(self, partition: int, key: str, effect: Effect) -> None:
         slot = self._slots.setdefault(effect.destination, asyncio.Semaphore(PER_DESTINATION))
-        pause, bugs = FIRST_PAUSE_S, 0
+        pause, bugs = self._first_pause, 0
         while True:
             async with slot, self._all:
                 found = await self._attempt(self._perform(effect))

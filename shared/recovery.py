@@ -16,6 +16,7 @@ nothing.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol
@@ -26,8 +27,8 @@ import structlog
 from shared.errors import Poisonous
 from shared.events import Fact
 from shared.rows import R, Rows
-from shared.wire import Message
-from shared.work import Bug, Work
+from shared.wire import Message, Record
+from shared.work import Bug, Effect, Work
 
 log = structlog.get_logger()
 
@@ -74,9 +75,36 @@ def read_note(note: str) -> tuple[int, dict[str, int]] | None:
 class Log(Protocol):
     """What recovery reads with (`shared.bus.Reader`; a list in unit tests)."""
 
+    async def begins(self, where: Iterable[Place]) -> dict[Place, int]: ...
+
     async def ends(self, where: Iterable[Place]) -> dict[Place, int]: ...
 
     def read_to_end(self, starts: Mapping[Place, int]) -> AsyncIterator[list[Message]]: ...
+
+
+@dataclass
+class Loaded:
+    """`touched` rows were read or adopted; of these the changelog lacks `adopted`; `owed` are their side effects."""
+
+    parts: dict[int, Part]
+    touched: set[Key]
+    adopted: set[Key]
+    owed: list[tuple[int, str, Effect]]
+
+    def unwritten(self, changelog: str) -> list[Record]:
+        """The changelog records of the adopted rows: to be written before anything else is."""
+        return [
+            state_record(changelog, p, key, self.parts[p].rows.get(key), self.parts[p].seqs.get(key, 0), self.parts[p].rows.parked.get(key))
+            for p, key in self.adopted
+        ]
+
+
+def state_record(changelog: str, partition: int, key: str, raw: bytes | None, seq: int, parked: str | None) -> Record:
+    """The changelog record of one row; `seq` and `parked` stand in headers, so that loading need not parse rows."""
+    headers = [("seq", b"%d" % seq)]
+    if parked:
+        headers.append(("parked", parked.encode()[:2000]))
+    return Record(changelog, key, raw or NO_ROW, headers, partition)
 
 
 def seq_of(message: Message) -> int:
@@ -94,19 +122,16 @@ class Recovery(Generic[R]):
     def __init__(self, work: Work[R], reader: Log, attempt: Callable[..., Any], progress: Callable[[], None]) -> None:
         self._work, self._reader, self._attempt, self._progress = work, reader, attempt, progress
 
-    async def load(
-        self, parts: dict[int, Part], committed: dict[int, tuple[int, str]], starts: dict[int, int]
-    ) -> tuple[set[Key], set[Key]]:
-        """Bring `parts` up to date in place: (rows read or adopted, those of them adopted or parked: the changelog lacks them).
-
-        `parts` has a Part for every partition assigned (a blank one where nothing was kept), `committed` offset and note,
-        `starts` the input offset to go on from. Raises Unavailable.
-        """
+    async def load(self, parts: dict[int, Part], committed: Mapping[int, tuple[int, str]]) -> Loaded:
+        """Bring `parts` up to date in place. There is one for every partition assigned, a blank one where nothing was kept;
+        `committed` has offset and note. Raises Unavailable."""
         work = self._work
         states = await self._reader.ends((work.changelog, p) for p in parts)
         ends = await self._reader.ends((topic, p) for topic in (work.input, *work.outputs) for p in parts)
+        begins = await self._reader.begins((work.input, p) for p in parts)
         for p, part in parts.items():
-            part.next_offset, part.fire_after = starts[p], ends[work.input, p]
+            part.next_offset = max(begins[work.input, p], committed[p][0] if p in committed else 0)
+            part.fire_after = ends[work.input, p]
             if not part.outputs:
                 note = read_note(committed[p][1]) if p in committed else None
                 known = note[1] if note is not None and note[0] <= states[work.changelog, p] else {}
@@ -123,7 +148,32 @@ class Recovery(Generic[R]):
         for p, part in parts.items():
             part.changelog = states[work.changelog, p]
             part.outputs = {topic: ends[topic, p] for topic in work.outputs}
-        return touched | adopted, adopted
+        touched |= adopted
+        return Loaded(parts, touched, adopted, await self._look_at(parts, touched))
+
+    async def _look_at(self, parts: dict[int, Part], touched: set[Key]) -> list[tuple[int, str, Effect]]:
+        """Arm the timers of rows just loaded; what they owe."""
+        owed: list[tuple[int, str, Effect]] = []
+        if self._work.due_at is None and self._work.effects is None:
+            return owed
+        for i, (p, key) in enumerate(touched):
+            owed.extend((p, key, effect) for effect in self._wants(parts[p], key))
+            if i % 500 == 0:
+                await asyncio.sleep(0)  # heartbeats go on
+        return owed
+
+    def _wants(self, part: Part, key: str) -> list[Effect]:
+        work, raw = self._work, part.rows.get(key)
+        if raw is None or key in part.rows.parked:
+            return []
+        try:
+            row = self._attempt(work.read_row, raw)
+            if work.due_at is not None:
+                part.rows.arm(key, self._attempt(work.due_at, row))
+            return list(self._attempt(work.effects, row)) if work.effects is not None else []
+        except Bug as error:
+            part.rows.park(key, f"loading: {error}")
+            return []
 
     async def _read_rows(self, starts: dict[Place, int], parts: dict[int, Part]) -> set[Key]:
         touched = set()

@@ -75,6 +75,7 @@ class Replica:
                 for key, value in self._records.items():
                     self._on_change(Message(self.topic, -1, -1, key, value, {}, 0.0))
         self._following = asyncio.create_task(self._follow())
+        self._following.add_done_callback(self._ended)
 
     async def stop(self) -> None:
         if self._following is not None:
@@ -110,6 +111,12 @@ class Replica:
     def is_caught_up(self) -> bool:
         """It has read as far as the topic reached when Kafka was last asked (never asked: False)."""
         return self._ends is not None and all(self._next.get(p, 0) >= end for p, end in self._ends.items())
+
+    def _ended(self, following: asyncio.Task[None]) -> None:
+        """Only a bug, ours or of `on_change`, ends it before `stop`: then nothing read here is of today any more."""
+        if not following.cancelled() and (error := following.exception()) is not None:
+            self._ends = None
+            log.critical("a replica has stopped following", topic=self.topic, exc_info=error)
 
     async def unready(self) -> str | None:
         """A telemetry check."""
@@ -225,4 +232,5 @@ def _present(changed: dict[str, bytes]) -> Iterable[tuple[str, bytes]]:
 def _document(raw: bytes) -> dict[str, Any] | None:
     """The `document` of a DirectoryRecorded or PolicyPublished; records that are a bare document are given as they are."""
     found: dict[str, Any] = orjson.loads(raw)
-    return found["document"] if "document" in found else found
+    document: dict[str, Any] | None = found.get("document", found)
+    return document

@@ -12,7 +12,6 @@ batch, write facts beside the new owner's; readers then keep the first of each (
 from __future__ import annotations
 
 import asyncio
-import collections
 import contextlib
 import signal
 import time
@@ -21,14 +20,16 @@ from dataclasses import dataclass
 from typing import Any, Generic
 
 import structlog
-from prometheus_client import Counter, Gauge, Histogram
 
+from shared import meters
+from shared.burst import Burst, Halted
 from shared.bus import SESSION_TIMEOUT_S, Admin, Batch, Consumer, Producer, Reader
 from shared.clock import Clock, clock_from
-from shared.draft import Draft, state_record
+from shared.draft import Draft
 from shared.effects import Effects, Outcome
 from shared.errors import Poisonous, Unavailable
 from shared.events import Event
+from shared.meters import HANDLED
 from shared.recovery import NO_ROW, Part, Recovery
 from shared.rows import R, Row
 from shared.settings import Settings
@@ -37,21 +38,11 @@ from shared.watchdog import Watchdog
 from shared.wire import Message, Record
 from shared.work import Bug, Effect, Work
 
-__all__ = ["Bug", "Effect", "Limits", "Row", "Spine", "Work", "run_worker"]
+__all__ = ["HANDLED", "Bug", "Effect", "Limits", "Row", "Spine", "Work", "run_worker"]
 
 log = structlog.get_logger()
 
 TRIES = 5
-
-HANDLED = Counter("signalbox_handled_total", "Messages, outcomes and firings decided", ["worker", "what"])
-FACTS = Counter("signalbox_facts_total", "Facts published", ["worker"])
-LETTERS = Counter("signalbox_dead_letters_total", "Dead letters written", ["worker"])
-TURN = Histogram("signalbox_turn_seconds", "One turn: decide, publish, commit", ["worker"])
-PARKED = Gauge("signalbox_parked_keys", "Keys that wait for a human", ["worker"])
-ROWS = Gauge("signalbox_rows", "Rows kept", ["worker"])
-LAG = Gauge("signalbox_lag", "Messages not yet decided, all partitions of this process", ["worker"])
-LATE = Histogram("signalbox_firing_late_seconds", "From due to fired", ["worker"], buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30))
-
 
 @dataclass(frozen=True)
 class Limits:
@@ -66,10 +57,6 @@ class Limits:
     letters_window: float = 60.0
     first_hold: float = 0.2
     longest_hold: float = 5.0
-
-
-class Halted(Exception):
-    """So many dead letters in so short a time that the fault is ours: nothing more is drained until a human looks."""
 
 
 def attempt(function: Callable[..., Any], *arguments: Any) -> Any:
@@ -115,7 +102,7 @@ class Spine(Generic[R]):
         self._held: dict[int, float] = {}
         self._pauses: dict[int, float] = {}
         self._again_at = 0.0
-        self._letters: collections.deque[tuple[float, int]] = collections.deque()
+        self._burst = Burst(self._limits.letters, self._limits.letters_window)
         self._trouble: str | None = "starting"
 
     async def unready(self) -> str | None:
@@ -257,49 +244,24 @@ class Spine(Generic[R]):
         self._held.clear()
         self._pauses.clear()
         parts = {p: self._parts.get(p) or Part() for _, p in consumer.assigned}
+        self._parts = {}
         async with Admin(self._bootstrap, self._prefix, timeout=self._limits.timeout) as admin:
             committed = {p: at for (topic, p), at in (await admin.committed(work.name)).items() if topic == work.input and p in parts}
-        begins = await self._reader.begins((work.input, p) for p in parts)
-        starts = {p: max(begins[work.input, p], committed.get(p, (0, ""))[0]) for p in parts}
-        self._parts = {}
-        touched, adopted = await Recovery(work, self._reader, attempt, self._watchdog.progressed).load(parts, committed, starts)
-        owed: list[tuple[int, str, Effect]] = []
-        for i, (p, key) in enumerate(touched):
-            owed.extend((p, key, effect) for effect in self._look_at(parts[p], key))
-            if i % 500 == 0:
-                await asyncio.sleep(0)
+        loaded = await Recovery(work, self._reader, attempt, self._watchdog.progressed).load(parts, committed)
         async with consumer.lock:
             if consumer.generation != generation:
+                self._parts = {p: part for p, part in parts.items() if not any(p == q for q, _ in loaded.adopted)}
                 return
             self._watchdog.check()
-            changelog = work.changelog
-            records = [
-                state_record(changelog, p, key, parts[p].rows.get(key) or NO_ROW, parts[p].seqs.get(key, 0), parts[p].rows.parked.get(key))
-                for p, key in adopted
-            ]
-            for (_, p), end in (await self._producer.send_many(records)).items():
+            for (_, p), end in (await self._producer.send_many(loaded.unwritten(work.changelog))).items():
                 parts[p].changelog = end
             self._parts, self._loaded, self._trouble = parts, generation, None
-        for p, key, effect in owed:
+        for p, key, effect in loaded.owed:
             if self._effects is not None:
                 self._effects.start(p, key, effect)
         self._watchdog.progressed()
-        rows, seconds = sum(len(part.rows) for part in parts.values()), round(time.monotonic() - begun, 3)
-        log.info("loaded", worker=work.name, partitions=sorted(parts), rows=rows, read=len(touched), adopted=len(adopted), seconds=seconds)
-
-    def _look_at(self, part: Part, key: str) -> list[Effect]:
-        """Arm the timer of a row just loaded; the effects it owes."""
-        work, raw = self._work, part.rows.get(key)
-        if raw is None or key in part.rows.parked or (work.due_at is None and work.effects is None):
-            return []
-        try:
-            row = attempt(work.read_row, raw)
-            if work.due_at is not None:
-                part.rows.arm(key, attempt(work.due_at, row))
-            return list(attempt(work.effects, row)) if work.effects is not None else []
-        except Bug as error:
-            part.rows.park(key, f"loading: {error}")
-            return []
+        counts = {"rows": sum(len(part.rows) for part in parts.values()), "read": len(loaded.touched), "adopted": len(loaded.adopted)}
+        log.info("loaded", worker=work.name, partitions=sorted(parts), **counts, seconds=round(time.monotonic() - begun, 3))
 
     async def _decide(self, batch: Batch, outcomes: list[Outcome]) -> None:
         """One turn under the lock: decide, publish, remember, commit; then begin what is owed."""
@@ -322,7 +284,7 @@ class Spine(Generic[R]):
             for (partition, key), owed in draft.owed.items():
                 for effect in owed:
                     self._effects.start(partition, key, effect)
-        TURN.labels(self._work.name).observe(time.perf_counter() - begun)
+        meters.turned(self._work.name, draft, time.perf_counter() - begun)
 
     def _take(self, draft: Draft[R], topic: str, partition: int, messages: Sequence[Message]) -> None:
         """Decide on messages of one partition. Where a decision needs what is not there yet, the partition waits at that
@@ -380,8 +342,8 @@ class Spine(Generic[R]):
 
     async def _publish(self, draft: Draft[R]) -> None:
         """Facts, rows, commit, each only after all acks of the one before. Raises Unavailable: nothing was committed."""
-        worker, outputs = self._work.name, self._work.outputs
-        self._count_letters(draft.fresh_letters)
+        outputs = self._work.outputs
+        self._burst.add(draft.fresh_letters, time.monotonic())
         self._watchdog.check()
         for (topic, partition), end in (await self._producer.send_many(draft.facts + draft.letters)).items():
             if topic in outputs:
@@ -400,12 +362,6 @@ class Spine(Generic[R]):
         if not await self._consumer.commit_offsets(offsets):
             self._fenced = self._loaded
         self._watchdog.progressed()
-        for what, count in draft.counts.items():
-            HANDLED.labels(worker, what).inc(count)
-        FACTS.labels(worker).inc(len(draft.facts))
-        LETTERS.labels(worker).inc(len(draft.letters))
-        for late in draft.lateness:
-            LATE.labels(worker).observe(late)
 
     def _remember(self, draft: Draft[R], record: Record) -> None:
         partition, key = place = (record.partition or 0, record.key)
@@ -418,18 +374,8 @@ class Spine(Generic[R]):
         if place in draft.due:
             part.rows.arm(key, draft.due[place])
 
-    def _count_letters(self, fresh: int) -> None:
-        moment = time.monotonic()
-        self._letters.append((moment, fresh))
-        while self._letters[0][0] < moment - self._limits.letters_window:
-            self._letters.popleft()
-        total = sum(count for _, count in self._letters)
-        if total > self._limits.letters:
-            raise Halted(f"{total} dead letters within {self._limits.letters_window:g} s; the last turn was not published")
-
     async def _watch_lag(self) -> None:
         """Tell the watchdog whether there is work that could be done now."""
-        worker = self._work.name
         while True:
             await asyncio.sleep(2.0)
             try:
@@ -439,9 +385,7 @@ class Spine(Generic[R]):
                 continue
             lags = {p: max(0, ends.get((self._work.input, p), 0) - part.next_offset) for p, part in self._parts.items()}
             self._watchdog.behind(self._loaded != self._consumer.generation or any(lag for p, lag in lags.items() if p not in self._held))
-            LAG.labels(worker).set(sum(lags.values()))
-            ROWS.labels(worker).set(sum(len(part.rows) for part in self._parts.values()))
-            PARKED.labels(worker).set(sum(len(part.rows.parked) for part in self._parts.values()))
+            meters.standing(self._work.name, self._parts.values(), sum(lags.values()))
 
 
 async def run_worker(

@@ -21,7 +21,8 @@ from pymongo.write_concern import WriteConcern
 from shared.errors import SignalboxError, Unavailable
 
 __all__ = [
-    "Collection", "DeleteMany", "DeleteOne", "Document", "Duplicate", "InsertOne", "ReplaceOne", "Session", "Store", "UpdateMany", "UpdateOne",
+    "Collection", "DeleteMany", "DeleteOne", "Document", "Duplicate", "InsertOne", "ReplaceOne", "Session", "Store", "UpdateMany",
+    "UpdateOne",
 ]  # fmt: skip
 
 Document = dict[str, Any]

@@ -30,7 +30,8 @@ async def throughput(bootstrap: str, requests: int, keys: int, text: int) -> flo
     producer = Producer(bootstrap, prefix, "bench")
     now = datetime.now(UTC)
     for start in range(0, requests, 5000):
-        asked = [Count(id=ids.derive("req", str(i)), key=f"k{i % keys}", at=now, text="x" * text) for i in range(start, min(requests, start + 5000))]
+        numbers = range(start, min(requests, start + 5000))
+        asked = [Count(id=ids.derive("req", str(i)), key=f"k{i % keys}", at=now, text="x" * text) for i in numbers]
         await producer.send_many([record_for("in", request, "bench") for request in asked])
     await producer.stop()
     spine = Spine(WORK, bootstrap=bootstrap, prefix=prefix, clock=SystemClock())

@@ -36,9 +36,9 @@ async def producer(kafka_bootstrap: str, prefix: str) -> AsyncIterator[Producer]
 
 
 def recorded(kind: str, doc_id: str, document: dict[str, object] | None) -> Record:
-    event = DirectoryRecorded.model_validate(
-        {"id": f"{kind}:{doc_id}:{time.time_ns()}", "key": f"{kind}:{doc_id}", "at": datetime.now(UTC), "kind": kind, "doc_id": doc_id, "document": document}
-    )
+    key = f"{kind}:{doc_id}"
+    fields = {"id": f"{key}:{time.time_ns()}", "key": key, "at": datetime.now(UTC), "kind": kind, "doc_id": doc_id, "document": document}
+    event = DirectoryRecorded.model_validate(fields)
     return record_for("directory", event, "intake", partition=1)
 
 

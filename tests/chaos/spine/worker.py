@@ -47,9 +47,8 @@ async def main() -> int:
     settings = load(Settings)
     configure_logging(WORK.name, settings.log_level)
     kind = MortalSpine if os.environ.get("CHAOS_INSIDE") else Spine[Tally]
-    spine = kind(
-        WORK, bootstrap=settings.kafka_bootstrap_servers, prefix=settings.topic_prefix, clock=clock_from(settings), instance=settings.instance
-    )
+    bootstrap, prefix = settings.kafka_bootstrap_servers, settings.topic_prefix
+    spine = kind(WORK, bootstrap=bootstrap, prefix=prefix, clock=clock_from(settings), instance=settings.instance)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, spine.stop)
     return await spine.run()
 

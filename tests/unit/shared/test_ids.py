@@ -32,7 +32,8 @@ def test_facts_are_stamped_with_place_cause_and_derived_id() -> None:
     stamped = ids.stamp(facts, key="k", first_seq=4, cause="r1")
     assert [(fact.key, fact.seq, fact.cause) for fact in stamped] == [("k", 4, "r1"), ("k", 5, "other"), ("k", 6, "r1")]
     assert [fact.id for fact in stamped] == [
-        f"fct_{plain('k', cause, kind, str(rank))}" for rank, (cause, kind) in enumerate([("r1", "Counted"), ("other", "Noted"), ("r1", "Noted")])
+        f"fct_{plain('k', cause, kind, str(rank))}"
+        for rank, (cause, kind) in enumerate([("r1", "Counted"), ("other", "Noted"), ("r1", "Noted")])
     ]
     assert facts[0].id == ""
     assert stamped[0] == facts[0].model_copy(update={"id": stamped[0].id, "key": "k", "seq": 4, "cause": "r1"})

@@ -6,8 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import UTC, datetime
 
 from shared import ids
-from shared.draft import state_record
-from shared.recovery import Part, Recovery, read_note
+from shared.recovery import Part, Recovery, read_note, state_record
 from shared.runtime import attempt
 from shared.wire import Message, Record, headers_for
 from tests.chaos.spine.domain import WORK, Count, Fact, Tally
@@ -26,6 +25,9 @@ class ListLog:
         for record in records:
             log = self.topics[record.topic]
             log.append(Message(record.topic, 0, len(log), record.key, record.value or b"", dict(record.headers), 0.0))
+
+    async def begins(self, where: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
+        return dict.fromkeys(where, 0)
 
     async def ends(self, where: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
         return {(topic, p): len(self.topics[topic]) for topic, p in where}
@@ -52,9 +54,8 @@ def state(row: Tally, key: str = "k") -> Record:
 
 async def load(log: ListLog, committed: tuple[int, str] | None = None, part: Part | None = None) -> tuple[Part, set[tuple[int, str]]]:
     parts = {0: part or Part()}
-    recovery = Recovery(WORK, log, attempt, lambda: None)
-    _, adopted = await recovery.load(parts, {0: committed} if committed else {}, {0: committed[0] if committed else 0})
-    return parts[0], adopted
+    loaded = await Recovery(WORK, log, attempt, lambda: None).load(parts, {0: committed} if committed else {})
+    return loaded.parts[0], loaded.adopted
 
 
 def row_of(part: Part, key: str = "k") -> Tally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime
 
 from hypothesis import given
@@ -39,7 +40,7 @@ def test_batches_keep_order_and_groups(sizes: list[tuple[int, int]], limit: int)
     records = [Record("t", str(i), b"x" * size, (), 0, group if group else None) for i, (size, group) in enumerate(sizes)]
     runs = in_batches(records, limit)
     assert [record for run in runs for record in run] == records
-    for before, after in zip(runs, runs[1:], strict=False):
+    for before, after in itertools.pairwise(runs):
         assert before[-1].group is None or before[-1].group != after[0].group
     for run in runs:
         alone = len({record.group for record in run}) == 1 and run[0].group is not None
