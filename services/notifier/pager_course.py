@@ -1,0 +1,140 @@
+"""What a decision of the pager is made of: steps begun, attempts recorded, retries given up, stand-downs. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from services.notifier.pager_lane import Attempt, Lane, Page, Sending, State, evolve
+from services.notifier.pager_steps import ESCALATES_BY_ITSELF, STAND_DOWN_TRIES, SWITCH_AFTER, Rules, following, next_method
+from shared.events import AttemptOutcome, PageAttempted, PageEscalated, PageFact, PageFailed, PageReachedNobody
+from shared.ids import dedup_key, derive
+from shared.policy.on_call import ContactMethod
+
+
+class Course:
+    """A decision under way: the facts so far, and the lane as they leave it."""
+
+    def __init__(self, lane: Lane | None, rules: Rules, now: datetime) -> None:
+        self.lane, self.rules, self.now = lane or Lane(), rules, now
+        self.cause = ""
+        self.facts: list[PageFact] = []
+
+    def add(self, kind: type[PageFact], page: str, **fields: Any) -> None:
+        fact = kind(at=self.now, cause=self.cause, page=page, **fields)
+        self.facts.append(fact)
+        self.lane = evolve(self.lane, fact)
+
+
+def begin_next_step(course: Course, page: str, reason: str) -> None:
+    """Begin the step after the present one, and those after it that need not wait: it reached nobody, or its wait is nil."""
+    policy = course.rules.on_call
+    while True:
+        now_at = course.lane.pages[page]
+        step = following(policy, now_at.escalation, now_at.step, now_at.round, course.now)
+        method = next_method(policy, step.person)
+        place = {"step": step.number, "round": step.round}
+        if method is not None or step.is_fallback:
+            _supersede(course, page, step.person)
+            to = (step.person,) if method else ()
+            course.add(PageEscalated, page, **place, to=to, reason=reason, next_at=course.now + step.wait)
+        if method is not None:
+            _attempt_first(course, page, step.person, method)
+            reason = f"step {step.number} has no wait"
+        else:
+            course.add(PageReachedNobody, page, **place, reason=f"{step.person} has no verified contact method")
+            reason = f"step {step.number} reached nobody"
+        if step.is_fallback or (method is not None and step.wait):
+            return
+
+
+def _attempt_first(course: Course, page: str, person: str, method: ContactMethod) -> None:
+    now_at = course.lane.pages[page]
+    key = dedup_key(page, now_at.step, now_at.round)
+    attempt = Attempt(
+        id=derive("att", key, person, method.name, "page"), step=now_at.step, round=now_at.round, to=person,
+        channel=method.channel, method=method.name, dedup_key=key, purpose="page", tries=1,
+    )  # fmt: skip
+    record_attempt(course, page, attempt)
+
+
+def record_attempt(course: Course, page: str, attempt: Attempt) -> None:
+    """Recorded before it is sent; the send is an effect of the row that results."""
+    course.add(
+        PageAttempted, page, attempt=attempt.id, step=attempt.step, round=attempt.round, to=attempt.to, channel=attempt.channel,
+        method=attempt.method, dedup_key=attempt.dedup_key, purpose=attempt.purpose, tries=attempt.tries,
+    )  # fmt: skip
+
+
+def try_other_method(course: Course, page: str, failed: Attempt, event: AttemptOutcome) -> None:
+    """Refused, or silent for too long: the person's next method at once; where there is none left, the next step."""
+    now_at = course.lane.pages[page]
+    if (failed.step, failed.round) != (now_at.step, now_at.round):
+        return  # a later step is under way
+    if event.outcome != "refused" and failed.tries != SWITCH_AFTER:
+        return
+    of_step = [a for a in now_at.attempts.values() if a.dedup_key == failed.dedup_key and a.purpose == "page"]
+    method = next_method(course.rules.on_call, failed.to, {a.method for a in of_step})
+    if method is not None:
+        _attempt_first(course, page, failed.to, method)
+    elif all(a.sending is Sending.OVER and not a.doubtful for a in of_step):
+        why = f"every contact method of {failed.to} refused"
+        course.add(PageReachedNobody, page, step=now_at.step, round=now_at.round, reason=why)
+        step = following(course.rules.on_call, now_at.escalation, now_at.step, now_at.round, course.now)
+        if step.round == now_at.round or not step.is_fallback:  # the fallback itself keeps to its pace
+            begin_next_step(course, page, f"step {now_at.step} reached nobody")
+
+
+def _give_up(course: Course, page: str, attempt: Attempt, reason: str) -> None:
+    course.add(PageFailed, page, attempt=attempt.id, reason=reason, retry_at=None)
+
+
+def give_up_others(course: Course, page: str, accepted: Attempt) -> None:
+    """They have been reached: what still waits to be tried again for this step would only wake them twice."""
+    for other in course.lane.pages[page].attempts.values():
+        if (other.dedup_key, other.purpose) == (accepted.dedup_key, accepted.purpose) and other.sending is Sending.WAITING:
+            _give_up(course, page, other, f"reached by {accepted.method}")
+
+
+def _supersede(course: Course, page: str, person: str) -> None:
+    """What still waits to be tried again for `person` gives way to the step that now begins for them."""
+    for attempt in course.lane.pages[page].attempts.values():
+        if attempt.to == person and attempt.sending is Sending.WAITING:
+            _give_up(course, page, attempt, "a later step pages them again")
+
+
+def is_worth_repeating(page: Page, failed: Attempt) -> bool:
+    """A page: while it is open and no later step pages the same person. A stand-down: so many times."""
+    if failed.purpose == "stand-down":
+        return failed.tries < STAND_DOWN_TRIES
+    later = any(a.to == failed.to and (a.round, a.step) > (failed.round, failed.step) for a in page.attempts.values())
+    return page.state is State.OPEN and not later
+
+
+def stand_down(course: Course, page: Page) -> None:
+    """Tell those `page` has reached, or may have, that nothing is needed; `page` is as it was before it ended.
+
+    After an acknowledgement only far sides that go on by themselves are told. Each contact method is told once, but such
+    a far side about each of its dedup keys. A send under way is followed by its stand-down when its outcome is known.
+    """
+    latest: dict[tuple[str, ...], Attempt] = {}
+    for attempt in page.attempts.values():
+        if attempt.purpose == "page" and (attempt.sending is Sending.ACCEPTED or attempt.doubtful):
+            own = (attempt.dedup_key,) if attempt.channel in ESCALATES_BY_ITSELF else ()
+            latest[attempt.to, attempt.method, *own] = attempt
+    for attempt in latest.values():
+        _stand_down_one(course, page.id, attempt)
+
+
+def stand_down_late(course: Course, page: Page, attempt: Attempt) -> None:
+    """The outcome of a send came after its page had ended."""
+    if attempt.purpose == "page" and page.state is not State.OPEN:
+        _stand_down_one(course, page.id, attempt)
+
+
+def _stand_down_one(course: Course, page: str, attempt: Attempt) -> None:
+    if course.lane.pages[page].state is State.ACKNOWLEDGED and attempt.channel not in ESCALATES_BY_ITSELF:
+        return
+    told = derive("att", attempt.dedup_key, attempt.to, attempt.method, "stand-down")
+    if told not in course.lane.pages[page].attempts:
+        record_attempt(course, page, attempt.model_copy(update={"id": told, "purpose": "stand-down", "tries": 1}))
