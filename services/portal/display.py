@@ -101,17 +101,30 @@ def as_json(value: object) -> str:
     return orjson.dumps(value).decode()
 
 
+class Said(dict[str, Any]):
+    """What a fact says, leniently: a field that it lacks (an older event, or one for staff only) is None."""
+
+    def __missing__(self, name: str) -> None:
+        return None
+
+
 def board(found: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     """The dashboard's numbers with what the screen adds: the chart's columns (every minute of the hour), sums and maxima."""
     first = now.replace(second=0, microsecond=0) - timedelta(minutes=59)
     minutes = [first + timedelta(minutes=n) for n in range(60)]
     values = {instant(point["at"]).replace(second=0, microsecond=0): float(point["value"]) for point in found["tickets_per_minute"]}
     column = [values.get(minute, 0.0) for minute in minutes]
+    solved = sum(point["value"] for point in found["figures"].get("tickets-solved", {}).get("all", []))
+    breaches = found["figures"].get("clocks-breached-hourly", {}).get("all", [])
+    slowest = found["figures"].get("time-to-route-p95", {}).get("all", [])
     hours: Sequence[Mapping[str, Any]] = found["deadlines"]["hours"]
     return {
         **found,
         "series": [[int(minute.timestamp()) for minute in minutes], column] if values else [[], []],
         "hour": sum(column),
+        "solved": solved,
+        "breached_day": sum(point["value"] for point in breaches),
+        "route_ms": 1000 * slowest[-1]["value"] if slowest else None,
         "peak": max(column),
         "ahead": sum(hour["n"] for hour in hours),
         "densest": max([1, *(hour["n"] for hour in hours)]),

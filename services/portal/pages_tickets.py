@@ -10,6 +10,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from services.portal.display import Said
 from services.portal.fields import fields_of
 from services.portal.listing import Asked
 from services.portal.proxy import Answer
@@ -26,6 +27,7 @@ from services.portal.tabs import outcome_of, tabs_of_own
 from services.portal.visitors import Drawn, Parts, Who, not_found
 from services.portal.wiring import Portal
 from shared.access import may_handle_pages
+from shared.errors import Unavailable
 from shared.events import Actor
 from shared.policy import DESK, DeskPolicy
 
@@ -62,7 +64,7 @@ async def new_ticket(request: Request, actor: Who, portal: Parts, screens: Drawn
 @router.post("/tickets")
 async def submit(request: Request, actor: Who, portal: Parts, screens: Drawn) -> Response:
     fields = await fields_of(request, portal.settings.max_body)
-    answer = await portal.intake.forward(actor, "POST", "/v1/tickets", ticket_document(fields), idempotency_key=_key(fields))
+    answer = await _ask(portal, actor, "/v1/tickets", ticket_document(fields), fields)
     if answer.is_accepted:
         said = answer.json
         return see_other(f"/tickets/{said['ticket_id']}?after={said['request_id']}")
@@ -83,8 +85,7 @@ async def ticket_page(ticket_id: str, request: Request, actor: Who, portal: Part
 @router.post("/tickets/{ticket_id}/{action}")
 async def act(ticket_id: str, action: str, request: Request, actor: Who, portal: Parts, screens: Drawn) -> Response:
     fields = await fields_of(request, portal.settings.max_body)
-    document = action_document(action, fields)
-    answer = await portal.intake.forward(actor, "POST", f"/v1/tickets/{ticket_id}/{action}", document, idempotency_key=_key(fields))
+    answer = await _ask(portal, actor, f"/v1/tickets/{ticket_id}/{action}", action_document(action, fields), fields)
     if answer.is_accepted:
         return see_other(f"/tickets/{ticket_id}?after={answer.json['request_id']}")
     if answer.status == 404:
@@ -94,6 +95,14 @@ async def act(ticket_id: str, action: str, request: Request, actor: Who, portal:
         return await _ticket(ticket_id, request, actor, portal, screens, values=fields, errors=problems, status=_status(answer))
     outcome = {"tone": "bad", "title": "That was not done.", "text": " ".join(problems.values()), "clears": None}
     return await _ticket(ticket_id, request, actor, portal, screens, outcome=outcome, status=_status(answer))
+
+
+async def _ask(portal: Portal, actor: Actor, path: str, document: Mapping[str, Any], fields: Mapping[str, str]) -> Answer:
+    """Intake's answer. Where it is away that is an answer too, so that what somebody wrote is shown again and not lost."""
+    try:
+        return await portal.intake.forward(actor, "POST", path, document, idempotency_key=_key(fields))
+    except Unavailable:
+        return Answer(503, {}, b'{"detail": "We cannot take it just now. What you wrote is still here: try again in a moment."}')
 
 
 async def _ticket(
@@ -107,7 +116,8 @@ async def _ticket(
     trail = await portal.queries.explain(actor, ticket_id) if is_staff else None
     pages = [await portal.desk.page(actor, name) for name in ticket.get("pages", [])] if is_staff and may_handle_pages(actor) else []
     return screens.page(
-        request, "ticket.html", actor=actor, place="queue" if is_staff else "tickets", status=status, ticket=ticket, timeline=timeline,
+        request, "ticket.html", actor=actor, place="queue" if is_staff else "tickets", status=status, ticket=ticket,
+        timeline=[{**fact, "data": Said(fact["data"])} for fact in timeline],
         decisions=trail["decisions"] if trail else [], pages=[page for page in pages if page], actions=actions_for(ticket),
         audiences=audiences_for(ticket, screens.provider_name(ticket["provider"] or "")), providers=_providers(portal) if is_staff else [],
         idempotency_key=secrets.token_urlsafe(12), **context,

@@ -8,10 +8,10 @@ It uses `MONGODB_URI` and a database of its own, which it empties first.
 from __future__ import annotations
 
 import asyncio
-import os
+import contextlib
 import sys
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -57,7 +57,7 @@ class KnownDirectory(Replica):
 
 
 class Lags:
-    async def by_group(self) -> Mapping[str, int]:
+    async def by_process(self) -> Mapping[str, int]:
         return {"router": 0, "sla": 12, "front": 0, "pager": 0, "courier": 1840, "projector": 3}
 
 
@@ -81,7 +81,9 @@ async def fill(store: Store, known: KnownDirectory, now: datetime, log: Log | No
 
 async def fold(store: Store, log: Log) -> None:
     """Fold more of the log into the views."""
-    messages = [Message(topic, 0, n, event.key, orjson.dumps(event.model_dump(mode="json")), {}, 0.0) for n, (topic, event) in enumerate(log)]
+    messages = [
+        Message(topic, 0, n, event.key, orjson.dumps(event.model_dump(mode="json")), {}, 0.0) for n, (topic, event) in enumerate(log)
+    ]
     events, poison = parse(messages)
     assert not poison, poison
     docs = {(collection, name): await store[collection].find_one({"_id": name}) for collection, name in needs(events)}
@@ -103,8 +105,8 @@ def make_portal(settings: PortalSettings, known: KnownDirectory) -> Portal:
     return Portal(settings, clock, store, known, queries, Desk(store, queries, Lags()), Hub(store, queries), sessions, intake)
 
 
-def make_app(portal: Portal) -> FastAPI:
-    app = FastAPI()
+def make_app(portal: Portal, lifespan: Any = None) -> FastAPI:
+    app = FastAPI(lifespan=lifespan)
     app.state.portal = portal
     app.add_middleware(RefuseForeign)
     problems.install(app)
@@ -113,22 +115,35 @@ def make_app(portal: Portal) -> FastAPI:
     return app
 
 
-async def serve(port: int) -> None:
-    settings = PortalSettings(
-        portal_port=port, mongodb_database="pages_preview", demo=True, intake_url=f"http://127.0.0.1:{port + 1}",
-        sink_url=f"http://127.0.0.1:{port + 3}", secret=SECRET,
-    )  # fmt: skip
-    portal = make_portal(settings, directory())
-    await fill(portal.store, portal.directory, datetime.now(UTC))  # type: ignore[arg-type]
-    hub = asyncio.create_task(portal.hub.run())
-    server = uvicorn.Server(uvicorn.Config(make_app(portal), host="127.0.0.1", port=port, access_log=False, timeout_graceful_shutdown=1))
-    try:
-        await server.serve()
-    finally:
-        hub.cancel()
+def filled(settings: PortalSettings) -> FastAPI:
+    """The pages, their views filled with the showcase when the application starts and dropped when it ends."""
+    known = directory()
+    portal = make_portal(settings, known)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await fill(portal.store, known, portal.clock.now())
+        following = asyncio.create_task(portal.hub.run())
+        yield
+        following.cancel()
         await portal.intake.close()
+        await portal.store.drop()
+        portal.store.close()
+
+    return make_app(portal, lifespan)
+
+
+def main(port: int) -> None:
+    settings = PortalSettings(
+        portal_port=port,
+        mongodb_database="pages_preview",
+        demo=True,
+        intake_url=f"http://127.0.0.1:{port + 1}",
+        sink_url=f"http://127.0.0.1:{port + 3}",
+        secret=SECRET,
+    )
+    uvicorn.run(filled(settings), host="127.0.0.1", port=port, access_log=False, timeout_graceful_shutdown=1)
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("MONGODB_URI", "mongodb://127.0.0.1:27117/?replicaSet=rs0")
-    asyncio.run(serve(int(sys.argv[1]) if len(sys.argv) > 1 else 18100))
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 18100)

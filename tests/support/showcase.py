@@ -25,10 +25,21 @@ def showcase(now: datetime) -> Log:
     for n in range(60):
         value = float((n * 7) % 11 + (9 if 30 < n < 40 else 0))
         at = minute - timedelta(minutes=59 - n)
-        log.append(("figures", e.FigureComputed(
-            id=f"fig{n}", key=f"tickets-opened|all|{at.isoformat()}", at=at, figure="tickets-opened", group="all", since=at,
-            until=at + timedelta(minutes=1), value=value,
-        )))  # fmt: skip
+        log.append(
+            (
+                "figures",
+                e.FigureComputed(
+                    id=f"fig{n}",
+                    key=f"tickets-opened|all|{at.isoformat()}",
+                    at=at,
+                    figure="tickets-opened",
+                    group="all",
+                    since=at,
+                    until=at + timedelta(minutes=1),
+                    value=value,
+                ),
+            )
+        )
     return log
 
 
@@ -57,56 +68,134 @@ class Story:
         return self.at
 
     def opened(
-        self, subject: str, body: str, *, app: str | None = None, asked: e.Priority | None = None, given: e.Priority | None = None,
-        reason: str = "", queue: str = "platform", kind: e.Kind = e.Kind.PROBLEM, first: bool = False, addon: str | None = None,
-        urgent: e.UrgentDetails | None = None, pages: bool = False, trail: tuple[e.RuleTried, ...] = (),
-    ) -> Story:  # fmt: skip
+        self,
+        subject: str,
+        body: str,
+        *,
+        app: str | None = None,
+        asked: e.Priority | None = None,
+        given: e.Priority | None = None,
+        reason: str = "",
+        queue: str = "platform",
+        kind: e.Kind = e.Kind.PROBLEM,
+        first: bool = False,
+        addon: str | None = None,
+        urgent: e.UrgentDetails | None = None,
+        pages: bool = False,
+        trail: tuple[e.RuleTried, ...] = (),
+    ) -> Story:
         self.subject, self.priority = subject, given or asked or e.Priority.NORMAL
         self.provider = queue.removeprefix("provider:") if queue.startswith("provider:") else None
         known: dict[str, Any] = {"at": self.at, "by": self.requester, "policy": STAMP}
-        self.add(e.TicketOpened(
-            **known, subject=subject, body=body, requester=self.requester, requester_name=self.requester_name, plan=self.plan, app=app,
-            stage=e.Stage.PRODUCTION if app else None, addon=addon, kind=kind, urgent=urgent, lane="lane_x", first=first, via=e.Via.WEB,
-        ))  # fmt: skip
-        self.add(e.PrioritySet(
-            **known, requested=asked, priority=self.priority, reason=reason, plan=self.plan, opened_at=self.at, lane="lane_x", pages=pages,
-            obligation=obligation_id(self.id, "req_x") if pages else None,
-            trail=(e.RuleTried(rule="urgent_of_plan_pages", matched=pages, because=f"{asked} of plan {self.plan}"),),
-        ))  # fmt: skip
-        return self.add(e.TicketRouted(**known, queue=queue, trail=trail or (
-            e.RuleTried(rule="addon_chosen_in_form", matched=queue.startswith("provider:"), because=f"add-on {addon}" if addon else "none was chosen"),
-            e.RuleTried(rule="architecture_question", matched=queue == "csa", because=f"the ticket is a {kind}"),
-        )))  # fmt: skip
+        self.add(
+            e.TicketOpened(
+                **known,
+                subject=subject,
+                body=body,
+                requester=self.requester,
+                requester_name=self.requester_name,
+                plan=self.plan,
+                app=app,
+                stage=e.Stage.PRODUCTION if app else None,
+                addon=addon,
+                kind=kind,
+                urgent=urgent,
+                lane="lane_x",
+                first=first,
+                via=e.Via.WEB,
+            )
+        )
+        self.add(
+            e.PrioritySet(
+                **known,
+                requested=asked,
+                priority=self.priority,
+                reason=reason,
+                plan=self.plan,
+                opened_at=self.at,
+                lane="lane_x",
+                pages=pages,
+                obligation=obligation_id(self.id, "req_x") if pages else None,
+                trail=(e.RuleTried(rule="urgent_of_plan_pages", matched=pages, because=f"{asked} of plan {self.plan}"),),
+            )
+        )
+        return self.add(
+            e.TicketRouted(
+                **known,
+                queue=queue,
+                trail=trail
+                or (
+                    e.RuleTried(
+                        rule="addon_chosen_in_form",
+                        matched=queue.startswith("provider:"),
+                        because=f"add-on {addon}" if addon else "none was chosen",
+                    ),
+                    e.RuleTried(rule="architecture_question", matched=queue == "csa", because=f"the ticket is a {kind}"),
+                ),
+            )
+        )
 
     def clock(self, within: timedelta, calendar: str = "always") -> Story:
-        return self.add(e.ClockStarted(
-            at=self.at, policy=STAMP, clock="initial-response", calendar=calendar, target=within, started_at=self.at,
-            due_at=self.at + within, plan=self.plan, priority=self.priority,
-        ))  # fmt: skip
+        return self.add(
+            e.ClockStarted(
+                at=self.at,
+                policy=STAMP,
+                clock="initial-response",
+                calendar=calendar,
+                target=within,
+                started_at=self.at,
+                due_at=self.at + within,
+                plan=self.plan,
+                priority=self.priority,
+            )
+        )
 
     def met(self, by: str) -> Story:
         return self.add(e.ClockMet(at=self.at, policy=STAMP, clock="initial-response", met_at=self.at, due_at=self.at, by=by))
 
     def says(self, author: str, name: str, side: Any, body: str, audience: e.Audience = e.Audience.EVERYONE) -> Story:
         status = "pending" if side != "customer" and audience is e.Audience.EVERYONE else "open"
-        return self.add(e.ReplyAdded(
-            at=self.at, by=author, policy=STAMP, author=author, author_name=name, side=side, audience=audience, via=e.Via.WEB, body=body,
-            status=status, subject=self.subject, requester=self.requester, participants=(self.requester,), provider=self.provider,
-            priority=self.priority,
-        ))  # fmt: skip
+        return self.add(
+            e.ReplyAdded(
+                at=self.at,
+                by=author,
+                policy=STAMP,
+                author=author,
+                author_name=name,
+                side=side,
+                audience=audience,
+                via=e.Via.WEB,
+                body=body,
+                status=status,
+                subject=self.subject,
+                requester=self.requester,
+                participants=(self.requester,),
+                provider=self.provider,
+                priority=self.priority,
+            )
+        )
 
 
 def _urgent(now: datetime) -> Log:
     story = Story("urgent", "premier@example.com", "Priya Premier", e.Plan.PREMIER, now - timedelta(minutes=12))
     story.opened(
-        "Checkout is down: every request ends in H12", "Since 02:29 UTC every checkout times out with H12. Restarting the dynos did not help.\n"
-        "The database looks healthy, queue depth is normal.", app="premier-production", asked=e.Priority.URGENT, first=True, pages=True,
+        "Checkout is down: every request ends in H12",
+        "Since 02:29 UTC every checkout times out with H12. Restarting the dynos did not help.\n"
+        "The database looks healthy, queue depth is normal.",
+        app="premier-production",
+        asked=e.Priority.URGENT,
+        first=True,
+        pages=True,
         urgent=e.UrgentDetails(
-            access_granted=True, users_affected="all, about 40,000", business_impact="No orders since 02:29 UTC",
-            seen_in_staging="no", began_at="2026-11-22 02:29:00 UTC", logs="at=error code=H12 desc=\"Request timeout\" path=/checkout",
+            access_granted=True,
+            users_affected="all, about 40,000",
+            business_impact="No orders since 02:29 UTC",
+            seen_in_staging="no",
+            began_at="2026-11-22 02:29:00 UTC",
+            logs='at=error code=H12 desc="Request timeout" path=/checkout',
             third_party_services=("Stripe",),
         ),
-    ).clock(timedelta(minutes=30))  # fmt: skip
+    ).clock(timedelta(minutes=30))
     page = page_id("lane_x", obligation_id(story.id, "req_x"))
     return story.log + _page(page, story, now, acknowledged=False) + _second_page(now)
 
@@ -116,13 +205,24 @@ def _page(page: str, story: Story, now: datetime, *, acknowledged: bool, lane: s
     second = derive("att", page, "2")
     facts: list[e.PageFact] = [
         e.PageOpened(
-            at=at, page=page, ticket_id=story.id, obligation=obligation_id(story.id, "req_x"), request_id="req_x", subject=story.subject,
-            requester=story.requester, app="premier-production", escalation="support", accepted_at=at, policy=STAMP,
+            at=at,
+            page=page,
+            ticket_id=story.id,
+            obligation=obligation_id(story.id, "req_x"),
+            request_id="req_x",
+            subject=story.subject,
+            requester=story.requester,
+            app="premier-production",
+            escalation="support",
+            accepted_at=at,
+            policy=STAMP,
         ),
         e.PageEscalated(at=at, page=page, step=1, to=("primary",), next_at=at + timedelta(minutes=5)),
-        e.PageAttempted(at=at, page=page, attempt=attempt, step=1, to="primary", channel="webhook", method="phone", dedup_key=dedup_key(page, 1)),
+        e.PageAttempted(
+            at=at, page=page, attempt=attempt, step=1, to="primary", channel="webhook", method="phone", dedup_key=dedup_key(page, 1)
+        ),
         e.PageAccepted(at=at, page=page, attempt=attempt, receipt="received", accepted_at=at),
-    ]  # fmt: skip
+    ]
     if acknowledged:
         facts.append(e.PageAcknowledged(at=at + timedelta(minutes=2), page=page, by="primary@example.com", via="link"))
     else:
@@ -139,7 +239,9 @@ def _page(page: str, story: Story, now: datetime, *, acknowledged: bool, lane: s
 
 def _second_page(now: datetime) -> Log:
     story = Story("answered", "legacy@example.com", "Leo Legacy", e.Plan.LEGACY_ENTERPRISE, now - timedelta(hours=7))
-    story.opened("Data loss in the nightly import", "Rows are missing.", app="legacy-production", asked=e.Priority.URGENT, first=True, pages=True)
+    story.opened(
+        "Data loss in the nightly import", "Rows are missing.", app="legacy-production", asked=e.Priority.URGENT, first=True, pages=True
+    )
     story.clock(timedelta(minutes=30)).later(9)
     story.says("primary@example.com", "Paula Primary", "staff", "I am looking at it.").met("primary@example.com")
     page = page_id("lane_y", obligation_id(story.id, "req_x"))
@@ -150,41 +252,65 @@ def _second_page(now: datetime) -> Log:
 def _provider(now: datetime) -> Log:
     story = Story("provider", "enterprise@example.com", "Emma Enterprise", e.Plan.ENTERPRISE, now - timedelta(hours=3))
     story.opened(
-        "Redis connections refused after failover", "Since the failover at noon about a third of our connections are refused:\n\n"
-        "    ECONNREFUSED redisco.example:6379", app="enterprise-production", asked=e.Priority.HIGH, queue="provider:redisco", first=True,
+        "Redis connections refused after failover",
+        "Since the failover at noon about a third of our connections are refused:\n\n    ECONNREFUSED redisco.example:6379",
+        app="enterprise-production",
+        asked=e.Priority.HIGH,
+        queue="provider:redisco",
+        first=True,
         addon="redisco",
-    ).clock(timedelta(hours=4))  # fmt: skip
+    ).clock(timedelta(hours=4))
     story.later(35)
-    story.says("redisco@example.com", "Rae of Redisco", "provider", "Thanks. One of our replicas kept its old address; we are moving you over.")
+    story.says(
+        "redisco@example.com", "Rae of Redisco", "provider", "Thanks. One of our replicas kept its old address; we are moving you over."
+    )
     story.met("redisco@example.com").later(5)
     story.says(
         "agent@example.com", "Ada Agent", "staff", "Second customer today with this; is it the eu-2 cluster again?", e.Audience.PROVIDER
     )
     story.later(3)
-    story.add(e.NoteAdded(
-        at=story.at, by="agent@example.com", policy=STAMP, author="agent@example.com", author_name="Ada Agent", via=e.Via.WEB,
-        body="Watch this one: the account is up for renewal.",
-    ))  # fmt: skip
+    story.add(
+        e.NoteAdded(
+            at=story.at,
+            by="agent@example.com",
+            policy=STAMP,
+            author="agent@example.com",
+            author_name="Ada Agent",
+            via=e.Via.WEB,
+            body="Watch this one: the account is up for renewal.",
+        )
+    )
     story.later(20)
     return story.says("enterprise@example.com", "Emma Enterprise", "customer", "Better already, but two workers still fail.").log
 
 
 def _suggested(now: datetime) -> Log:
     story = Story("suggested", "premium@example.com", "Pedro Premium", e.Plan.PREMIUM, now - timedelta(minutes=50))
-    story.opened("Mails from mailgrid arrive hours late", "Password resets take three hours.", app="premium-production", asked=e.Priority.NORMAL)
-    story.add(e.ProviderSuggested(
-        at=story.at, by="system", policy=STAMP, provider="mailgrid",
-        because=("the subject names mailgrid", "mailgrid is attached to premium-production"),
-    ))  # fmt: skip
+    story.opened(
+        "Mails from mailgrid arrive hours late", "Password resets take three hours.", app="premium-production", asked=e.Priority.NORMAL
+    )
+    story.add(
+        e.ProviderSuggested(
+            at=story.at,
+            by="system",
+            policy=STAMP,
+            provider="mailgrid",
+            because=("the subject names mailgrid", "mailgrid is attached to premium-production"),
+        )
+    )
     return story.clock(timedelta(hours=12)).log
 
 
 def _breached(now: datetime) -> Log:
     story = Story("breached", "premium@example.com", "Pedro Premium", e.Plan.PREMIUM, now - timedelta(hours=5))
     story.opened(
-        "Build fails: cannot find libpq", "The build stopped working today.", app="premium-staging", asked=e.Priority.URGENT,
-        given=e.Priority.HIGH, reason="urgent is for production apps only and this app is staging; you may appeal with more information",
-    ).clock(timedelta(hours=4))  # fmt: skip
+        "Build fails: cannot find libpq",
+        "The build stopped working today.",
+        app="premium-staging",
+        asked=e.Priority.URGENT,
+        given=e.Priority.HIGH,
+        reason="urgent is for production apps only and this app is staging; you may appeal with more information",
+    ).clock(timedelta(hours=4))
     due = story.at + timedelta(hours=4)
     return story.add(e.ClockBreached(at=due, policy=STAMP, clock="initial-response", due_at=due, detected_at=due), "tmr_x").log
 
@@ -193,29 +319,53 @@ def _solved(now: datetime) -> Log:
     story = Story("solved", "free@example.com", "Fiona Free", e.Plan.FREE, now - timedelta(days=2))
     story.opened("How do I set the Node version?", "It always takes 20.", app="free-production", kind=e.Kind.QUESTION)
     story.clock(timedelta(hours=12), "business").later(80)
-    story.says("agent@example.com", "Ada Agent", "staff", "Name it under \"engines\" in package.json.").met("agent@example.com").later(10)
-    return story.add(e.TicketSolved(
-        at=story.at, by="free@example.com", policy=STAMP, resolution="That was it, thank you.", side="customer", subject=story.subject,
-        requester=story.requester, lane="lane_x",
-    )).log  # fmt: skip
+    story.says("agent@example.com", "Ada Agent", "staff", 'Name it under "engines" in package.json.').met("agent@example.com").later(10)
+    return story.add(
+        e.TicketSolved(
+            at=story.at,
+            by="free@example.com",
+            policy=STAMP,
+            resolution="That was it, thank you.",
+            side="customer",
+            subject=story.subject,
+            requester=story.requester,
+            lane="lane_x",
+        )
+    ).log
 
 
 def _question(now: datetime) -> Log:
     story = Story("csa", "premier@example.com", "Priya Premier", e.Plan.PREMIER, now - timedelta(hours=6))
-    return story.opened(
-        "Preparing for a sale with ten times the traffic", "What should we scale first?", app="premier-production", kind=e.Kind.ARCHITECTURE,
-        queue="csa", first=True, asked=e.Priority.LOW,
-    ).clock(timedelta(hours=24)).log  # fmt: skip
+    return (
+        story.opened(
+            "Preparing for a sale with ten times the traffic",
+            "What should we scale first?",
+            app="premier-production",
+            kind=e.Kind.ARCHITECTURE,
+            queue="csa",
+            first=True,
+            asked=e.Priority.LOW,
+        )
+        .clock(timedelta(hours=24))
+        .log
+    )
 
 
 _PLAIN = (
-    ("App crashes on boot after the stack upgrade (H10)", "free"), ("R14 memory quota exceeded every night", "premium"),
-    ("Custom domain shows the wrong certificate", "enterprise"), ("Log drain stopped delivering", "legacy"),
-    ("Cannot log in since the new phone", "free"), ("Release phase hangs without output", "premium"), ("Review apps are not created", "enterprise"),
-)  # fmt: skip
+    ("App crashes on boot after the stack upgrade (H10)", "free"),
+    ("R14 memory quota exceeded every night", "premium"),
+    ("Custom domain shows the wrong certificate", "enterprise"),
+    ("Log drain stopped delivering", "legacy"),
+    ("Cannot log in since the new phone", "free"),
+    ("Release phase hangs without output", "premium"),
+    ("Review apps are not created", "enterprise"),
+)
 _PLANS = {
-    "free": e.Plan.FREE, "premium": e.Plan.PREMIUM, "enterprise": e.Plan.ENTERPRISE, "legacy": e.Plan.LEGACY_ENTERPRISE,
-}  # fmt: skip
+    "free": e.Plan.FREE,
+    "premium": e.Plan.PREMIUM,
+    "enterprise": e.Plan.ENTERPRISE,
+    "legacy": e.Plan.LEGACY_ENTERPRISE,
+}
 
 
 def _plain(now: datetime, n: int) -> Log:
@@ -224,7 +374,11 @@ def _plain(now: datetime, n: int) -> Log:
     asked = None if who == "free" else (e.Priority.NORMAL, e.Priority.LOW, e.Priority.HIGH)[n % 3]
     queue = "provider:logdrain" if "drain" in subject else "platform"
     story.opened(
-        subject, "See the subject. It began this morning and we changed nothing.", app=f"{who}-production", asked=asked, queue=queue,
+        subject,
+        "See the subject. It began this morning and we changed nothing.",
+        app=f"{who}-production",
+        asked=asked,
+        queue=queue,
         first=who in ("enterprise", "legacy"),
-    )  # fmt: skip
+    )
     return story.clock(timedelta(hours=(4, 8, 12, 24)[n % 4]), "business" if who in ("free", "enterprise") else "always").log

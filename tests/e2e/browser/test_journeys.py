@@ -1,0 +1,193 @@
+"""Journeys J1, J4 and J7 through the pages, on the whole stack: what somebody does in one window shows in the others by itself."""
+
+from __future__ import annotations
+
+import re
+import secrets
+
+from playwright.sync_api import Page, expect
+
+from tests.support.visiting import Visit
+
+
+def submit(page: Page, subject: str, body: str, *, app: str = "", addon: str = "", priority: str = "", **urgent: str) -> str:
+    """Fill in the form and send it; gives the ticket's id."""
+    page.goto("/tickets/new")
+    page.fill("#subject", subject)
+    page.fill("#body", body)
+    if app:
+        page.select_option("#app", app)
+    if addon:
+        page.select_option("#addon", addon)
+    if priority:
+        page.check(f"[name=priority][value={priority}]")
+    for name, text in urgent.items():
+        page.fill(f"[name='urgent.{name}']", text)
+    page.get_by_role("button", name="Submit ticket").click()
+    expect(page.locator("h1")).to_have_text(subject)
+    found = re.search(r"/tickets/(tkt_[a-z2-7]+)", page.url)
+    assert found
+    return found[1]
+
+
+def unique(text: str) -> str:
+    return f"{text} {secrets.token_hex(3)}"
+
+
+def act(page: Page, label: str, fields: dict[str, str], button: str) -> None:
+    """Open an action beside the ticket, fill it in, press its button."""
+    part = page.locator("details.act", has=page.locator("summary", has_text=label))
+    part.locator("summary").click()
+    for name, value in fields.items():
+        field = part.locator(f"[name={name}]")
+        if field.evaluate("el => el.tagName") == "SELECT":
+            field.select_option(value)
+        else:
+            field.fill(value)
+    part.get_by_role("button", name=button).click()
+
+
+def test_j1_a_free_customer_is_in_the_agents_queue_at_once(visit: Visit, origin: str) -> None:
+    agent = visit(origin, "agent", "/queue")
+    customer = visit(origin, "free")
+    subject = unique("Cannot deploy since this morning")
+
+    submit(customer, subject, "The build ends without a word.", app="free-production")
+
+    expect(customer.locator(".say")).to_contain_text("Received.")
+    expect(agent.get_by_role("link", name=subject)).to_be_visible(timeout=2000)
+    agent.get_by_role("link", name=subject).click()
+    agent.fill("textarea[data-reply]", "Which buildpack is it?")
+    agent.get_by_role("button", name="Send").click()
+    expect(customer.locator(".line")).to_contain_text("Which buildpack is it?")
+    expect(customer.locator("#live-body .title")).to_contain_text("Waiting for you")
+    expect(customer.locator("#ticket-side")).to_contain_text("answered")
+
+
+def test_a_mistake_is_said_at_its_field_and_nothing_is_lost(visit: Visit, origin: str) -> None:
+    customer = visit(origin, "free", "/tickets/new", allow=("422",))
+    customer.fill("#body", "I forgot the subject.")
+    customer.get_by_role("button", name="Submit ticket").click()
+
+    expect(customer.locator("#subject-error")).to_be_visible()
+    expect(customer.locator("#body")).to_have_value("I forgot the subject.")
+
+
+def test_two_clicks_make_one_ticket(visit: Visit, origin: str) -> None:
+    customer = visit(origin, "premium", "/tickets/new")
+    subject = unique("Twice")
+    customer.fill("#subject", subject)
+    customer.fill("#body", "I am in a hurry.")
+    form = customer.locator("form[data-once]").evaluate("form => Object.fromEntries(new FormData(form))")
+
+    places = {customer.request.post("/tickets", form=form, max_redirects=0).headers["location"].partition("?")[0] for _ in range(2)}
+
+    assert len(places) == 1
+    customer.goto(next(iter(places)))
+    expect(customer.locator("h1")).to_have_text(subject)
+
+
+def test_j4_an_urgent_ticket_wakes_the_engineer_who_acknowledges_with_one_tap(visit: Visit, origin: str) -> None:
+    primary = visit(origin, "primary", "/pages", width=320, height=640)
+    customer = visit(origin, "premier")
+    subject = unique("Checkout is down")
+
+    ticket = submit(
+        customer, subject, "Every request times out.", app="premier-production", priority="urgent", users_affected="all",
+        began_at="2026-11-22 02:29:00 UTC",
+    )  # fmt: skip
+
+    button = primary.locator(".page-card", has_text=subject).get_by_role("button", name="Acknowledge")
+    expect(button).to_be_visible(timeout=5000)
+    width, height = button.evaluate("element => [element.offsetWidth, element.offsetHeight]")
+    assert (width, height) >= (200, 48)
+    button.click()
+    expect(primary.locator(".page-card")).to_contain_text("Acknowledged by primary@example.com")
+    expect(primary.locator("main")).to_contain_text("Exactly one")
+
+    primary.goto(f"/tickets/{ticket}")
+    expect(primary.locator("#ticket-side")).to_contain_text("First answer")
+    primary.fill("textarea[data-reply]", "I am on it.")
+    primary.get_by_role("button", name="Send").click()
+    expect(customer.locator(".line")).to_contain_text("First answer given in time")
+
+
+def test_j4_the_link_in_the_page_asks_before_it_acknowledges(visit: Visit, origin: str) -> None:
+    customer = visit(origin, "legacy")
+    subject = unique("Data is being lost")
+    submit(customer, subject, "Rows vanish.", app="legacy-production", priority="urgent")
+
+    phone = visit(origin, None, "/demo/outbox?kind=page", width=320)
+    row = phone.locator("details.out", has_text=subject)
+    row.locator("summary").click()
+    row.get_by_role("link", name="Acknowledge, as the person paged would").click()
+    expect(phone.locator("h1")).to_have_text(subject)
+    expect(phone.locator(".badge")).to_have_text("Not acknowledged")
+    phone.get_by_role("button", name="Acknowledge").click()
+
+    expect(phone.get_by_role("status").first).to_contain_text("Acknowledged.")
+    refused = visit(origin, None, "/pages/lane_x.y/ack?token=forged", allow=("403",))
+    expect(refused.locator("main")).to_contain_text("This link is not valid")
+
+
+def test_j7_an_addon_ticket_goes_to_its_provider_and_back(visit: Visit, origin: str) -> None:
+    provider = visit(origin, "redisco", "/tickets")
+    stranger = visit(origin, "mailgrid", "/tickets", allow=("404",))
+    customer = visit(origin, "enterprise")
+    subject = unique("Connections refused")
+
+    ticket = submit(customer, subject, "ECONNREFUSED since noon.", app="enterprise-production", addon="redisco")
+    expect(customer.locator("#ticket-side")).to_contain_text("Redisco")
+    expect(provider.get_by_role("link", name=subject)).to_be_visible(timeout=2000)
+    stranger.goto(f"/tickets/{ticket}")
+    expect(stranger.locator("h1")).to_have_text("There is nothing here")
+
+    provider.get_by_role("link", name=subject).click()
+    provider.fill("textarea[data-reply]", "A replica kept its old address; fixed.")
+    provider.get_by_role("button", name="Send").click()
+    expect(customer.locator(".line")).to_contain_text("A replica kept its old address; fixed.")
+
+    agent = visit(origin, "agent", f"/tickets/{ticket}")
+    agent.get_by_text("Staff note").click()
+    agent.fill("textarea[data-reply]", "Third time this week.")
+    agent.get_by_role("button", name="Send").click()
+    expect(agent.locator(".msg.for-staff")).to_contain_text("Third time this week.")
+    act(provider, "Solve", {"resolution": "The replica has its new address."}, "Mark as solved")
+    expect(customer.locator("#live-body .title")).to_contain_text("Solved")
+    for page in (provider, customer):
+        expect(page.locator("main")).not_to_contain_text("Third time this week.")
+
+
+def test_j7_a_suggestion_is_confirmed_with_one_click(visit: Visit, origin: str) -> None:
+    customer = visit(origin, "premium")
+    subject = unique("Mails through mailgrid are late")
+    submit(customer, subject, "Three hours late.", app="premium-production")
+    agent = visit(origin, "agent", f"/queue?q={subject.rpartition(' ')[2]}")
+    expect(agent.locator(".row")).to_contain_text("Mailgrid?")
+
+    agent.get_by_role("link", name=subject).click()
+    agent.get_by_role("button", name="Yes, assign").click()
+
+    expect(agent.locator("#ticket-side")).to_contain_text("Mailgrid")
+    expect(customer.locator("#ticket-side")).to_contain_text("Mailgrid")
+
+
+def test_staff_change_a_priority_with_a_reason_that_the_customer_reads(visit: Visit, origin: str) -> None:
+    customer = visit(origin, "premium")
+    ticket = submit(customer, unique("Slow since yesterday"), "Everything takes a second.", priority="high")
+    agent = visit(origin, "reviewer", f"/tickets/{ticket}")
+
+    act(agent, "Change priority", {"priority": "normal", "reason": "There is a workaround."}, "Change")
+
+    expect(agent.locator(".say")).to_contain_text("Priority changed.")
+    expect(customer.locator(".line")).to_contain_text("There is a workaround.")
+
+
+def test_the_dashboard_moves_by_itself(visit: Visit, origin: str) -> None:
+    ops = visit(origin, "ops", "/ops")
+    live = ops.locator(".tile", has_text="Opened in the last hour").locator(".of")
+    before = live.inner_text()
+
+    submit(visit(origin, "free"), unique("One more"), "Hello.")
+
+    expect(live).not_to_have_text(before, timeout=8000)

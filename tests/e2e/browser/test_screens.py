@@ -1,0 +1,211 @@
+"""The screens themselves, over sample facts: every page is accessible, fits, works without a script, and behaves."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.support.visiting import Visit
+
+SCREENS = [
+    (None, "/help"), (None, "/login"), ("premier", "/tickets/new"), ("free", "/tickets/new"), ("premium", "/tickets"),
+    ("stranger", "/tickets"),
+    ("redisco", "/tickets"), ("agent", "/queue"), ("agent", "/queue?q=nothing+like+this"), ("agent", "ticket"), ("premium", "ticket"),
+    ("primary", "/pages"), ("primary", "page"), ("agent", "/on-call"), ("ops", "/ops"), ("free", "/no/such/page"),
+]  # fmt: skip
+LOOKS: list[tuple[int, Literal["light", "dark"]]] = [(1440, "light"), (1440, "dark"), (320, "light"), (320, "dark")]
+
+
+def show(visit: Visit, preview: str, who: str | None, path: str) -> Page:
+    start = {"ticket": "/queue?q=redis" if who == "agent" else "/tickets", "page": "/pages"}.get(path, path)
+    page = visit(preview, who, start, reduced_motion="reduce", allow=("404",) if "no/such" in path else ())
+    if path == "ticket":
+        page.locator(".row .subject").first.click()
+        page.wait_for_selector(".line")
+        if who == "agent":
+            page.locator("#why summary").click()
+    if path == "page":
+        page.locator(".page-card h2 a").first.click()
+    if path == "/tickets/new" and who == "premier":
+        page.check("[name=priority][value=urgent]")
+    return page
+
+
+@pytest.mark.parametrize(("who", "path"), SCREENS)
+def test_every_screen_is_accessible_and_fits(visit: Visit, preview: str, who: str | None, path: str) -> None:
+    page = show(visit, preview, who, path)
+    assert page.locator("h1").count() == 1
+
+    for width, scheme in LOOKS:
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        wrong = [
+            f"{found['id']} ({found['impact']}): {[node['html'][:120] for node in found['nodes'][:3]]}"
+            for found in Axe().run(page).response["violations"]
+            if found["impact"] in ("serious", "critical")
+        ]
+        assert not wrong, (width, scheme)
+        assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0, f"at {width}"
+
+
+def test_nothing_inline_may_run(visit: Visit, preview: str) -> None:
+    page = visit(preview, "agent", "/queue")
+
+    policy = page.request.get("/queue").headers["content-security-policy"]
+
+    assert "default-src 'self'" in policy
+    assert "unsafe" not in policy
+
+
+def test_the_queue_is_in_its_order_and_walked_by_keyboard(visit: Visit, preview: str) -> None:
+    page = visit(preview, "agent", "/queue")
+    subjects = page.locator(".row .subject")
+    expect(subjects.first).to_have_text("Checkout is down: every request ends in H12")
+
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("k")
+    expect(subjects.first).to_be_focused()
+    page.keyboard.press("j")
+    wanted = subjects.nth(1).inner_text()
+    page.keyboard.press("o")
+
+    expect(page.locator("h1")).to_have_text(wanted)
+    page.keyboard.press("r")
+    expect(page.locator("textarea[data-reply]")).to_be_focused()
+
+
+def test_question_mark_shows_the_shortcuts(visit: Visit, preview: str) -> None:
+    page = visit(preview, "agent", "/queue")
+
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+
+    expect(page.get_by_role("dialog")).to_be_hidden()
+
+
+def test_tabs_count_and_filter(visit: Visit, preview: str) -> None:
+    page = visit(preview, "agent", "/queue")
+
+    page.get_by_role("link", name=re.compile("Redisco 1")).click()
+
+    expect(page.locator(".row")).to_have_count(1)
+    expect(page.locator(".row .subject")).to_have_text("Redis connections refused after failover")
+
+
+def test_the_theme_is_remembered(visit: Visit, preview: str) -> None:
+    page = visit(preview, "agent", "/queue", color_scheme="light")
+    button = page.locator("#theme-form button")
+
+    button.click()
+    with page.expect_response("**/theme"):
+        button.click()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    page.reload()
+
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+def test_a_draft_survives_a_reload_and_is_the_persons_own(visit: Visit, preview: str) -> None:
+    page = visit(preview, "premier", "/tickets/new")
+    page.fill("#subject", "Half a thought")
+    page.check("[name=priority][value=high]")
+    page.reload()
+
+    expect(page.locator("#subject")).to_have_value("Half a thought")
+    expect(page.locator("[name=priority][value=high]")).to_be_checked()
+    page.locator(".who summary").click()
+    page.get_by_role("button", name="Log out").click()
+    assert page.evaluate("Object.keys(localStorage).filter((key) => key.startsWith('draft:')).length") == 0
+
+
+def test_priority_is_for_plans_that_may_choose_one_and_urgent_says_who_is_woken(visit: Visit, preview: str) -> None:
+    free = visit(preview, "free", "/tickets/new")
+    assert free.locator("[name=priority]").count() == 0
+
+    premier = visit(preview, "premier", "/tickets/new")
+    expect(premier.locator(".guide")).to_be_hidden()
+    premier.check("[name=priority][value=urgent]")
+    expect(premier.locator(".guide summary")).to_have_text("This wakes the on-call engineer, at once, at any hour")
+    assert premier.locator(".guide :is(input, textarea)").count() == 10
+
+    premium = visit(preview, "premium", "/tickets/new")
+    premium.check("[name=priority][value=urgent]")
+    expect(premium.locator(".guide")).to_contain_text("nobody is paged")
+
+
+def test_it_works_without_a_script(visit: Visit, preview: str) -> None:
+    page = visit(preview, "agent", "/queue", java_script_enabled=False)
+
+    page.select_option("select[name=priority]", "urgent")
+    page.get_by_role("button", name="Show").click()
+    assert page.locator(".row").count() == 2
+    page.locator(".row .subject").first.click()
+
+    expect(page.locator("h1")).to_have_text("Checkout is down: every request ends in H12")
+    assert "UTC" in page.locator(".line time").first.inner_text()
+    page.locator(".act summary", has_text="Change priority").click()
+    expect(page.locator("#review-why")).to_be_visible()
+
+
+def test_times_are_local_with_utc_at_hand(visit: Visit, preview: str) -> None:
+    page = visit(preview, "agent", "/queue?q=redis", timezone_id="Asia/Tokyo", locale="en-GB")
+    page.locator(".row .subject").first.click()
+    shown = page.locator(".line time").first
+
+    assert "UTC" in (shown.get_attribute("title") or "")
+    expect(shown).not_to_contain_text("UTC")
+
+
+def test_a_provider_sees_no_note_and_no_word_for_staff(visit: Visit, preview: str) -> None:
+    page = visit(preview, "redisco", "/tickets")
+    page.locator(".row .subject").click()
+
+    expect(page.locator(".line")).to_contain_text("we are moving you over")
+    expect(page.locator(".line")).to_contain_text("is it the eu-2 cluster again?")
+    expect(page.locator("main")).not_to_contain_text("up for renewal")
+    assert page.locator("#why").count() == 0
+
+
+def test_what_is_not_yours_is_not_there(visit: Visit, preview: str) -> None:
+    agent = visit(preview, "agent", "/queue?q=redis")
+    path = agent.locator(".row .subject").first.get_attribute("href") or ""
+
+    for who in ("stranger", "mailgrid"):
+        page = visit(preview, who, path, allow=("404",))
+        expect(page.locator("h1")).to_have_text("There is nothing here")
+    for path in ("/queue", "/ops", "/pages", "/on-call"):
+        page = visit(preview, "free", path, allow=("404",))
+        expect(page.locator("h1")).to_have_text("There is nothing here")
+
+
+def test_a_visitor_is_sent_to_the_login_and_back(visit: Visit, preview: str) -> None:
+    page = visit(preview, None, "/tickets/new?app=premier-staging")
+    page.locator("form:has(input[value='premier@example.com']) button").click()
+
+    expect(page.locator("#app")).to_have_value("premier-staging")
+
+
+def test_a_wrong_password_is_said_at_the_form(visit: Visit, preview: str) -> None:
+    page = visit(preview, None, "/login", allow=("401",))
+    page.fill("#email", "agent@example.com")
+    page.fill("#password", "not it")
+    page.get_by_role("button", name="Log in", exact=True).click()
+
+    expect(page.get_by_role("alert")).to_contain_text("do not fit together")
+    expect(page.locator("#email")).to_have_value("agent@example.com")
+
+
+def test_intake_away_keeps_what_was_written(visit: Visit, preview: str) -> None:
+    page = visit(preview, "premier", "/tickets/new", allow=("503",))
+    page.fill("#subject", "Is anybody there?")
+    page.fill("#body", "Hello.")
+    page.get_by_role("button", name="Submit ticket").click()
+
+    expect(page.get_by_role("alert")).to_contain_text("was not sent")
+    expect(page.locator("#subject")).to_have_value("Is anybody there?")
