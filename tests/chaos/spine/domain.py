@@ -74,6 +74,11 @@ class Tally(Row):
     owed: tuple[str, ...] = ()
 
 
+__all__ = [
+    "EVENTS", "FACTS_A_COUNT", "WORK", "Count", "Counted", "Delivered", "Event", "Fact", "Noted", "Rang", "Sent", "Tally", "parse",
+    "parse_fact",
+]  # fmt: skip
+
 EVENTS: dict[str, type[Event]] = {kind.__name__: kind for kind in (Count, Sent, Counted, Noted, Rang, Delivered)}
 
 

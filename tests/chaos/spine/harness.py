@@ -27,11 +27,12 @@ PARTITIONS = 8
 @dataclass(frozen=True)
 class Plan:
     """`how` is kill, term, stop (stand still for longer than the session, then go on), mixed (kill and term) or inside (the
-    workers kill themselves right after writes, one in a hundred); times in seconds."""
+    workers kill themselves right after a write with probability `inside`); times in seconds."""
 
     requests: int = 40_000
     rate: float = 1000.0
     how: str = "mixed"
+    inside: float = 0.01
     every: tuple[float, float] = (5.0, 9.0)
     keys: int = 5003
     timers: float = 0.02
@@ -56,7 +57,7 @@ class Workers:
         if self._plan.is_static:
             env["SIGNALBOX_INSTANCE"] = f"w{number}"
         if self._plan.how == "inside":
-            env["CHAOS_INSIDE"] = "0.01"
+            env["CHAOS_INSIDE"] = str(self._plan.inside)
         with self._log.open("ab") as log:
             return subprocess.Popen([sys.executable, "-m", "tests.chaos.spine.worker"], cwd=ROOT, env=env, stdout=log, stderr=log)
 

@@ -50,7 +50,11 @@ class Worker:
         return draft
 
     def takes(self, *messages: Message) -> Draft[Tally]:
-        return self.turn(lambda draft: [draft.take(found) for found in messages] and None)
+        def take_all(draft: Draft[Tally]) -> None:
+            for found in messages:
+                draft.take(found)
+
+        return self.turn(take_all)
 
 
 def facts_of(draft: Draft[Tally]) -> list[tuple[str, int, str]]:
