@@ -20,11 +20,11 @@ class Standing(StrEnum):
 
 
 def standing(actor: Actor, *, requester: str, participants: Collection[str], provider: str | None) -> Standing | None:
-    """Staff see all; a provider's users the tickets assigned to it now; anybody their own and those they take part in."""
+    """Staff see all; a provider's users the tickets assigned to it now; customers their own and those they take part in."""
     if actor.is_staff:
         return Standing.STAFF
-    if actor.provider is not None and actor.provider == provider:
-        return Standing.PROVIDER
+    if actor.provider is not None:
+        return Standing.PROVIDER if actor.provider == provider else None
     email = actor.email.lower()
     return Standing.CUSTOMER if email == requester.lower() or email in {p.lower() for p in participants} else None
 
