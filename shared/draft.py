@@ -26,6 +26,10 @@ REDRIVE = "redrive"
 GROUP_BYTES = 400 * 1024
 """What one decision may weigh: it goes into one Kafka batch, so that a crash cannot cut it in two."""
 
+ROW_BYTES = 8 * 1024 * 1024
+"""A row remembers every request it has taken. Beyond this (some 100,000) its key is parked: the changelog topic takes twice as
+much (`shared/topics.py`), and a row that Kafka refuses would stop the whole worker."""
+
 FIRINGS_IN_A_ROW = 50
 
 Place = tuple[int, str]
@@ -58,12 +62,14 @@ class Draft(Generic[R]):
         self._groups = 0
 
     def row(self, partition: int, key: str) -> R | None:
-        """The row as this turn has made it so far. Raises ValidationError where it does not parse."""
+        """The row as this turn has made it so far. Raises ValidationError where it does not parse, Bug where it is too large."""
         place = (partition, key)
         if place in self.rows:
             return self.rows[place]
         if place not in self._read:
             raw = self._parts[partition].rows.get(key)
+            if raw is not None and len(raw) > ROW_BYTES:
+                raise Bug(f"the row weighs more than {ROW_BYTES} bytes")
             self._read[place] = self._work.read_row(raw) if raw else None
         return self._read[place]
 

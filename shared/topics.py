@@ -109,7 +109,7 @@ CHANGELOG_WORKERS = {"router": REQUESTS, "sla": TICKETS, "pager": PAGE_INBOX}
 CHANGELOGS = tuple(
     Topic(
         f"{worker}-state", key=source.key, author=worker, readers=(worker,), cleanup="compact",
-        config={"min.cleanable.dirty.ratio": "0.3", "segment.ms": "3600000"},
+        config={"min.cleanable.dirty.ratio": "0.3", "segment.ms": "3600000", "max.message.bytes": str(16 * 1024 * 1024)},
     )
     for worker, source in CHANGELOG_WORKERS.items()
 )  # fmt: skip

@@ -194,3 +194,13 @@ def test_facts_too_heavy_for_one_batch_park_the_key() -> None:
     (letter,) = letters_of(draft)
     assert "weigh more" in letter.reason
     assert not draft.facts
+
+
+def test_a_row_that_has_grown_too_large_for_kafka_is_parked_before_it_stops_the_worker() -> None:
+    worker = Worker()
+    worker.takes(message(count("r1")))
+    worker.parts[0].rows.put("k", b" " * 9_000_000 + (worker.parts[0].rows.get("k") or b""))
+    draft = worker.takes(message(count("r2")), message(count("r3", key="other")))
+    (letter,) = letters_of(draft)
+    assert "weighs more" in letter.reason
+    assert {cause for _, _, cause in facts_of(draft)} == {"r3"}
