@@ -15,7 +15,7 @@ _STATE_RANK = {"open": 0, "acknowledged": 1, "cancelled": 2, "resolved": 2}
 def unopened_page(page_id: str, lane: str) -> Doc:
     return {
         "_id": page_id, "lane": lane, "seq": 0, "state": "open", "ticket_id": None, "ticket_ids": [], "subject": "", "requester": "",
-        "app": None, "escalation": "", "opened_at": None, "step": 0, "round": 0, "attempts": [], "dedup_key": dedup_key(page_id, 0),
+        "app": None, "escalation": "", "opened_at": None, "step": 0, "round": 0, "attempts": [], "dedup_key": dedup_key(page_id, 1),
         "next_at": None, "acknowledged_by": None, "acknowledged_at": None, "ended_by": None, "ended_at": None, "reason": "",
         "reached_nobody": False,
     }  # fmt: skip

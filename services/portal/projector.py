@@ -2,13 +2,17 @@
 
 Order of steps: read what the batch touches → fold (`fold.py`, pure) → write it all in one transaction → commit the offsets.
 A reader sees a batch whole or not at all, so one that is told of a timeline entry, or of a settled request, finds the rest.
-A crash before the last step repeats the batch, which changes nothing. One process: its order numbers the stream.
+
+How far the views go stands in the views themselves (`positions`, written in the same transaction, and only from where it
+stood), so a crash repeats nothing, a second writer is noticed, and a database that was dropped, even under the running
+projector, is built again from the log. What Kafka is told serves to measure the lag. One process: it numbers the stream.
 """
 
 from __future__ import annotations
 
 import asyncio
 import base64
+import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Iterable
@@ -24,7 +28,7 @@ from shared import ids
 from shared.bus import Batch, Consumer, Message, Producer, record_for
 from shared.errors import Unavailable
 from shared.events import DeadLetter
-from shared.store import DeleteOne, ReplaceOne, Store, UpdateOne
+from shared.store import DeleteOne, Duplicate, ReplaceOne, Session, Store, UpdateOne
 from shared.topics import CHANGELOG_WORKERS, PUBLIC, TOPICS, Topic
 
 log = structlog.get_logger()
@@ -56,6 +60,10 @@ INDEXES: dict[str, tuple[tuple[tuple[str, int], ...], ...]] = {
 }  # fmt: skip
 
 
+class Elsewhere(Exception):
+    """The views do not stand where this process left them: they were dropped, or somebody else writes them."""
+
+
 class Projector:
     """`await run()` until `stop()`. Raises Unavailable where it cannot go on: the supervisor starts it again."""
 
@@ -63,6 +71,8 @@ class Projector:
         self._store, self._consumer, self._producer = store, consumer, producer
         self._docs: OrderedDict[Place, Doc | None] = OrderedDict()
         self._counts: dict[Counted, int] = {}
+        self._next: dict[tuple[str, int], int] = {}
+        self._views = ""
         self._generation = -1
         self._feed = 0
         self._stopping = False
@@ -78,7 +88,6 @@ class Projector:
 
     async def run(self) -> None:
         """See the class."""
-        await prepare(self._store)
         await self._consumer.start()
         try:
             self._trouble = None
@@ -89,19 +98,21 @@ class Projector:
             await self._consumer.stop()
 
     async def _until_done(self, batch: Batch) -> None:
-        """MongoDB away: wait and try the same batch again; nothing is committed meanwhile."""
+        """MongoDB away: wait, then read again from where the views stand."""
         pause = 0.1
         while not self._stopping:
             try:
                 await self._take(batch)
                 self._trouble = None
                 return
+            except Elsewhere as error:
+                log.warning("reading again from where the views stand", reason=str(error))
             except Unavailable as error:
                 if error.what != "mongodb":
                     raise
                 self._trouble = str(error)
-                self._generation = -1
                 log.warning("the projector waits", error=str(error), seconds=pause)
+            self._generation = -1
             await asyncio.sleep(pause)
             pause = min(2 * pause, 2.0)
 
@@ -109,12 +120,14 @@ class Projector:
         begun = time.perf_counter()
         if self._generation != self._consumer.generation:
             await self._begin()
+            return
         messages = in_order(batch)
         events, poison = parse(messages)
         docs = await self._load(needs(events))
         fold = Fold(docs, max(self._feed, time.time_ns() // 1000))
         changes = fold.take(events)
-        await self._write(changes)
+        await self._write(changes, {where: found[-1].offset + 1 for where, found in batch.items()})
+        self._next.update({where: found[-1].offset + 1 for where, found in batch.items()})
         self._feed = fold.feed
         self._remember(fold.docs)
         await self._report(poison)
@@ -124,8 +137,21 @@ class Projector:
         BATCH.observe(time.perf_counter() - begun)
 
     async def _begin(self) -> None:
-        """Other partitions are ours now, or a write may have half happened: forget, and count afresh."""
+        """Other partitions are ours now, or a write may have half happened: forget, count afresh, read from where the views stand.
+
+        The batch in hand was fetched from elsewhere and is dropped.
+        """
+        await prepare(self._store)
         self._docs.clear()
+        made = await self._store["positions"].take(
+            {"_id": "views"}, {"$setOnInsert": {"made": secrets.token_hex(8)}, "$inc": {"begun": 1}}, upsert=True
+        )
+        self._views = made["made"] if made else ""
+        stand = {doc["_id"]: doc["next"] for doc in await self._store["positions"].find({"next": {"$gt": 0}})}
+        self._next = {where: stand.get(f"{where[0]}/{where[1]}", 0) for where in self._consumer.assigned}
+        for (topic, partition), offset in self._next.items():
+            self._consumer.hold(topic, partition, offset)
+            self._consumer.release(topic, partition)
         self._generation = self._consumer.generation
         partitions = sorted({partition for topic, partition in self._consumer.assigned if topic == "tickets"})
         self._counts = await recount(self._store, partitions)
@@ -152,7 +178,7 @@ class Projector:
         while len(self._docs) > _REMEMBERED:
             self._docs.popitem(last=False)
 
-    async def _write(self, changes: Changes) -> None:
+    async def _write(self, changes: Changes, ends: dict[tuple[str, int], int]) -> None:
         for counted, delta in changes.counted.items():
             self._counts[counted] = self._counts.get(counted, 0) + delta
         writes: dict[str, list[Any]] = {
@@ -163,8 +189,29 @@ class Projector:
         writes["requests"] = [_settling(name, doc) for name, doc in changes.settled.items()]
         writes["counts"] = [self._counter(counted) for counted in changes.counted]
         async with self._store.transaction() as session:
+            await self._still_ours(session)
+            for where, end in ends.items():
+                await self._move(where, end, session)
             for collection, mine in writes.items():
                 await self._store[collection].bulk(mine, ordered=False, session=session)
+
+    async def _still_ours(self, session: Session) -> None:
+        """A dropped database has lost the mark that was made with the views. Raises Elsewhere."""
+        marked = {"_id": "views", "made": self._views}
+        if not await self._store["positions"].update(marked, {"$inc": {"batches": 1}}, session=session):
+            raise Elsewhere("the views were dropped")
+
+    async def _move(self, where: tuple[str, int], end: int, session: Session) -> None:
+        """The position of a partition, from where we left it to `end`. Raises Elsewhere."""
+        name, stood = f"{where[0]}/{where[1]}", self._next[where]
+        try:
+            moved = await self._store["positions"].update(
+                {"_id": name, "next": stood}, {"$set": {"next": end}}, upsert=stood == 0, session=session
+            )
+        except Duplicate as error:
+            raise Elsewhere(f"{name} was begun by somebody else") from error
+        if not moved:
+            raise Elsewhere(f"{name} does not stand at {stood}")
 
     def _counter(self, counted: Counted) -> ReplaceOne[Doc]:
         doc = {"_id": counted.id, **counted._asdict(), "n": self._counts.get(counted, 0)}

@@ -115,3 +115,16 @@ async def test_what_is_no_event_becomes_a_dead_letter_and_delays_nobody(world: W
         while not (letters := await world.store["dead_letters"].find({})):
             await asyncio.sleep(0.02)
     assert [(letter["topic"], letter["worker"]) for letter in letters] == [("clocks", "portal.projector")]
+
+
+async def test_views_that_were_dropped_under_it_are_built_again(world: World) -> None:
+    before, after = Ticket("before the loss"), Ticket("after it")
+    await world.say([*before.opened(), *before.replied("kept in the log", "agent@example.com", "staff"), *before.clock_started()])
+    was = await world.until("rae", f"/v1/tickets/{before.id}", seq=4)
+    await world.store.drop()
+    assert (await world.get("rae", f"/v1/tickets/{before.id}")).status_code == 404
+    await world.say(after.opened())
+    await world.until("rae", f"/v1/tickets/{after.id}", status="new")
+    assert await world.until("rae", f"/v1/tickets/{before.id}", seq=4) == was
+    counts = (await world.get("agent", "/v1/tickets")).json()["counts"]
+    assert (counts["total"], counts["statuses"]) == (2, {"new": 1, "pending": 1})
