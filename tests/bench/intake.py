@@ -167,7 +167,8 @@ async def run(requests: int, clients: int) -> list[Figure]:
                     **os.environ, "SIGNALBOX_TOPIC_PREFIX": prefix, "SIGNALBOX_INTAKE_PORT": str(port), "SIGNALBOX_DATA_DIR": folder,
                     "SIGNALBOX_SECRET": secrets.token_hex(16), "SIGNALBOX_RATE_LIMIT": "1000000000/minute", "PYTHONPATH": str(Path.cwd()),
                 }  # fmt: skip
-                yardstick, bare_cpu, _ = await measure([sys.executable, "-m", "tests.bench.intake", "--bare"], env, port, requests, clients)
+                plain = [sys.executable, "-m", "tests.bench.intake", "--bare"]
+                yardstick, bare_cpu, bare_took = await measure(plain, env, port, requests, clients)
                 ours, our_cpu, took = await measure([sys.executable, "-m", "services.intake", "api"], env, port, requests, clients)
         finally:
             await admin.delete_all()
@@ -175,8 +176,10 @@ async def run(requests: int, clients: int) -> list[Figure]:
         Figure("bare FastAPI + send_and_wait", yardstick, "tickets/s"),
         Figure("intake", ours, "tickets/s"),
         Figure("intake, share of the bare one", 100 * ours / yardstick, "%", GOAL, low=False),
+        Figure("intake, share of the bare one by CPU", 100 * bare_cpu / our_cpu, "%", GOAL, low=False),
         Figure("bare, CPU", bare_cpu, "µs/ticket"),
         Figure("intake, CPU", our_cpu, "µs/ticket"),
+        Figure("bare, p99", 1000 * at_share(bare_took, 0.99), "ms"),
         Figure(f"intake, p50 with {clients} clients", 1000 * at_share(took, 0.5), "ms"),
         Figure(f"intake, p99 with {clients} clients", 1000 * at_share(took, 0.99), "ms"),
     ]
