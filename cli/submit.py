@@ -39,7 +39,7 @@ def submit(
     client.out.print(f"Received: {accepted['ticket_id']}", markup=False, soft_wrap=True)
     client.out.print(f"{url.rstrip('/')}/tickets/{accepted['ticket_id']}", markup=False, soft_wrap=True)
     for warning in accepted.get("warnings", []):
-        client.out.print(f"Note: {warning}", markup=False)
+        client.out.print(f"Note: {warning}", markup=False, soft_wrap=True)
 
 
 def _item(text: str) -> tuple[str, Any]:

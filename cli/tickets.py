@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from cli import client
@@ -38,7 +38,8 @@ def list_(
     if not found:
         client.out.print("No tickets.")
         return
-    table = Table(*COLUMNS, box=None, pad_edge=False)
+    whole = {"id", "status", "priority"}  # an id that is cut short cannot be copied
+    table = Table(*(Column(name, no_wrap=name in whole, min_width=30 if name == "id" else None) for name in COLUMNS), box=None, pad_edge=False)
     for ticket in found:
         table.add_row(*(Text(str(ticket.get(name) or "")) for name in COLUMNS))
     client.out.print(table)

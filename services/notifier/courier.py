@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 import structlog
@@ -23,9 +24,10 @@ from services.notifier.recorder import SOURCE
 from shared import ids, topics
 from shared.bus import Consumer, Producer, Reader
 from shared.clock import Clock
-from shared.errors import Poisonous
+from shared.errors import Poisonous, Unavailable
 from shared.events import DeadLetter, Fact
 from shared.replica import Replica
+from shared.store import Document
 from shared.wire import Batch, Message, record_for
 
 log = structlog.get_logger()
@@ -37,14 +39,15 @@ LETTERS = Counter("signalbox_courier_dead_letters_total", "Facts the courier can
 
 
 class Courier:
-    """`await run()` until `stop()`. `send` and `pace` are asked by notice kind."""
+    """`await run()` until `stop()`. `sends` and `paces` are by notice kind; `from_log` makes a lost outbox anew."""
 
     def __init__(
         self, *, consumer: Consumer, producer: Producer, reader: Reader, directory: Replica, outbox: Outbox, house: House, clock: Clock,
-        sends: dict[str, Send], paces: dict[str, Pace],
+        sends: dict[str, Send], paces: dict[str, Pace], from_log: Callable[[], Awaitable[list[Document]]],
     ) -> None:  # fmt: skip
         self._consumer, self._producer, self._reader, self._directory = consumer, producer, reader, directory
         self._outbox, self._house, self._clock, self._sends, self._paces = outbox, house, clock, sends, paces
+        self._from_log = from_log
         self._destinations: dict[str, Destination] = {}
         self._group: asyncio.TaskGroup
         self._background: list[asyncio.Task[None]] = []
@@ -71,9 +74,13 @@ class Courier:
     async def _work(self) -> None:
         insist = self._outbox.patience.insist
         await self._outbox.prepare()
+        await insist(self._directory.caught_up)
+        if await self._outbox.is_lost():
+            documents = await insist(self._from_log)
+            await self._outbox.restore(documents)
+            log.info("made the outbox from the log", notices=len(documents))
         await self._take_up()
         self._background.append(self._group.create_task(self._beat()))
-        await insist(self._directory.caught_up)
         await self._consumer.start()
         self._trouble = None
         async for batch in self._consumer.batches():
@@ -117,6 +124,8 @@ class Courier:
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(BEAT_S)
+            if await self._outbox.is_lost():
+                raise Unavailable("mongodb", "the outbox is gone; it is made from the log at the next start")
             await self._outbox.beat()
             await self._take_up()
 

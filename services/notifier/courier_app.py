@@ -20,6 +20,7 @@ from services.notifier.destinations import Pace
 from services.notifier.ledger import Owed
 from services.notifier.notices import House
 from services.notifier.outbox import Outbox
+from services.notifier.rebuild import documents_from_log
 from services.notifier.recorder import SOURCE
 from services.notifier.settings import NotifierSettings
 from shared.bus import Consumer, Producer, Reader
@@ -81,10 +82,11 @@ async def run_courier(settings: NotifierSettings) -> int:
         consumer = Consumer(bootstrap, prefix, "courier", TOPICS, instance=settings.instance)
         stack.push_async_callback(consumer.stop)
         directory = await stack.enter_async_context(Replica("directory", bootstrap, prefix))
-        sending = Sending(settings, http, directory)
+        sending, house = Sending(settings, http, directory), house_of(settings)
         stack.push_async_callback(sending.relay.close)
         courier = Courier(
-            consumer=consumer, producer=producer, reader=reader, directory=directory, clock=clock, house=house_of(settings),
+            consumer=consumer, producer=producer, reader=reader, directory=directory, clock=clock, house=house,
+            from_log=lambda: documents_from_log(bootstrap, prefix, directory, house),
             outbox=Outbox(store, producer, clock, settings.instance),
             sends={"mail": sending.mail, "webhook": sending.webhook},
             paces={

@@ -10,6 +10,7 @@ once. Should a courier that was thought gone still send, the far side sees the s
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -29,6 +30,8 @@ from shared.store import Document, Duplicate, InsertOne, Store
 log = structlog.get_logger()
 
 LEASE_MS = 15_000
+MADE = "made"
+"""The document of `couriers` that says that the outbox is here, and since when."""
 SETTLED = Counter("signalbox_notices_total", "Notices by what became of their attempts", ["kind", "phase"])
 
 
@@ -49,6 +52,21 @@ class Outbox:
         unsaid = {"unsaid": {"$exists": True}}
         await insist(lambda: notices.index([("owner", 1), ("phase", 1)], partialFilterExpression=unsaid, name="unsaid"))
         await self.beat()
+
+    async def is_lost(self) -> bool:
+        """Whether this MongoDB has never held the outbox: a first start, or it was lost (`rebuild.py`)."""
+        return await self.patience.insist(lambda: self._couriers.find_one({"_id": MADE})) is None
+
+    async def restore(self, documents: Sequence[Document]) -> None:
+        """Fill a lost outbox; what stands there already is left alone."""
+        for start in range(0, len(documents), 1000):
+            await self.patience.insist(lambda start=start: self._insert_all(documents[start : start + 1000]))  # type: ignore[misc]
+        made = {"$currentDate": {"made_at": True}}
+        await self.patience.insist(lambda: self._couriers.update({"_id": MADE}, made, upsert=True))
+
+    async def _insert_all(self, documents: Sequence[Document]) -> None:
+        with contextlib.suppress(Duplicate):
+            await self._notices.bulk([InsertOne(document) for document in documents], ordered=False)
 
     async def beat(self) -> None:
         """A sign of life, by MongoDB's clock so that couriers on different machines agree."""
@@ -145,7 +163,7 @@ class Outbox:
         """Owners of what is open or unsaid that give no sign of life."""
         fresh = {"$expr": {"$gt": ["$seen_at", {"$subtract": ["$$NOW", LEASE_MS]}]}}
         living = await self._couriers.aggregate([{"$match": fresh}])
-        alive = {courier["_id"] for courier in living if courier["instance"] != self._instance} | {self.owner}
+        alive = {courier["_id"] for courier in living if courier.get("instance") != self._instance} | {self.owner}
         owners: set[str] = set()
         for left in ({"open": True}, {"unsaid": {"$exists": True}}):
             owners |= {found["_id"] for found in await self._notices.aggregate([{"$match": left}, {"$group": {"_id": "$owner"}}])}

@@ -282,3 +282,26 @@ async def test_a_record_nobody_can_read_is_a_dead_letter_and_the_rest_goes_on(of
     ends = await reader.ends([("dead-letters", p) for p in range(4)])
     await reader.stop()
     assert sum(ends.values()) == 1
+
+
+async def test_mongodb_lost_repeats_nothing_and_forgets_nothing(office: Office) -> None:
+    office.far.behaviour.set("/webhooks/redisco", Mode.ERROR, 0)
+    courier = await office.start_courier()
+    delivered, waiting = ticket(), ticket()
+    await office.happens(opened(), key=delivered)
+    await office.happens(assigned("redisco"), key=waiting)
+    await office.gets("mail", delivered)
+    await office.gets("mail", waiting)
+    (left,) = await eventually(lambda: office.outbox(phase="waiting"), what="one waits for its second try")
+    await eventually(lambda: nothing_left_to_say(office, 2), what="both mails said")
+    await office.end(courier, signal.SIGKILL)
+    await office.store.drop()
+    office.far.behaviour.set("*", Mode.OK, 0)
+    await office.start_courier()
+    (hook,) = await office.gets("webhook", waiting)
+    assert hook["id"] == left["_id"]
+    after = ticket()
+    await office.happens(opened(), key=after)
+    await office.gets("mail", after)
+    assert len(office.far.receipts.since(0, "mail")) == 3
+    assert len(office.far.receipts.since(0, "webhook")) == 1
