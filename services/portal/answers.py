@@ -14,7 +14,7 @@ class Json(Response):
     media_type = "application/json"
 
     def __init__(self, content: Any, status_code: int = 200, headers: dict[str, str] | None = None) -> None:
-        super().__init__(content, status_code, {"Cache-Control": "no-store", **(headers or {})})
+        super().__init__(content, status_code, {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", **(headers or {})})
 
     def render(self, content: Any) -> bytes:
         return orjson.dumps(content)

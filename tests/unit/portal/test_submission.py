@@ -1,0 +1,123 @@
+"""From a form to a document, from a problem to its field, and what is offered to whom."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from services.portal.submission import action_document, actions_for, audiences_for, problems_by_field, ticket_document
+from services.portal.tabs import outcome_of, tabs_of_own, tabs_of_queue
+
+KNOWN = frozenset({"subject", "body", "app", "addon", "priority", "urgent.logs", "urgent.third_party_services"})
+
+
+def test_empty_fields_are_left_out() -> None:
+    assert ticket_document({"subject": "S", "body": "B", "app": "", "kind": "question"}) == {
+        "subject": "S",
+        "body": "B",
+        "kind": "question",
+    }
+
+
+def test_the_urgent_guide_goes_along_with_an_urgent_ticket_only() -> None:
+    fields = {
+        "subject": "S",
+        "body": "B",
+        "urgent.logs": "L",
+        "urgent.access_granted": "yes",
+        "urgent.third_party_services": "Stripe, , S3",
+    }
+
+    assert "urgent" not in ticket_document({**fields, "priority": "high"})
+    assert ticket_document({**fields, "priority": "urgent"})["urgent"] == {
+        "logs": "L", "access_granted": True, "third_party_services": ["Stripe", "S3"],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("action", "fields", "document"),
+    [
+        ("replies", {"body": "Hi"}, {"body": "Hi", "audience": "everyone"}),
+        ("assign", {"to": "provider:redisco"}, {"provider": "redisco"}),
+        ("assign", {"to": "queue:csa"}, {"queue": "csa"}),
+        ("assign", {"provider": "mailgrid"}, {"provider": "mailgrid"}),
+        ("assign", {"to": "__class__:x"}, {}),
+        ("review", {"priority": "high", "reason": "R"}, {"priority": "high", "reason": "R"}),
+        ("solve", {"resolution": "R"}, {"resolution": "R"}),
+        ("hand-back", {"reason": "R"}, {"reason": "R"}),
+        ("unheard-of", {"reason": "R"}, {}),
+    ],
+)
+def test_actions(action: str, fields: dict[str, str], document: dict[str, str]) -> None:
+    assert action_document(action, fields) == document
+
+
+@pytest.mark.parametrize(
+    ("problem", "found"),
+    [
+        ({"errors": [{"pointer": "#/subject", "detail": "too short"}]}, {"subject": "Too short."}),
+        ({"errors": [{"pointer": "#/urgent/third_party_services/0", "detail": "x"}]}, {"urgent.third_party_services": "X."}),
+        ({"errors": [{"pointer": "#/nowhere", "detail": "x"}]}, {"form": "X."}),
+        ({"type": "/problems/not-a-collaborator", "detail": "You are not."}, {"app": "You are not."}),
+        ({"type": "/problems/else", "detail": "No."}, {"form": "No."}),
+        ({}, {"form": "It was not accepted."}),
+    ],
+)
+def test_problems_stand_at_their_fields(problem: dict[str, Any], found: dict[str, str]) -> None:
+    assert problems_by_field(problem, KNOWN) == found
+
+
+@pytest.mark.parametrize(
+    ("standing", "status", "provider", "offered"),
+    [
+        ("staff", "open", None, ["assign", "review", "solve"]),
+        ("staff", "open", "redisco", ["assign", "review", "take-back", "solve"]),
+        ("staff", "solved", "redisco", ["reopen"]),
+        ("provider", "open", "redisco", ["hand-back", "solve"]),
+        ("customer", "pending", "redisco", ["solve"]),
+        ("customer", "closed", None, []),
+    ],
+)
+def test_only_what_is_possible_is_offered(standing: str, status: str, provider: str | None, offered: list[str]) -> None:
+    assert actions_for({"standing": standing, "status": status, "provider": provider}) == offered
+
+
+@pytest.mark.parametrize(
+    ("standing", "provider", "audiences"),
+    [
+        ("staff", "redisco", ["everyone", "provider", "staff"]),
+        ("staff", None, ["everyone", "staff"]),
+        ("provider", "redisco", ["everyone", "provider"]),
+        ("customer", "redisco", ["everyone"]),
+    ],
+)
+def test_audiences(standing: str, provider: str | None, audiences: list[str]) -> None:
+    assert [name for name, _ in audiences_for({"standing": standing, "provider": provider}, "Redisco")] == audiences
+
+
+COUNTS = {"total": 5, "live": 3, "statuses": {"new": 3, "solved": 1, "closed": 1}, "queues": {"platform": 2, "provider:redisco": 1}}
+
+
+def test_tabs_count() -> None:
+    assert [(tab["label"], tab["n"], tab["current"]) for tab in tabs_of_own(COUNTS, "solved")] == [
+        ("Open", 3, False), ("Solved", 2, True), ("All", 5, False),
+    ]  # fmt: skip
+
+
+def test_the_queues_tabs_keep_the_filters_and_an_empty_queue_that_is_looked_at() -> None:
+    tabs = tabs_of_queue(COUNTS, {"queue": "provider:mailgrid", "q": "H12", "cursor": "x"}, str.title)
+
+    assert [(tab["label"], tab["n"]) for tab in tabs] == [
+        ("Everything", 3), ("Heroku Support", 2), ("Architects", 0), ("Mailgrid", 0), ("Redisco", 1),
+    ]  # fmt: skip
+    assert tabs[0]["href"] == "/queue?q=H12"
+    assert [tab["current"] for tab in tabs] == [False, False, False, True, False]
+
+
+def test_outcomes() -> None:
+    refused = {"state": "refused", "type": "Solve", "reason": "It is solved already."}
+
+    assert (outcome_of(None, "req_x", "tkt_x") or {})["tone"] == "warn"
+    assert (outcome_of(refused, "req_x", "tkt_x") or {})["text"] == "It is solved already."
+    assert (outcome_of({"state": "done", "type": "AddReply"}, "req_x", "tkt_x") or {})["clears"] == "reply-tkt_x"
