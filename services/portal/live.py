@@ -19,37 +19,36 @@ PAUSE_S = 0.4
 
 async def changes(feed: AsyncIterator[bytes], *, pause: float = PAUSE_S) -> AsyncIterator[bytes]:
     """Server-sent events for a page, from the hub's feed. Ends when the feed ends: the browser comes back by itself."""
-    stirred = asyncio.Event()
-    beat = asyncio.Event()
-    ended = asyncio.Event()
+    woken = asyncio.Event()
+    stirred = beat = ended = False
 
     async def listen() -> None:
-        async for event in feed:
-            if event.startswith(b":"):
-                beat.set()
-            elif event != HELLO:
-                stirred.set()
-            if event != HELLO:
+        nonlocal stirred, beat, ended
+        try:
+            async for event in feed:
+                if event.startswith(b":"):
+                    beat = True
+                elif event != HELLO:
+                    stirred = True
                 woken.set()
-        ended.set()
-        woken.set()
+        finally:
+            ended = True
+            woken.set()
 
-    woken = asyncio.Event()
     listening = asyncio.create_task(listen())
     try:
         yield HELLO + CHANGED
-        while not (ended.is_set() and not stirred.is_set()):
+        while stirred or not ended:
             await woken.wait()
             woken.clear()
-            if stirred.is_set():
-                stirred.clear()
+            if stirred:
+                stirred = beat = False
                 yield CHANGED
                 await asyncio.sleep(pause)
-                if stirred.is_set():
-                    woken.set()
-            elif beat.is_set():
+            elif beat:
+                beat = False
                 yield HEARTBEAT
-            beat.clear()
+        await listening
     finally:
         listening.cancel()
         with contextlib.suppress(asyncio.CancelledError):

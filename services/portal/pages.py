@@ -59,11 +59,21 @@ async def home(request: Request, actor: Visitor, screens: Drawn) -> Response:
 @router.get("/help")
 async def help_page(request: Request, screens: Drawn, portal: Parts) -> Response:
     """For anyone, also while MongoDB is away: then it shows nobody as logged in."""
+    return screens.page(request, "help.html", actor=await _if_known(request, portal), place="help")
+
+
+async def _if_known(request: Request, portal: Portal) -> Actor | None:
+    """Who looks, as far as that can be said just now."""
     try:
-        actor: Actor | None = await portal.sessions.actor_or_none(request)
+        return await portal.sessions.actor_or_none(request)
     except (Refused, Unavailable):
-        actor = None
-    return screens.page(request, "help.html", actor=actor, place="help")
+        return None
+
+
+@router.get("/status")
+async def status_page(request: Request, portal: Parts, screens: Drawn) -> Response:
+    """For anyone, also while MongoDB is away. Incidents cannot be opened yet, so there is none to tell of."""
+    return screens.page(request, "status.html", actor=await _if_known(request, portal), place="help")
 
 
 @router.get("/login")

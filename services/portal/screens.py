@@ -152,7 +152,8 @@ class Screens:
 
 def wants_page(request: Request) -> bool:
     """Whether a person with a browser asks for one of our pages."""
-    return "text/html" in request.headers.get("accept", "") and not request.url.path.startswith(("/v1/", "/api/", "/static/"))
+    asks = "text/html" in request.headers.get("accept", "") or "hx-request" in request.headers
+    return asks and not request.url.path.startswith(("/v1/", "/api/", "/static/"))
 
 
 def theme_of(request: Request) -> str:

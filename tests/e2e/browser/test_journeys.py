@@ -185,7 +185,7 @@ def test_staff_change_a_priority_with_a_reason_that_the_customer_reads(visit: Vi
 
 def test_the_dashboard_moves_by_itself(visit: Visit, origin: str) -> None:
     ops = visit(origin, "ops", "/ops")
-    live = ops.locator(".tile", has_text="Opened in the last hour").locator(".of")
+    live = ops.locator(".tile", has_text="Opened, last hour").locator(".of")
     before = live.inner_text()
 
     submit(visit(origin, "free"), unique("One more"), "Hello.")

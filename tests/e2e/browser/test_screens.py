@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from tests.support.visiting import Visit
 
 SCREENS = [
-    (None, "/help"), (None, "/login"), ("premier", "/tickets/new"), ("free", "/tickets/new"), ("premium", "/tickets"),
+    (None, "/help"), (None, "/status"), (None, "/login"), ("premier", "/tickets/new"), ("free", "/tickets/new"), ("premium", "/tickets"),
     ("stranger", "/tickets"),
     ("redisco", "/tickets"), ("agent", "/queue"), ("agent", "/queue?q=nothing+like+this"), ("agent", "ticket"), ("premium", "ticket"),
     ("primary", "/pages"), ("primary", "page"), ("agent", "/on-call"), ("ops", "/ops"), ("free", "/no/such/page"),
