@@ -159,7 +159,8 @@ def _world(reference: Reference, form: TicketForm, actor: Actor) -> World:
 
 
 def _claim(keys: Keys, request: e.Request, asked: Asked) -> None:
-    if not asked.drawn and not keys.claim(request.id, asked.digest, asked.at):
+    claimed = request.key if isinstance(request, e.OpenTicket) else request.id
+    if not asked.drawn and not keys.claim(claimed, asked.digest, asked.at):
         raise Refused(
             "idempotency-key-reused", "This Idempotency-Key came before with another body. Use a new key for a new request.",
             extra={"idempotency_key": asked.idempotency_key, "request_id": request.id},
