@@ -7,9 +7,8 @@ offsets, every wait bounded. A dependency that does not answer in its time raise
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 import structlog
@@ -211,15 +210,21 @@ def in_batches(records: Sequence[Record], limit: int) -> list[list[Record]]:
     return [*runs, run] if run else runs
 
 
+async def _let_end(ending: Coroutine[None, None, None], patience: float) -> bool:
+    """True: it ended by itself. A task of its own, because aiokafka's stop() lets the cancellation of its inner tasks out."""
+    task = asyncio.ensure_future(ending)
+    await asyncio.wait({task}, timeout=patience)
+    if not task.done():
+        task.cancel()
+        return False
+    return not task.cancelled() and task.exception() is None
+
+
 async def _close(producer: AIOKafkaProducer, patience: float) -> None:
     """stop() flushes, and waits for ever where the broker is away (aiokafka #1101): then the sender is ended by force."""
-    with contextlib.suppress(TimeoutError, KafkaError, OSError):
-        await asyncio.wait_for(producer.stop(), patience)
-        return
-    with contextlib.suppress(TimeoutError, KafkaError, OSError):
-        await asyncio.wait_for(producer._sender.close(), 1.0)
-    with contextlib.suppress(TimeoutError, KafkaError, OSError):
-        await asyncio.wait_for(producer.client.close(), 1.0)
+    if not await _let_end(producer.stop(), patience):
+        await _let_end(producer._sender.close(), 1.0)
+        await _let_end(producer.client.close(), 1.0)
 
 
 def _message(prefix: str, record: ConsumerRecord[bytes | None, bytes | None]) -> Message:
@@ -279,8 +284,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
     async def stop(self) -> None:
         """Leave (a static member stays until its session ends), within the timeout."""
         self._stopping.set()
-        with contextlib.suppress(TimeoutError, KafkaError, OSError):
-            await asyncio.wait_for(self._kafka.stop(), min(self._timeout, 3.0))
+        await _let_end(self._kafka.stop(), min(self._timeout, 3.0))
 
     def finish(self) -> None:
         """End `batches()` after the batch in hand."""
@@ -380,8 +384,7 @@ class Reader:
             raise
 
     async def stop(self) -> None:
-        with contextlib.suppress(TimeoutError, KafkaError, OSError):
-            await asyncio.wait_for(self._kafka.stop(), min(self._timeout, 3.0))
+        await _let_end(self._kafka.stop(), min(self._timeout, 3.0))
 
     async def begins(self, where: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
         """The offset of the first record still kept. Raises Unavailable."""
@@ -473,8 +476,7 @@ class Admin:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        with contextlib.suppress(TimeoutError, KafkaError, OSError):
-            await asyncio.wait_for(self._kafka.close(), 3.0)
+        await _let_end(self._kafka.close(), 3.0)
 
     async def create_topic(self, name: str, partitions: int, replication: int = 1, config: Mapping[str, str] | None = None) -> bool:
         """False: it is already there (and left as it is). Raises Unavailable."""

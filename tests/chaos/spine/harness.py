@@ -16,6 +16,7 @@ from pathlib import Path
 
 from shared import ids
 from shared.bus import Admin, Producer, Reader, record_for
+from shared.errors import Unavailable
 from shared.wire import Message
 from tests.chaos.spine.domain import WORK, Count
 from tests.chaos.spine.judge import Account, Verdict
@@ -147,7 +148,10 @@ async def _load(plan: Plan, producer: Producer, choose: random.Random) -> list[C
             request.model_copy(update={"at": now, "due_at": request.due_at and request.due_at + (now - drawn)})
             for request in planned[len(asked) : due]
         ]
-        await producer.send_many([record_for("in", request, "chaos") for request in fresh])
+        try:
+            await producer.send_many([record_for("in", request, "chaos") for request in fresh])
+        except Unavailable:
+            continue  # asked again with the same ids, as a client would
         asked.extend(fresh)
         await asyncio.sleep(max(0.02, 1 / plan.rate))
     return asked

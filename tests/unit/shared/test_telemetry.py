@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 
 import aiohttp
 
-from shared.telemetry import serve_health
+from shared.telemetry import _Seldom, serve_health
 
 
 def free_port() -> int:
@@ -39,3 +40,16 @@ async def test_readiness_tells_what_is_missing() -> None:
 
 async def test_port_0_serves_nothing() -> None:
     assert await serve_health(0, {}) is None
+
+
+def test_a_client_library_that_repeats_itself_is_cut_short() -> None:
+    seldom = _Seldom()
+
+    def passes(name: str, text: str, at: float) -> bool:
+        record = logging.LogRecord(name, logging.ERROR, "", 0, text, None, None)
+        record.created = at
+        return seldom.filter(record)
+
+    assert [passes("aiokafka.conn", "Unable to connect", 100.0 + i) for i in range(12)] == [True, *[False] * 9, True, False]
+    assert passes("aiokafka.conn", "Something else", 101.0)
+    assert all(passes("services.router", "said often", 100.0) for _ in range(3))
