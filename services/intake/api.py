@@ -163,7 +163,7 @@ def _claim(keys: Keys, request: e.Request, asked: Asked) -> None:
     if not asked.drawn and not keys.claim(claimed, asked.digest, asked.at):
         raise Refused(
             "idempotency-key-reused", "This Idempotency-Key came before with another body. Use a new key for a new request.",
-            extra={"idempotency_key": asked.idempotency_key, "request_id": request.id},
+            extra={"idempotency_key": asked.idempotency_key, "about": request.key},
         )  # fmt: skip
 
 

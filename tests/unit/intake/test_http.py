@@ -74,7 +74,7 @@ async def test_a_retry_makes_the_same_ids_and_another_body_is_refused(bench: Ben
     assert first.json() == again.json()
     assert first.headers["idempotency-key"] == "k"
     problem = is_problem(await submit(bench, key="k", body="Another."), 422, "idempotency-key-reused")
-    assert problem["request_id"] == first.json()["request_id"]
+    assert problem["about"] == first.json()["ticket_id"]
     assert len(bench.log.on("requests")) == 2
     assert (await submit(bench, key="k", who="demo-enterprise", body="Another.")).status_code == 202
 
