@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from services.router import domain, ticket
-from services.router.domain import PolicyOf
+from services.router.decision import PolicyOf
 from services.router.ticket import TicketRow
 from shared.errors import Poisonous
 from shared.events import Event, Fact, OpenTicket, Request
