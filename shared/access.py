@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from enum import StrEnum
 
-from shared.events import Actor, Audience, Role
+from shared.events import Actor, Audience, ClockFact, ClockName, Fact, ReplyAdded, Role
 
 
 class Standing(StrEnum):
@@ -63,20 +63,35 @@ FACT_READERS: dict[str, frozenset[Standing]] = {
     "RequestParked": frozenset({Standing.STAFF}),
     "ClockStarted": frozenset(Standing),
     "ClockRetargeted": frozenset(Standing),
+    "ClockPaused": frozenset(Standing),
+    "ClockResumed": frozenset(Standing),
     "ClockWarned": frozenset({Standing.STAFF}),
     "ClockMet": frozenset(Standing),
     "ClockBreached": frozenset({Standing.STAFF}),
+    "ClockStopped": frozenset(Standing),
+    "ClockRanOut": frozenset(Standing),
 }
-"""Fact type → who sees it on a timeline or a stream; a ReplyAdded goes by its audience. What is absent only staff see."""
+"""Fact type → who sees it on a timeline or a stream. What is absent only staff see."""
 
 STAFF_ONLY: frozenset[Standing] = frozenset({Standing.STAFF})
 
 PAGERS = frozenset({Role.ON_CALL, Role.OPS, Role.ADMIN})
 
 
+def audience_of(fact: Fact) -> Audience | None:
+    """Whom a fact is for where its type alone does not say: a reply's audience; the provider's clock is theirs and ours."""
+    match fact:
+        case ReplyAdded():
+            return fact.audience
+        case ClockFact() if fact.clock == ClockName.PROVIDER_ANSWER:
+            return Audience.PROVIDER
+        case _:
+            return None
+
+
 def may_see_fact(who: Standing, fact_type: str, audience: str | None = None) -> bool:
-    """Whether `who` may see a fact of `fact_type` (for a reply, of that audience)."""
-    if fact_type == "ReplyAdded":
+    """Whether `who` may see a fact of `fact_type`. One that has an audience (`audience_of`) goes by that alone."""
+    if fact_type == "ReplyAdded" or audience:
         return who in READERS[Audience(audience or Audience.EVERYONE)]
     return who in FACT_READERS.get(fact_type, STAFF_ONLY)
 

@@ -57,8 +57,11 @@ CLOCKS = Topic(
     key="ticket id",
     author="sla",
     readers=("notifier.courier", "portal.projector", "portal.pulse"),
-    events=(e.ClockStarted, e.ClockRetargeted, e.ClockWarned, e.ClockMet, e.ClockBreached),
-)
+    events=(
+        e.ClockStarted, e.ClockRetargeted, e.ClockPaused, e.ClockResumed, e.ClockWarned, e.ClockMet, e.ClockBreached, e.ClockStopped,
+        e.ClockRanOut,
+    ),
+)  # fmt: skip
 PAGE_INBOX = Topic(
     "page-inbox",
     key="lane",

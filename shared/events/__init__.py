@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from shared.events.clocks import ClockBreached, ClockFact, ClockMet, ClockRetargeted, ClockStarted, ClockWarned, WarningDue
+from shared.events.clocks import (
+    PROMISES,
+    ClockBreached,
+    ClockFact,
+    ClockMet,
+    ClockName,
+    ClockPaused,
+    ClockRanOut,
+    ClockResumed,
+    ClockRetargeted,
+    ClockStarted,
+    ClockStopped,
+    ClockWarned,
+    WarningDue,
+)
 from shared.events.envelope import (
     STAFF,
     Actor,
