@@ -49,9 +49,7 @@ def partition_of(key: str, partitions: int) -> int:
 
 def weight(record: Record) -> int:
     """The bytes a record takes in a batch, estimated from above."""
-    return (
-        len(record.value or b"") + 4 * len(record.key) + 40 + sum(len(name) + len(value) + 8 for name, value in record.headers)
-    )
+    return len(record.value or b"") + 4 * len(record.key) + 40 + sum(len(name) + len(value) + 8 for name, value in record.headers)
 
 
 async def bounded(what: str, waiting: Awaitable[T], timeout: float) -> T:
@@ -297,9 +295,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         except KafkaError as error:
             raise Unavailable("kafka", f"reading: {error!r}") from error
         prefix = self._prefix
-        batch = {
-            (tp.topic[len(prefix) :], tp.partition): [_message(prefix, record) for record in records] for tp, records in found.items()
-        }
+        batch = {(tp.topic[len(prefix) :], tp.partition): [_message(prefix, record) for record in records] for tp, records in found.items()}
         return self.generation, batch
 
     async def batches(self, max_wait: float = 1.0) -> AsyncIterator[Batch]:
@@ -519,5 +515,3 @@ async def lag(reader: Reader, admin: Admin, group: str) -> dict[tuple[str, int],
     committed = await admin.committed(group)
     ends = await reader.ends(committed)
     return {where: max(0, ends[where] - offset) for where, (offset, _) in committed.items()}
-
-

@@ -44,6 +44,7 @@ log = structlog.get_logger()
 
 TRIES = 5
 
+
 @dataclass(frozen=True)
 class Limits:
     """Bounds, in seconds and counts."""
