@@ -158,20 +158,20 @@
     if (does) { event.preventDefault(); does(); }
   });
 
-  /* ---- live parts: keep the place, the open details and half-written forms; show what is new ---- */
+  /* ---- live parts are morphed, not replaced: what is focused, pressed or unfolded stays; what is new lights up ---- */
+  Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, el) => !(name === "open" && el.localName === "details");
+  Idiomorph.defaults.callbacks.beforeNodeMorphed = (old, fresh) => !(old.localName === "time" && fresh.localName === "time" && old.dateTime === fresh.dateTime);
   const stamps = (where) => new Map($$("[data-key]", where).map((el) => [el.dataset.key, el.dataset.stamp]));
-  let before = null, open = [];
+  let before = null;
   document.body.addEventListener("htmx:beforeSwap", (event) => {
-    const target = event.detail.target;
-    if (event.detail.xhr.status >= 400) { event.detail.shouldSwap = false; return; }
-    before = stamps(target);
-    open = $$("details[open]", target).map((el) => el.id || el.closest("[data-key]")?.dataset.key).filter(Boolean);
+    if (event.detail.xhr.status >= 400) event.detail.shouldSwap = false;
+    else before = stamps(event.detail.target);
   });
-  document.body.addEventListener("htmx:afterSettle", () => {
+  document.body.addEventListener("htmx:oobAfterSwap", () => times());
+  document.body.addEventListener("htmx:afterSwap", () => {
     const live = $("#live-body");
     if (!live) return;
     times();
-    for (const el of $$("details", live)) if (open.includes(el.id || el.closest("[data-key]")?.dataset.key)) el.open = true;
     if (before) for (const el of $$("[data-key]", live)) if (before.get(el.dataset.key) !== el.dataset.stamp) el.classList.add("fresh");
     before = null;
     const row = at && rows().find((each) => each.dataset.key === at);

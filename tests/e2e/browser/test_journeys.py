@@ -47,6 +47,14 @@ def act(page: Page, label: str, fields: dict[str, str], button: str) -> None:
     part.get_by_role("button", name=button).click()
 
 
+def acknowledge_what_is_open(on_call: Page) -> None:
+    """Pages that other tests left open: a new urgent ticket of the same app would join them."""
+    while on_call.locator(".page-card.is-open").count():
+        on_call.locator(".page-card.is-open button.big").first.click()
+        expect(on_call.locator(".page-card.is-acknowledged")).to_be_visible()
+        on_call.goto("/pages")
+
+
 def test_j1_a_free_customer_is_in_the_agents_queue_at_once(visit: Visit, origin: str) -> None:
     agent = visit(origin, "agent", "/queue")
     customer = visit(origin, "free")
@@ -89,6 +97,7 @@ def test_two_clicks_make_one_ticket(visit: Visit, origin: str) -> None:
 
 def test_j4_an_urgent_ticket_wakes_the_engineer_who_acknowledges_with_one_tap(visit: Visit, origin: str) -> None:
     primary = visit(origin, "primary", "/pages", width=320, height=640)
+    acknowledge_what_is_open(primary)
     customer = visit(origin, "premier")
     subject = unique("Checkout is down")
 
@@ -113,6 +122,7 @@ def test_j4_an_urgent_ticket_wakes_the_engineer_who_acknowledges_with_one_tap(vi
 
 
 def test_j4_the_link_in_the_page_asks_before_it_acknowledges(visit: Visit, origin: str) -> None:
+    acknowledge_what_is_open(visit(origin, "primary", "/pages"))
     customer = visit(origin, "legacy")
     subject = unique("Data is being lost")
     submit(customer, subject, "Rows vanish.", app="legacy-production", priority="urgent")
@@ -191,3 +201,19 @@ def test_the_dashboard_moves_by_itself(visit: Visit, origin: str) -> None:
     submit(visit(origin, "free"), unique("One more"), "Hello.")
 
     expect(live).not_to_have_text(before, timeout=8000)
+
+
+def test_what_is_half_written_stays_while_the_page_moves_on(visit: Visit, origin: str) -> None:
+    customer = visit(origin, "premium")
+    ticket = submit(customer, unique("Still thinking"), "It is slow.")
+    agent = visit(origin, "agent", f"/tickets/{ticket}")
+    agent.locator("details.act summary", has_text="Solve").click()
+    agent.fill("#solve-how", "Half a sentence")
+    agent.fill("textarea[data-reply]", "Half a reply")
+
+    customer.fill("textarea[data-reply]", "One more thing.")
+    customer.get_by_role("button", name="Send").click()
+
+    expect(agent.locator(".line")).to_contain_text("One more thing.")
+    expect(agent.locator("#solve-how")).to_have_value("Half a sentence")
+    expect(agent.locator("textarea[data-reply]")).to_have_value("Half a reply")
