@@ -2,7 +2,9 @@
 
 Here a lost event costs a pixel and not a page, so Faust's windows are worth having (LIBRARIES.md has its traps). The tables
 live in memory with a changelog each; everything can be wiped and replayed from the log. One process: each counter is kept
-per partition, since that is how the changelog is cut, and summed when it is told.
+per partition, since that is how the changelog is cut, and summed when it is told. Faust by itself commits offsets before
+what they changed is in the changelog, and counts again what it had not committed: so events are acknowledged by hand after
+a flush, and every counter remembers the offset it has counted up to.
 """
 
 from __future__ import annotations
@@ -50,6 +52,7 @@ class Pulse:
         self._settings, self._clock, self._partitions = settings, clock, partitions
         self._producer = Producer(settings.kafka_bootstrap_servers, settings.topic_prefix, "pulse")
         self._moved: set[Window] = set()
+        self._counted: list[Any] = []
         self._app = faust.App(
             f"{settings.topic_prefix}pulse", broker=f"kafka://{settings.kafka_bootstrap_servers}", store="memory://", web_enabled=False,
             topic_allow_declare=False, topic_disable_leader=True, topic_partitions=partitions, datadir=settings.data_dir / "pulse",
@@ -92,18 +95,18 @@ class Pulse:
             await self._producer.stop()
 
     def _table(self, name: str, span: timedelta, expires: timedelta) -> Any:
-        """A tumbling table of sums. Its changelog is `<prefix>pulse-<name>-changelog` (shared/topics.py)."""
-        table = self._app.Table(name, default=float, partitions=self._partitions, key_type=str, value_type=float)
+        """A tumbling table of `[sum, offset counted up to]`. Its changelog is `<prefix>pulse-<name>-changelog` (shared/topics.py)."""
+        table = self._app.Table(name, default=list, partitions=self._partitions, key_type=str)
         return table.tumbling(span, expires=expires)
 
     async def _count(self, stream: Any) -> None:
-        async for occurred in stream.events():
-            try:
+        async for occurred in stream.noack().events():
+            # What is not an event is its author's and the projector's to report.
+            with contextlib.suppress(Poisonous):
                 fact = read(occurred.value or b"", dict(occurred.headers or {}).get("ce_type"))
-            except Poisonous:
-                continue  # its author's and the projector's to report
-            if fact is not None:
-                self._add(fact, occurred)
+                if fact is not None:
+                    self._add(fact, occurred)
+            self._counted.append(occurred)
 
     def _add(self, fact: Event, occurred: Any) -> None:
         steered_by = self._clock.now() - datetime.now(UTC)
@@ -112,12 +115,17 @@ class Pulse:
             span = HOUR if point.counter == BREACHED_HOURLY else MINUTE
             since = begin_of(point.at, span)
             windowed = self._tables[span].relative_to(point.at.timestamp())
-            windowed[f"{point.counter}|{point.group}|{occurred.message.partition}"] += point.value
+            counter = f"{point.counter}|{point.group}|{occurred.message.partition}"
+            total, up_to = windowed[counter].value() or (0.0, -1)
+            if occurred.message.offset <= up_to:
+                continue
+            windowed[counter] = [total + point.value, occurred.message.offset]
             self._moved.update(Window(figure, point.group, since, span) for figure in figures_of(point.counter))
 
     async def _keep_telling(self) -> None:
         while True:
             await asyncio.sleep(TELL_EVERY_S)
+            await self._acknowledge()
             moved, self._moved = self._moved, set()
             if not moved:
                 continue
@@ -127,11 +135,20 @@ class Pulse:
                 self._moved |= moved
                 log.warning("figures wait", error=str(error))
 
+    async def _acknowledge(self) -> None:
+        """Only what the changelog holds may be committed."""
+        counted, self._counted = self._counted, []
+        if counted:
+            await self._app.producer.flush()
+            for occurred in counted:
+                occurred.ack()
+
     def _figure(self, window: Window) -> FigureComputed:
         table = self._tables[window.span].relative_to(window.since.timestamp())
 
         def read_sum(counter: str) -> float:
-            return float(sum(table[f"{counter}|{window.group}|{p}"].value() for p in range(self._partitions)))
+            found = [table[f"{counter}|{window.group}|{p}"].value() for p in range(self._partitions)]
+            return float(sum(pair[0] for pair in found if pair))
 
         key = f"{window.figure}|{window.group}|{window.since.isoformat()}"
         value = round(value_of(window.figure, read_sum), 6)
