@@ -43,10 +43,21 @@ MAY: dict[str, frozenset[Standing]] = {
     "TakeBack": frozenset({Standing.STAFF}),
     "DismissSuggestion": frozenset({Standing.STAFF}),
     "ReviewPriority": frozenset({Standing.STAFF}),
+    "AppealPriority": frozenset({Standing.CUSTOMER}),
+    "DecideAppeal": frozenset({Standing.STAFF}),
     "Solve": frozenset(Standing),
     "Reopen": frozenset(Standing),
+    "CloseTicket": frozenset({Standing.STAFF}),
+    "RateTicket": frozenset({Standing.CUSTOMER}),
+    "ShareTicket": frozenset({Standing.CUSTOMER}),
+    "RevokeShare": frozenset({Standing.CUSTOMER, Standing.STAFF}),
+    "JoinTicket": frozenset(Standing),
+    "GrantAccess": frozenset({Standing.CUSTOMER}),
 }
 """Request type → who may make it of a ticket they can see."""
+
+BY_TOKEN = frozenset({"JoinTicket"})
+"""Requests for which a token counts, and not what somebody is to the ticket so far."""
 
 FACT_READERS: dict[str, frozenset[Standing]] = {
     "TicketOpened": frozenset(Standing),
@@ -56,9 +67,18 @@ FACT_READERS: dict[str, frozenset[Standing]] = {
     "SuggestionDismissed": frozenset({Standing.STAFF}),
     "TicketAssigned": frozenset(Standing),
     "PriorityReviewed": frozenset(Standing),
+    "PriorityAppealed": frozenset({Standing.STAFF, Standing.CUSTOMER}),
+    "AppealDecided": frozenset({Standing.STAFF, Standing.CUSTOMER}),
     "NoteAdded": frozenset({Standing.STAFF}),
     "TicketSolved": frozenset(Standing),
     "TicketReopened": frozenset(Standing),
+    "TicketClosed": frozenset(Standing),
+    "TicketRated": frozenset({Standing.STAFF, Standing.CUSTOMER}),
+    "TicketShared": frozenset({Standing.STAFF, Standing.CUSTOMER}),
+    "ShareRevoked": frozenset({Standing.STAFF, Standing.CUSTOMER}),
+    "ParticipantJoined": frozenset(Standing),
+    "AccessGranted": frozenset({Standing.STAFF, Standing.CUSTOMER}),
+    "AccessEnded": frozenset({Standing.STAFF, Standing.CUSTOMER}),
     "RequestRefused": frozenset({Standing.STAFF}),
     "RequestParked": frozenset({Standing.STAFF}),
     "ClockStarted": frozenset(Standing),
@@ -94,6 +114,11 @@ def may_see_fact(who: Standing, fact_type: str, audience: str | None = None) -> 
     if fact_type == "ReplyAdded" or audience:
         return who in READERS[Audience(audience or Audience.EVERYONE)]
     return who in FACT_READERS.get(fact_type, STAFF_ONLY)
+
+
+def may_decide_appeals(actor: Actor) -> bool:
+    """Appeals are for reviewers; that it was not they who made the change is checked where it is known."""
+    return bool({Role.REVIEWER, Role.ADMIN} & set(actor.roles))
 
 
 def may_handle_pages(actor: Actor) -> bool:

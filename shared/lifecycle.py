@@ -26,15 +26,29 @@ class Move(StrEnum):
     TAKE_BACK = "TakeBack"
     DISMISS = "DismissSuggestion"
     REVIEW = "ReviewPriority"
+    APPEAL = "AppealPriority"
+    DECIDE_APPEAL = "DecideAppeal"
     SOLVE = "Solve"
     REOPEN = "Reopen"
+    CLOSE = "CloseTicket"
+    RATE = "RateTicket"
+    SHARE = "ShareTicket"
+    REVOKE_SHARE = "RevokeShare"
+    JOIN = "JoinTicket"
+    GRANT_ACCESS = "GrantAccess"
 
 
 LIVE = frozenset({Status.NEW, Status.OPEN, Status.PENDING})
 
 
+_WHILE_LIVE = (
+    Move.AUTOMATIC, Move.ASSIGN, Move.HAND_BACK, Move.TAKE_BACK, Move.DISMISS, Move.REVIEW, Move.APPEAL, Move.DECIDE_APPEAL,
+    Move.SHARE, Move.REVOKE_SHARE, Move.JOIN, Move.GRANT_ACCESS,
+)  # fmt: skip
+
+
 def _stays(status: Status) -> dict[Move, Status]:
-    return dict.fromkeys((Move.AUTOMATIC, Move.ASSIGN, Move.HAND_BACK, Move.TAKE_BACK, Move.DISMISS, Move.REVIEW), status)
+    return dict.fromkeys(_WHILE_LIVE, status)
 
 
 TRANSITIONS: dict[Status, dict[Move, Status]] = {
@@ -66,8 +80,13 @@ TRANSITIONS: dict[Status, dict[Move, Status]] = {
         Move.INTERNAL: Status.SOLVED,
         Move.AUTOMATIC: Status.SOLVED,
         Move.REOPEN: Status.OPEN,
+        Move.CLOSE: Status.CLOSED,
+        Move.RATE: Status.SOLVED,
+        Move.SHARE: Status.SOLVED,
+        Move.REVOKE_SHARE: Status.SOLVED,
+        Move.JOIN: Status.SOLVED,
     },
-    Status.CLOSED: {Move.INTERNAL: Status.CLOSED},
+    Status.CLOSED: {Move.INTERNAL: Status.CLOSED, Move.AUTOMATIC: Status.CLOSED, Move.REVOKE_SHARE: Status.CLOSED},
 }
 
 

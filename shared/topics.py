@@ -37,8 +37,9 @@ REQUESTS = Topic(
     author="intake",
     readers=("router", "notifier.front", "portal.projector"),
     events=(
-        e.OpenTicket, e.AddReply, e.AssignTicket, e.HandBack, e.TakeBack, e.DismissSuggestion, e.ReviewPriority, e.Solve,
-        e.Reopen, e.Acknowledge, e.ResolvePage, e.EscalatePage,
+        e.OpenTicket, e.AddReply, e.AssignTicket, e.HandBack, e.TakeBack, e.DismissSuggestion, e.ReviewPriority, e.AppealPriority,
+        e.DecideAppeal, e.Solve, e.Reopen, e.CloseTicket, e.RateTicket, e.ShareTicket, e.RevokeShare, e.JoinTicket, e.GrantAccess,
+        e.Acknowledge, e.ResolvePage, e.EscalatePage,
     ),
 )  # fmt: skip
 URGENT = Topic("urgent", key="ticket id", author="intake", readers=("notifier.front",), events=(e.OpenTicket,))
@@ -49,14 +50,16 @@ TICKETS = Topic(
     readers=("sla", "notifier.front", "notifier.courier", "portal.projector", "portal.pulse"),
     events=(
         e.TicketOpened, e.PrioritySet, e.TicketRouted, e.ProviderSuggested, e.SuggestionDismissed, e.TicketAssigned,
-        e.PriorityReviewed, e.ReplyAdded, e.NoteAdded, e.TicketSolved, e.TicketReopened, e.RequestRefused, e.RequestParked,
+        e.PriorityReviewed, e.PriorityAppealed, e.AppealDecided, e.ReplyAdded, e.NoteAdded, e.TicketSolved, e.TicketReopened,
+        e.TicketClosed, e.TicketRated, e.TicketShared, e.ShareRevoked, e.ParticipantJoined, e.AccessGranted, e.AccessEnded,
+        e.RequestRefused, e.RequestParked,
     ),
 )  # fmt: skip
 CLOCKS = Topic(
     "clocks",
     key="ticket id",
     author="sla",
-    readers=("notifier.courier", "portal.projector", "portal.pulse"),
+    readers=("intake", "notifier.courier", "portal.projector", "portal.pulse"),
     events=(
         e.ClockStarted, e.ClockRetargeted, e.ClockPaused, e.ClockResumed, e.ClockWarned, e.ClockMet, e.ClockBreached, e.ClockStopped,
         e.ClockRanOut,

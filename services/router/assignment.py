@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from services.router.decision import PolicyOf, about, moved, people
 from services.router.rules import CSA, PLATFORM
 from services.router.ticket import TicketRow
@@ -36,6 +38,8 @@ def on_take_back(row: TicketRow, request: TakeBack, policy_of: PolicyOf) -> list
     if row.provider is None:
         raise Refused("not-with-provider", "The ticket is with no provider.")
     moved(row, Move.TAKE_BACK)
+    if request.missed and _is_overtaken(row, request.provider, request.missed):
+        raise Refused("overtaken", "The provider has answered meanwhile, or another has the ticket.")
     return [_assigned(row, request, PLATFORM, None, request.reason)]
 
 
@@ -44,6 +48,12 @@ def on_dismiss(row: TicketRow, request: DismissSuggestion, policy_of: PolicyOf) 
         raise Refused("no-suggestion", "There is no suggestion to dismiss.")
     moved(row, Move.DISMISS)
     return [SuggestionDismissed(**about(request), provider=row.suggestion, reason=request.reason)]
+
+
+def _is_overtaken(row: TicketRow, provider: str | None, missed: datetime) -> bool:
+    """A timer's request may come after what it waited for."""
+    since = row.provider_since
+    return row.provider_answered or row.provider != provider or (since is not None and since >= missed)
 
 
 def _assigned(row: TicketRow, request: Request, queue: str, provider: str | None, reason: str) -> TicketAssigned:

@@ -1,4 +1,4 @@
-"""What is said on a ticket until it is solved, and again when it was not: replies, solving, reopening. Pure."""
+"""What is said on a ticket until it is solved, again when it was not, and at the end: replies, solving, reopening, rating. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,24 @@ from services.router.decision import PolicyOf, about, moved, people, side_of, st
 from services.router.ticket import TicketRow
 from shared.access import READERS
 from shared.errors import Refused
-from shared.events import AddReply, Audience, Fact, NoteAdded, Reopen, ReplyAdded, Request, Solve, Status, TicketReopened, TicketSolved
+from shared.events import (
+    AccessEnded,
+    AddReply,
+    Audience,
+    CloseTicket,
+    Fact,
+    NoteAdded,
+    RateTicket,
+    Reopen,
+    ReplyAdded,
+    Request,
+    Solve,
+    Status,
+    TicketClosed,
+    TicketRated,
+    TicketReopened,
+    TicketSolved,
+)
 from shared.lifecycle import Move, move_of_reply
 
 
@@ -34,18 +51,35 @@ def on_reply(row: TicketRow, request: AddReply, policy_of: PolicyOf) -> list[Fac
 
 
 def on_solve(row: TicketRow, request: Solve, policy_of: PolicyOf) -> list[Fact]:
+    """Whoever may access the app for this ticket's sake may do so no more."""
     moved(row, Move.SOLVE)
-    return [
-        TicketSolved(
-            **about(request), resolution=request.resolution, side=side_of(row, request), provider=row.provider, lane=row.lane,
-            obligations=row.obligations, **people(row),
-        )
-    ]  # fmt: skip
+    solved = TicketSolved(
+        **about(request), resolution=request.resolution, side=side_of(row, request), provider=row.provider, lane=row.lane,
+        obligations=row.obligations, **people(row),
+    )  # fmt: skip
+    return [solved, AccessEnded(**about(request), reason="the ticket was solved")] if row.access else [solved]
 
 
 def on_reopen(row: TicketRow, request: Reopen, policy_of: PolicyOf) -> list[Fact]:
     moved(row, Move.REOPEN)
     return [_reopening(row, request, request.reason)]
+
+
+def on_close(row: TicketRow, request: CloseTicket, policy_of: PolicyOf) -> list[Fact]:
+    moved(row, Move.CLOSE)
+    if row.solved_at is not None and row.solved_at >= request.ended:
+        raise Refused("overtaken", "The ticket was solved again meanwhile.")
+    return [TicketClosed(**about(request), reason="nobody reopened it in time")]
+
+
+def on_rate(row: TicketRow, request: RateTicket, policy_of: PolicyOf) -> list[Fact]:
+    """Once for each solving; until the ticket is closed the score may be another."""
+    if request.actor.email.lower() != row.requester.lower():
+        raise Refused("not-allowed", "Only the requester rates the ticket.")
+    moved(row, Move.RATE)
+    if row.solved_side == "customer":
+        raise Refused("nothing-to-rate", "You solved this ticket yourself.")
+    return [TicketRated(**about(request), score=request.score, comment=request.comment, previous=row.rated, provider=row.provider)]
 
 
 def _reopening(row: TicketRow, request: Request, reason: str) -> TicketReopened:

@@ -10,23 +10,31 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from services.router import assignment, conversation, priority
+from services.router import assignment, conversation, priority, sharing
 from services.router.decision import PolicyOf, about, refused, standing_of
 from services.router.opening import opening
 from services.router.ticket import TicketRow, evolve
-from shared.access import MAY
+from shared.access import BY_TOKEN, MAY
 from shared.errors import Refused
 from shared.events import (
     AddReply,
+    AppealPriority,
     AssignTicket,
+    CloseTicket,
+    DecideAppeal,
     DismissSuggestion,
     Fact,
+    GrantAccess,
     HandBack,
+    JoinTicket,
     OpenTicket,
+    RateTicket,
     Reopen,
     Request,
     RequestParked,
     ReviewPriority,
+    RevokeShare,
+    ShareTicket,
     Solve,
     TakeBack,
 )
@@ -88,13 +96,23 @@ DECIDE: dict[type[Request], Callable[[TicketRow, Any, PolicyOf], list[Fact]]] = 
     TakeBack: assignment.on_take_back,
     DismissSuggestion: assignment.on_dismiss,
     ReviewPriority: priority.on_review,
+    AppealPriority: priority.on_appeal,
+    DecideAppeal: priority.on_decide_appeal,
     Solve: conversation.on_solve,
     Reopen: conversation.on_reopen,
+    CloseTicket: conversation.on_close,
+    RateTicket: conversation.on_rate,
+    ShareTicket: sharing.on_share,
+    RevokeShare: sharing.on_revoke,
+    JoinTicket: sharing.on_join,
+    GrantAccess: sharing.on_access,
 }
 """Requests on an open ticket. OpenTicket is not among them; requests on pages and incidents are other deciders'."""
 
 
 def _check_standing(row: TicketRow, request: Request) -> None:
+    if request.type in BY_TOKEN:
+        return
     who = standing_of(row, request)
     if who is None:
         raise Refused("no-such-ticket", "There is no such ticket.")

@@ -7,25 +7,36 @@ from datetime import datetime
 from typing import Any
 
 from shared.events import (
+    SYSTEM,
+    AccessEnded,
+    AccessGranted,
+    AppealDecided,
     Fact,
+    ParticipantJoined,
     Plan,
+    PriorityAppealed,
     PriorityReviewed,
     PrioritySet,
     ProviderSuggested,
     ReplyAdded,
     RequestParked,
+    ShareRevoked,
     Stage,
     Status,
     SuggestionDismissed,
     TicketAssigned,
+    TicketClosed,
     TicketFact,
     TicketOpened,
+    TicketRated,
     TicketReopened,
     TicketRouted,
+    TicketShared,
     TicketSolved,
 )
 from shared.events.envelope import Kind, Priority, Value
 from shared.lifecycle import Move, after
+from shared.policy import is_change
 from shared.rows import Row
 
 EXCERPT = 2000
@@ -59,6 +70,22 @@ class TicketRow(Row):
     excerpt: str = ""
     lane: str = ""
     obligations: tuple[str, ...] = ()
+    changed_by: str = ""
+    """Who changed the priority that was asked for, last: an address, `system` for a rule, empty for nobody."""
+    appealed: bool = False
+    """An appeal waits for a reviewer."""
+    final: bool = False
+    """An appeal was decided: the priority stays."""
+    provider_since: datetime | None = None
+    provider_answered: bool = False
+    solved_at: datetime | None = None
+    solved_side: str = ""
+    rated: int | None = None
+    """The score of this solving."""
+    shares: dict[str, datetime] = {}
+    """Hash of a link's token → until when it is good."""
+    access: bool = False
+    """Our staff may access the app for this ticket."""
     parked: dict[str, Parked] = {}
     """Request id → request."""
 
@@ -77,11 +104,16 @@ def _opened(row: TicketRow, fact: TicketOpened) -> dict[str, Any]:
         "subject": fact.subject,
         "excerpt": excerpt(fact.body),
         "lane": fact.lane,
+        "access": fact.urgent is not None and fact.urgent.access_granted is True,
     }
 
 
 def _priority_set(row: TicketRow, fact: PrioritySet) -> dict[str, Any]:
-    return {"priority": fact.priority, "obligations": (fact.obligation,) if fact.obligation else ()}
+    return {
+        "priority": fact.priority,
+        "obligations": (fact.obligation,) if fact.obligation else (),
+        "changed_by": SYSTEM.email if is_change(fact) else "",
+    }
 
 
 def _routed(row: TicketRow, fact: TicketRouted) -> dict[str, Any]:
@@ -97,24 +129,64 @@ def _dismissed(row: TicketRow, fact: SuggestionDismissed) -> dict[str, Any]:
 
 
 def _assigned(row: TicketRow, fact: TicketAssigned) -> dict[str, Any]:
-    return {"queue": fact.queue, "provider": fact.provider, "suggestion": None}
+    since = fact.at if fact.provider else None
+    return {"queue": fact.queue, "provider": fact.provider, "suggestion": None, "provider_since": since, "provider_answered": False}
 
 
 def _reviewed(row: TicketRow, fact: PriorityReviewed) -> dict[str, Any]:
     left = tuple(owed for owed in row.obligations if owed not in fact.cancels)
-    return {"priority": fact.priority, "obligations": (*left, fact.obligation) if fact.obligation else left}
+    return {"priority": fact.priority, "obligations": (*left, fact.obligation) if fact.obligation else left, "changed_by": fact.by}
+
+
+def _appealed(row: TicketRow, fact: PriorityAppealed) -> dict[str, Any]:
+    return {"appealed": True}
+
+
+def _appeal_decided(row: TicketRow, fact: AppealDecided) -> dict[str, Any]:
+    return {"appealed": False, "final": True}
 
 
 def _replied(row: TicketRow, fact: ReplyAdded) -> dict[str, Any]:
-    return {"status": Status(fact.status)}
+    answered = row.provider_answered or (fact.side == "provider" and not fact.automatic)
+    return {"status": Status(fact.status), "provider_answered": answered}
 
 
 def _solved(row: TicketRow, fact: TicketSolved) -> dict[str, Any]:
-    return {"status": Status.SOLVED, "obligations": ()}
+    return {"status": Status.SOLVED, "obligations": (), "solved_at": fact.at, "solved_side": fact.side, "rated": None}
 
 
 def _reopened(row: TicketRow, fact: TicketReopened) -> dict[str, Any]:
     return {"status": Status.OPEN}
+
+
+def _closed(row: TicketRow, fact: TicketClosed) -> dict[str, Any]:
+    """What nobody can act on any more is forgotten; the row itself stays, so that seq goes on."""
+    return {"status": Status.CLOSED, "excerpt": "", "shares": {}}
+
+
+def _rated(row: TicketRow, fact: TicketRated) -> dict[str, Any]:
+    return {"rated": fact.score}
+
+
+def _shared(row: TicketRow, fact: TicketShared) -> dict[str, Any]:
+    good = {token: until for token, until in row.shares.items() if until > fact.at}
+    return {"shares": {**good, fact.token_hash: fact.expires_at}}
+
+
+def _unshared(row: TicketRow, fact: ShareRevoked) -> dict[str, Any]:
+    return {"shares": {}}
+
+
+def _joined(row: TicketRow, fact: ParticipantJoined) -> dict[str, Any]:
+    return {"participants": fact.participants}
+
+
+def _access_granted(row: TicketRow, fact: AccessGranted) -> dict[str, Any]:
+    return {"access": True}
+
+
+def _access_ended(row: TicketRow, fact: AccessEnded) -> dict[str, Any]:
+    return {"access": False}
 
 
 def _noted(row: TicketRow, fact: Fact) -> dict[str, Any]:
@@ -141,6 +213,15 @@ EVOLVE: dict[str, Callable[[TicketRow, Any], dict[str, Any]]] = {
     "NoteAdded": _noted,
     "TicketSolved": _solved,
     "TicketReopened": _reopened,
+    "PriorityAppealed": _appealed,
+    "AppealDecided": _appeal_decided,
+    "TicketClosed": _closed,
+    "TicketRated": _rated,
+    "TicketShared": _shared,
+    "ShareRevoked": _unshared,
+    "ParticipantJoined": _joined,
+    "AccessGranted": _access_granted,
+    "AccessEnded": _access_ended,
     "RequestRefused": _unchanged,
     "RequestParked": _parked,
 }

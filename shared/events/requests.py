@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from shared.events.envelope import Actor, Audience, Event, Kind, Plan, PolicyStamp, Priority, Stage, Value
+from shared.events.envelope import Actor, Audience, Event, Instant, Kind, Plan, PolicyStamp, Priority, Stage, Value
 
 
 class Request(Event):
@@ -103,10 +103,15 @@ class HandBack(Request):
 
 
 class TakeBack(Request):
-    """Staff take the ticket from its provider with a reason."""
+    """Staff take the ticket from its provider with a reason.
+
+    `missed`: the system does, because `provider` did not answer by then; void where it has, or another has the ticket.
+    """
 
     type: Literal["TakeBack"] = "TakeBack"
     reason: str
+    provider: str | None = None
+    missed: Instant | None = None
 
 
 class DismissSuggestion(Request):
@@ -122,6 +127,21 @@ class ReviewPriority(Request):
     reason: str
 
 
+class AppealPriority(Request):
+    """The customer's side disputes the last change of the priority, with what was not known."""
+
+    type: Literal["AppealPriority"] = "AppealPriority"
+    information: str
+
+
+class DecideAppeal(Request):
+    """A reviewer who did not make the change decides the appeal for good; `priority` may be what it is already."""
+
+    type: Literal["DecideAppeal"] = "DecideAppeal"
+    priority: Priority
+    reason: str
+
+
 class Solve(Request):
     type: Literal["Solve"] = "Solve"
     resolution: str
@@ -130,6 +150,49 @@ class Solve(Request):
 class Reopen(Request):
     type: Literal["Reopen"] = "Reopen"
     reason: str = ""
+
+
+class CloseTicket(Request):
+    """The system closes a solved ticket whose reopen window ended at `ended`; void where it was solved again since."""
+
+    type: Literal["CloseTicket"] = "CloseTicket"
+    ended: Instant
+
+
+class RateTicket(Request):
+    """The requester says how it went, after staff or a provider solved it."""
+
+    type: Literal["RateTicket"] = "RateTicket"
+    score: Annotated[int, Field(ge=1, le=5)]
+    comment: str = ""
+
+
+class ShareTicket(Request):
+    """A link by which registered colleagues may join. `token_hash` is the SHA-256 of its token, which nobody keeps."""
+
+    type: Literal["ShareTicket"] = "ShareTicket"
+    token_hash: str
+    expires_at: Instant
+
+
+class RevokeShare(Request):
+    """End every link of the ticket. Who joined by one stays."""
+
+    type: Literal["RevokeShare"] = "RevokeShare"
+
+
+class JoinTicket(Request):
+    """The asker holds a link's token and wants to take part."""
+
+    type: Literal["JoinTicket"] = "JoinTicket"
+    token_hash: str
+
+
+class GrantAccess(Request):
+    """The requester lets our staff access the app and its add-ons for this ticket, or ends that."""
+
+    type: Literal["GrantAccess"] = "GrantAccess"
+    granted: bool
 
 
 class Acknowledge(Request):
@@ -145,25 +208,3 @@ class ResolvePage(Request):
 
 class EscalatePage(Request):
     type: Literal["EscalatePage"] = "EscalatePage"
-
-
-TicketRequest = Annotated[
-    OpenTicket
-    | AddReply
-    | AssignTicket
-    | HandBack
-    | TakeBack
-    | DismissSuggestion
-    | ReviewPriority
-    | Solve
-    | Reopen,
-    Field(discriminator="type"),
-]
-PageRequest = Annotated[Acknowledge | ResolvePage | EscalatePage, Field(discriminator="type")]
-
-__all__ = [
-    "Acknowledge", "AddReply", "AddonKnown", "Admission", "AssignTicket", "DismissSuggestion", "EscalatePage", "HandBack",
-    "OpenTicket", "PageRequest", "Reopen", "Request", "ResolvePage", "ReviewPriority", "Solve", "TakeBack", "TicketRequest",
-    "UrgentDetails",
-]  # fmt: skip
-

@@ -107,9 +107,33 @@ class PriorityReviewed(TicketFact):
     obligation: str | None = None
     cancels: tuple[str, ...] = ()
     """Obligations to page that the change takes back."""
+    final: bool = False
+    """It carries out an AppealDecided, which tells the customer."""
     subject: str = ""
     requester: str = ""
     participants: tuple[str, ...] = ()
+
+
+class PriorityAppealed(TicketFact):
+    """The customer's side disputes the change that `changed_by` made (`system`: a rule did), once per change."""
+
+    type: Literal["PriorityAppealed"] = "PriorityAppealed"
+    information: str
+    priority: Priority
+    changed_by: str
+    subject: str = ""
+    requester: str = ""
+
+
+class AppealDecided(TicketFact):
+    """Final: the priority changes no more. Where it differs from `previous`, a PriorityReviewed follows and carries it out."""
+
+    type: Literal["AppealDecided"] = "AppealDecided"
+    previous: Priority
+    priority: Priority
+    reason: str
+    subject: str = ""
+    requester: str = ""
 
 
 class ReplyAdded(TicketFact):
@@ -165,6 +189,61 @@ class TicketReopened(TicketFact):
     participants: tuple[str, ...] = ()
     provider: str | None = None
     priority: Priority
+
+
+class TicketClosed(TicketFact):
+    """The reopen window is over: whoever has more to say opens a new ticket."""
+
+    type: Literal["TicketClosed"] = "TicketClosed"
+    reason: str = ""
+
+
+class TicketRated(TicketFact):
+    """1 (bad) to 5, for one solving; `previous` is the score that this one replaces."""
+
+    type: Literal["TicketRated"] = "TicketRated"
+    score: int
+    comment: str = ""
+    previous: int | None = None
+    provider: str | None = None
+
+
+class TicketShared(TicketFact):
+    """A link exists until `expires_at` by which registered accounts may join."""
+
+    type: Literal["TicketShared"] = "TicketShared"
+    token_hash: str
+    expires_at: Instant
+
+
+class ShareRevoked(TicketFact):
+    """None of the ticket's links works any more; `links` of them were still good."""
+
+    type: Literal["ShareRevoked"] = "ShareRevoked"
+    links: int
+
+
+class ParticipantJoined(TicketFact):
+    """`participant` (`by`) holds a link of the ticket and confirmed; `participants` are all of the customer's side now."""
+
+    type: Literal["ParticipantJoined"] = "ParticipantJoined"
+    participant: str
+    participant_name: str = ""
+    subject: str
+    requester: str
+    participants: tuple[str, ...]
+
+
+class AccessGranted(TicketFact):
+    """Our staff may access the app and its add-ons to work on this ticket."""
+
+    type: Literal["AccessGranted"] = "AccessGranted"
+    app: str | None = None
+
+
+class AccessEnded(TicketFact):
+    type: Literal["AccessEnded"] = "AccessEnded"
+    reason: str = ""
 
 
 class RequestRefused(TicketFact):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from shared.policy.desk import Calendar, DeskPolicy, ProviderTarget, RoutingRule, Strength, Target, Window
 from shared.policy.on_call import ContactMethod, EscalationPolicy, EscalationStep, OnCallPolicy, Override, Person, Rotation, Schedule
-from shared.policy.priority import Verdict, entitles_to_page, lane_for, priority_at_opening, stands_first
+from shared.policy.priority import Verdict, entitles_to_page, is_change, lane_for, priority_at_opening, stands_first
 
 DESK, ON_CALL = "default", "on-call"
 """The names of the two policy documents."""
@@ -33,6 +33,7 @@ __all__ = [
     "Verdict",
     "Window",
     "entitles_to_page",
+    "is_change",
     "lane_for",
     "priority_at_opening",
     "stands_first",

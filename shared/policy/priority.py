@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from shared.events import Admission, Plan, Priority, RuleTried, Stage
+from shared.events import Admission, Plan, Priority, PrioritySet, RuleTried, Stage
 from shared.ids import derive
 from shared.policy.desk import DeskPolicy
+
+
+_MAY_NOT_CHOOSE = "plan_may_not_choose"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ def priority_at_opening(policy: DeskPolicy, admission: Admission, requested: Pri
         return Verdict(policy.default_priority, "", False, tuple(trail))
     assert requested is not None
     may = admission.plan in policy.may_choose_priority
-    if tried("plan_may_not_choose", not may, f"plan {admission.plan} may {'' if may else 'not '}choose a priority"):
+    if tried(_MAY_NOT_CHOOSE, not may, f"plan {admission.plan} may {'' if may else 'not '}choose a priority"):
         return Verdict(
             policy.default_priority, f"a {admission.plan} account cannot choose a priority; every ticket starts as {policy.default_priority}",
             False, tuple(trail),
@@ -54,6 +57,12 @@ def priority_at_opening(policy: DeskPolicy, admission: Admission, requested: Pri
 def entitles_to_page(policy: DeskPolicy, plan: Plan, stage: Stage | None, priority: Priority) -> bool:
     """Whether a ticket at this effective priority wakes the on-call engineer."""
     return priority is Priority.URGENT and plan in policy.pages and (stage is None or stage in policy.urgent_stages)
+
+
+def is_change(fact: PrioritySet) -> bool:
+    """Whether a rule changed what the customer was entitled to ask for: that can be appealed."""
+    entitled = not any(rule.rule == _MAY_NOT_CHOOSE and rule.matched for rule in fact.trail)
+    return entitled and fact.requested not in (None, fact.priority)
 
 
 def stands_first(policy: DeskPolicy, plan: Plan) -> bool:

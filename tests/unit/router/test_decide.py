@@ -12,21 +12,29 @@ from hypothesis import strategies as st
 from services.router.domain import DECIDE, decide, fire
 from services.router.ticket import EXCERPT, due_at
 from shared import ids
-from shared.access import MAY
+from shared.access import BY_TOKEN, MAY
 from shared.errors import Unavailable
 from shared.events import (
     Acknowledge,
     AddReply,
+    AppealPriority,
     AssignTicket,
     Audience,
+    CloseTicket,
+    DecideAppeal,
     DismissSuggestion,
+    GrantAccess,
     HandBack,
+    JoinTicket,
     Kind,
     Plan,
     Priority,
+    RateTicket,
     Reopen,
     Request,
     ReviewPriority,
+    RevokeShare,
+    ShareTicket,
     Solve,
     Status,
     TakeBack,
@@ -136,7 +144,32 @@ FIELDS: dict[type[Request], dict[str, Any]] = {
     ReviewPriority: {"priority": Priority.LOW, "reason": "Not that bad."},
     Solve: {"resolution": "Done."},
     Reopen: {},
+    AppealPriority: {"information": "The logs."},
+    DecideAppeal: {"priority": Priority.URGENT, "reason": "The logs show it."},
+    CloseTicket: {"ended": AT + timedelta(days=7)},
+    RateTicket: {"score": 4},
+    ShareTicket: {"token_hash": "h1", "expires_at": AT + timedelta(days=30)},
+    RevokeShare: {},
+    JoinTicket: {"token_hash": "h1"},
+    GrantAccess: {"granted": True},
 }
+LOWERED = (request(ReviewPriority, "admin", priority=Priority.LOW, reason="A workaround exists."),)
+SHARED = (request(ShareTicket, "premier", token_hash="h1", expires_at=AT + timedelta(days=30)),)
+SOLVED = (request(Solve, "agent2", resolution="Done."),)
+BEFORE: dict[type[Request], tuple[Request, ...]] = {
+    Reopen: SOLVED,
+    CloseTicket: SOLVED,
+    RateTicket: SOLVED,
+    AppealPriority: LOWERED,
+    DecideAppeal: (*LOWERED, request(AppealPriority, "premier", information="The logs.")),
+    RevokeShare: SHARED,
+    JoinTicket: SHARED,
+}
+"""What must have happened so that a request can succeed."""
+WORDS = {(JoinTicket, "premier"): "already-joined", (DecideAppeal, "agent"): "not-allowed"} | {
+    (JoinTicket, who): "not-for-you" for who in ("agent", "redisco", "mailgrid")
+}
+"""Where something else than the side decides."""
 SIDES = {"agent": "staff", "redisco": "provider", "premier": "customer", "mailgrid": None, "stranger": None, "free": None}
 
 
@@ -144,12 +177,16 @@ SIDES = {"agent": "staff", "redisco": "provider", "premier": "customer", "mailgr
 @pytest.mark.parametrize("who", SIDES)
 def test_the_matrix_of_sides_and_requests(kind: type[Request], who: str) -> None:
     ticket = with_redisco()
-    if kind is Reopen:
-        ticket.take(request(Solve, "agent", resolution="Done."))
     if kind is DismissSuggestion:
         ticket = Ticket(open_ticket(subject="redis is slow"))
+    for before in BEFORE.get(kind, ()):
+        assert "RequestRefused" not in types(ticket.take(before))
     facts = ticket.take(request(kind, who, **FIELDS[kind]))
-    if SIDES[who] is None or (kind is DismissSuggestion and who == "redisco"):
+    if (kind, who) in WORDS:
+        assert refusal(facts) == WORDS[kind, who]
+    elif kind is JoinTicket:
+        assert types(facts) == ["ParticipantJoined"]
+    elif SIDES[who] is None or (kind is DismissSuggestion and who == "redisco"):
         assert refusal(facts) == "no-such-ticket", "what may not be seen does not exist"
     elif SIDES[who] in MAY[kind.__name__]:
         assert "RequestRefused" not in types(facts)
@@ -160,6 +197,7 @@ def test_the_matrix_of_sides_and_requests(kind: type[Request], who: str) -> None
 def test_every_request_on_tickets_is_in_the_tables() -> None:
     assert {kind.__name__ for kind in DECIDE} == set(MAY)
     assert set(FIELDS) == set(DECIDE)
+    assert set(MAY) >= BY_TOKEN
 
 
 # --- replies ---------------------------------------------------------------------------------------------------------
@@ -411,7 +449,7 @@ def test_whatever_is_asked(asked: list[tuple[type[Request], str, dict[str, Any]]
         fitting = {name: value for name, value in more.items() if name in kind.model_fields}
         fields = {**FIELDS[kind], **fitting}
         if "provider" in fitting:
-            fields.pop("queue")
+            fields.pop("queue", None)
         requests.append(request(kind, who, id=f"r{i}", **fields))
     requests.insert(min(opened_after, len(requests)), open_ticket(priority=Priority.URGENT if urgent else None))
     for each in requests:
