@@ -1,69 +1,44 @@
-"""What sla decides: facts of tickets in, facts of clocks out; and what a clock does by itself. Pure.
+"""What sla decides: facts of tickets in, facts of clocks out; and what the clocks do by themselves. Pure.
 
-A clock is its start, its target and the policy version it was promised under: nothing that is changed later rewrites what
-was (a new priority is a new target from the same start). Sla's inputs are facts that may be read again, so everything here
-is decided by what the row has and not by how often it was told; facts that do not matter to a clock leave no trace.
+Sla's inputs are facts that may be read again, so everything here is decided by what the row has and not by how often it was
+told; facts that do not matter to a clock leave no trace. Automatic replies matter to none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
-from typing import Any, Literal
+from datetime import datetime
+from typing import Any
 
-from services.sla.calendar import working_time
+from services.sla import promise
+from services.sla.clock import EVOLVE as EVOLVE
+from services.sla.clock import Clock, ClockRow
+from services.sla.clock import due_at as due_at
+from services.sla.clock import evolve as evolve
+from services.sla.promise import PolicyOf
 from shared import ids
 from shared.events import (
+    PROMISES,
     Audience,
     ClockBreached,
-    ClockFact,
-    ClockMet,
-    ClockRetargeted,
-    ClockStarted,
+    ClockName,
+    ClockRanOut,
     ClockWarned,
     Fact,
+    Plan,
+    Priority,
     PriorityReviewed,
     PrioritySet,
     ReplyAdded,
+    Status,
+    TicketAssigned,
     TicketFact,
+    TicketReopened,
     TicketSolved,
-    WarningDue,
 )
-from shared.events.envelope import Plan, Priority, Value
-from shared.policy import DeskPolicy
-from shared.rows import Row
 
-INITIAL_RESPONSE = "initial-response"
-
-PolicyOf = Callable[[dict[str, int]], DeskPolicy]
-"""A fact's policy stamp → the desk policy of that version; may raise Unavailable (not read yet)."""
-
-
-class Clock(Value):
-    """One promise that is not kept yet. `warnings` are those still to come; `breached` ones wait for a late answer."""
-
-    state: Literal["running", "breached"] = "running"
-    started_at: datetime
-    due_at: datetime
-    plan: Plan
-    priority: Priority
-    policy: dict[str, int]
-    warnings: tuple[WarningDue, ...] = ()
-    warned: tuple[int, ...] = ()
-
-    @property
-    def next_at(self) -> datetime | None:
-        """When it does something by itself."""
-        if self.state == "breached":
-            return None
-        return min([self.due_at, *(warning.at for warning in self.warnings)])
-
-
-class ClockRow(Row):
-    """A ticket's clocks by name, the ones not met yet."""
-
-    ticket: str = ""
-    clocks: dict[str, Clock] = {}
+INITIAL_RESPONSE, NEXT_REPLY, RESOLUTION = ClockName.INITIAL_RESPONSE, ClockName.NEXT_REPLY, ClockName.RESOLUTION
+PROVIDER_ANSWER, AUTO_CLOSE = ClockName.PROVIDER_ANSWER, ClockName.AUTO_CLOSE
 
 
 def decide(row: ClockRow | None, fact: TicketFact, policy_of: PolicyOf) -> list[Fact]:
@@ -73,136 +48,137 @@ def decide(row: ClockRow | None, fact: TicketFact, policy_of: PolicyOf) -> list[
 
 
 def _on_priority_set(row: ClockRow, fact: PrioritySet, policy_of: PolicyOf) -> list[Fact]:
-    policy = policy_of(fact.policy)
-    target = policy.target_for(fact.plan, fact.priority)
-    time = working_time(policy.calendars[target.calendar])
-    return [
-        ClockStarted(
-            at=fact.at, clock=INITIAL_RESPONSE, policy=fact.policy, calendar=target.calendar, target=target.within,
-            started_at=fact.opened_at, due_at=time.due_at(fact.opened_at, target.within),
-            warnings=_warnings(policy, target.calendar, fact.opened_at, target.within),
-            plan=fact.plan, priority=fact.priority,
-        )
-    ]  # fmt: skip
+    """Both run from the opening, whenever it was decided on."""
+    initial = _promised(INITIAL_RESPONSE, fact, fact.plan, fact.priority, fact.opened_at, policy_of)
+    return [*initial, *_promised(RESOLUTION, fact, fact.plan, fact.priority, fact.opened_at, policy_of)]
 
 
 def _on_priority_reviewed(row: ClockRow, fact: PriorityReviewed, policy_of: PolicyOf) -> list[Fact]:
     """A breach stands: a lower priority afterwards does not unmake it."""
-    clock = row.clocks.get(INITIAL_RESPONSE)
-    if clock is None or clock.state == "breached":
-        return []
-    policy = policy_of(fact.policy)
-    target = policy.target_for(fact.plan, fact.priority)
-    time = working_time(policy.calendars[target.calendar])
-    return [
-        ClockRetargeted(
-            at=fact.at, clock=INITIAL_RESPONSE, policy=fact.policy, calendar=target.calendar, target=target.within,
-            started_at=clock.started_at, due_at=time.due_at(clock.started_at, target.within), priority=fact.priority,
-            warnings=_warnings(policy, target.calendar, clock.started_at, target.within), reason=fact.reason,
-        )
-    ]  # fmt: skip
+    facts: list[Fact] = []
+    for name, clock in _promises(row):
+        if clock.state in ("running", "paused"):
+            facts += promise.retargeted(name, clock, fact, policy_of)
+    return facts
 
 
 def _on_reply(row: ClockRow, fact: ReplyAdded, policy_of: PolicyOf) -> list[Fact]:
-    """The first public answer by a person of ours or the provider's is the initial response."""
-    answers = fact.side in ("staff", "provider") and fact.audience is Audience.EVERYONE and not fact.automatic
-    return _met(row, fact.at, fact.author) if answers else []
+    if fact.automatic:
+        return []
+    facts: list[Fact] = []
+    public = fact.audience is Audience.EVERYONE
+    if public and fact.side in ("staff", "provider"):
+        facts += _meet(row, (INITIAL_RESPONSE, NEXT_REPLY), fact.at, fact.author, policy_of)
+    if fact.side == "provider":
+        facts += _meet(row, (PROVIDER_ANSWER,), fact.at, fact.author, policy_of)
+    if public and fact.side == "customer":
+        facts += _asked(row, fact, fact.priority, policy_of)
+    resolution = row.clocks.get(RESOLUTION)
+    if resolution is not None and fact.status == Status.PENDING:
+        facts += promise.paused(RESOLUTION, resolution, fact.at, policy_of)
+    elif resolution is not None and fact.status in (Status.NEW, Status.OPEN):
+        facts += promise.resumed(RESOLUTION, resolution, fact.at, policy_of)
+    return facts
+
+
+def _on_assigned(row: ClockRow, fact: TicketAssigned, policy_of: PolicyOf) -> list[Fact]:
+    """A provider's clock ends with its turn; the customer's clocks go on."""
+    facts = _stop(row, PROVIDER_ANSWER, fact.at, "moved", policy_of)
+    if fact.provider is not None:
+        policy = policy_of(fact.policy)
+        facts.append(
+            promise.started(
+                PROVIDER_ANSWER, policy.provider_answer, policy, fact.policy, at=fact.at, since=fact.at, plan=row.plan,
+                priority=fact.priority, provider=fact.provider, subject=fact.subject,
+            )
+        )  # fmt: skip
+    return facts
 
 
 def _on_solved(row: ClockRow, fact: TicketSolved, policy_of: PolicyOf) -> list[Fact]:
-    return _met(row, fact.at, fact.by)
+    facts = _meet(row, (INITIAL_RESPONSE, NEXT_REPLY, RESOLUTION), fact.at, fact.by, policy_of)
+    if fact.side == "provider":
+        facts += _meet(row, (PROVIDER_ANSWER,), fact.at, fact.by, policy_of)
+    else:
+        facts += _stop(row, PROVIDER_ANSWER, fact.at, "solved", policy_of)
+    return [*facts, promise.closing(policy_of(fact.policy), fact.policy, fact.at)]
 
 
-def _met(row: ClockRow, at: datetime, by: str) -> list[Fact]:
-    """Every clock that runs is met. The answer's own time says whether it was late, whenever it was read."""
-    return [
-        ClockMet(at=at, clock=name, policy=clock.policy, met_at=at, due_at=clock.due_at, by=by, late=at > clock.due_at)
-        for name, clock in row.clocks.items()
-    ]
-
-
-def _warnings(policy: DeskPolicy, calendar: str, started_at: datetime, target: timedelta) -> tuple[WarningDue, ...]:
-    time = working_time(policy.calendars[calendar])
-    return tuple(WarningDue(percent=percent, at=time.due_at(started_at, target * percent / 100)) for percent in sorted(policy.warn_at))
+def _on_reopened(row: ClockRow, fact: TicketReopened, policy_of: PolicyOf) -> list[Fact]:
+    """The resolution runs on. A customer who reopens waits for an answer, in whatever words."""
+    facts = _stop(row, AUTO_CLOSE, fact.at, "reopened", policy_of)
+    resolution = row.clocks.get(RESOLUTION)
+    if resolution is not None:
+        facts += promise.resumed(RESOLUTION, resolution, fact.at, policy_of)
+    return facts + (_asked(row, fact, fact.priority, policy_of) if fact.side == "customer" else [])
 
 
 DECIDE: dict[type[TicketFact], Callable[[ClockRow, Any, PolicyOf], list[Fact]]] = {
     PrioritySet: _on_priority_set,
     PriorityReviewed: _on_priority_reviewed,
     ReplyAdded: _on_reply,
+    TicketAssigned: _on_assigned,
     TicketSolved: _on_solved,
+    TicketReopened: _on_reopened,
 }
-
-
-def due_at(row: ClockRow) -> datetime | None:
-    """When the first clock does something by itself."""
-    return min((at for clock in row.clocks.values() if (at := clock.next_at)), default=None)
 
 
 def fire(row: ClockRow, now: datetime) -> list[Fact]:
-    """Warnings and breaches that are due. A clock already beyond its deadline breaches; nobody is warned of the past."""
+    """Warnings and deadlines that are due. Of a deadline that has passed only itself is told: nobody is warned of the past."""
     facts: list[Fact] = []
     for name, clock in row.clocks.items():
-        if clock.state == "breached":
+        if clock.state != "running":
             continue
+        timer = f"{name}.{clock.nth}"
         if clock.due_at <= now:
-            cause = ids.firing_id(row.ticket, name, clock.due_at)
-            facts.append(ClockBreached(at=now, cause=cause, clock=name, policy=clock.policy, due_at=clock.due_at, detected_at=now))
+            about = {"cause": ids.firing_id(row.ticket, timer, clock.due_at), "clock": name, "policy": clock.policy}
+            seen = {"at": now, "due_at": clock.due_at, "detected_at": now}
+            if name == AUTO_CLOSE:
+                facts.append(ClockRanOut(**about, **seen))
+            else:
+                facts.append(ClockBreached(**about, **seen, provider=clock.provider, subject=clock.subject))
             continue
-        for warning in clock.warnings:
-            if warning.at <= now:
-                cause = ids.firing_id(row.ticket, f"{name}:{warning.percent}", warning.at)
-                facts.append(
-                    ClockWarned(at=now, cause=cause, clock=name, policy=clock.policy, percent=warning.percent, due_at=clock.due_at)
-                )
+        facts += [
+            ClockWarned(
+                at=now, cause=ids.firing_id(row.ticket, f"{timer}:{percent}", at), clock=name, policy=clock.policy, percent=percent,
+                due_at=clock.due_at, provider=clock.provider, subject=clock.subject,
+            )
+            for percent, at in clock.warnings.items()
+            if at <= now
+        ]  # fmt: skip
     return facts
 
 
-def evolve(row: ClockRow | None, fact: ClockFact) -> ClockRow:
-    """The row after `fact`. A clock that is met is forgotten: nothing starts it again."""
-    row = row or ClockRow()
-    clocks = dict(row.clocks)
-    clock = EVOLVE[fact.type](clocks.get(fact.clock), fact)
-    if clock is None:
-        clocks.pop(fact.clock, None)
-    else:
-        clocks[fact.clock] = clock
-    return row.model_copy(update={"ticket": fact.key, "clocks": clocks})
+def _promised(
+    name: ClockName, fact: TicketFact, plan: Plan, priority: Priority, since: datetime, policy_of: PolicyOf
+) -> list[Fact]:
+    policy = policy_of(fact.policy)
+    target = policy.promise(name, plan, priority)
+    if target is None:
+        return []
+    return [promise.started(name, target, policy, fact.policy, at=fact.at, since=since, plan=plan, priority=priority)]
 
 
-def _started(clock: Clock | None, fact: ClockStarted) -> Clock:
-    return Clock(
-        started_at=fact.started_at, due_at=fact.due_at, plan=fact.plan, priority=fact.priority, policy=fact.policy,
-        warnings=fact.warnings,
-    )  # fmt: skip
+def _asked(row: ClockRow, fact: TicketFact, priority: Priority, policy_of: PolicyOf) -> list[Fact]:
+    """The customer waits for an answer: since the oldest message without one, so a clock that is there stays as it is. Before
+    the first answer it is the initial response they wait for."""
+    if row.plan is None or INITIAL_RESPONSE in row.clocks or NEXT_REPLY in row.clocks:
+        return []
+    return _promised(NEXT_REPLY, fact, row.plan, priority, fact.at, policy_of)
 
 
-def _retargeted(clock: Clock | None, fact: ClockRetargeted) -> Clock | None:
-    if clock is None:
-        return None
-    warnings = tuple(warning for warning in fact.warnings if warning.percent not in clock.warned)
-    return clock.model_copy(update={"due_at": fact.due_at, "priority": fact.priority, "policy": fact.policy, "warnings": warnings})
+def _meet(row: ClockRow, names: tuple[ClockName, ...], at: datetime, by: str, policy_of: PolicyOf) -> list[Fact]:
+    facts: list[Fact] = []
+    for name in names:
+        if (clock := row.clocks.get(name)) is not None:
+            facts += promise.met(name, clock, at, by, policy_of)
+    return facts
 
 
-def _warned(clock: Clock | None, fact: ClockWarned) -> Clock | None:
-    if clock is None:
-        return None
-    warnings = tuple(warning for warning in clock.warnings if warning.percent != fact.percent)
-    return clock.model_copy(update={"warnings": warnings, "warned": (*clock.warned, fact.percent)})
+def _stop(row: ClockRow, name: ClockName, at: datetime, reason: str, policy_of: PolicyOf) -> list[Fact]:
+    clock = row.running(name)
+    return [promise.stopped(name, clock, at, reason, policy_of)] if clock is not None else []
 
 
-def _breached(clock: Clock | None, fact: ClockBreached) -> Clock | None:
-    return clock and clock.model_copy(update={"state": "breached", "warnings": ()})
-
-
-def _forgotten(clock: Clock | None, fact: ClockMet) -> None:
-    return None
-
-
-EVOLVE: dict[str, Callable[[Clock | None, Any], Clock | None]] = {
-    "ClockStarted": _started,
-    "ClockRetargeted": _retargeted,
-    "ClockWarned": _warned,
-    "ClockBreached": _breached,
-    "ClockMet": _forgotten,
-}
+def _promises(row: ClockRow) -> list[tuple[str, Clock]]:
+    return [(name, clock) for name, clock in row.clocks.items() if name in PROMISES]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from services.sla import domain
-from services.sla.domain import ClockRow, PolicyOf
+from services.sla import clock, domain
+from services.sla.clock import ClockRow
+from services.sla.promise import PolicyOf
 from shared.events import Event, Fact, TicketFact
 from shared.topics import CLOCKS, TICKETS
 from shared.wire import Message
@@ -40,7 +41,7 @@ def work(policy_of: PolicyOf) -> Work[ClockRow]:
         row=ClockRow,
         parse=parse,
         decide=decide,
-        evolve=domain.evolve,
-        due_at=domain.due_at,
+        evolve=clock.evolve,
+        due_at=clock.due_at,
         fire=domain.fire,
     )

@@ -41,7 +41,7 @@ def first_facts(facts: Iterable[e.Fact], verdict: Verdict, where: str) -> dict[s
         if sorted(by_seq) != list(range(1, len(by_seq) + 1)):
             verdict.found(f"{where}: gaps", f"{key} {sorted(by_seq)}")
         found[key] = [by_seq[seq] for seq in sorted(by_seq)]
-        for (cause, kind), times in Counter((fact.cause, fact.type) for fact in found[key]).items():
+        for (cause, kind, _), times in Counter((fact.cause, fact.type, getattr(fact, "clock", "")) for fact in found[key]).items():
             if times > 1 and kind in ("TicketOpened", "ReplyAdded", "PageOpened", "ClockStarted", "ClockBreached"):
                 verdict.found(f"{where}: doubled", f"{key} {kind} of {cause} {times} times")
     verdict.figures[f"{where}: raw repeats"] = raw - sum(map(len, found.values()))
