@@ -46,13 +46,18 @@ def points(fact: e.Event, written_at: datetime) -> list[Point]:
         case e.ReplyAdded():
             return [Point(REPLIES, fact.side, fact.at)]
         case e.ClockMet():
-            return [Point(MET, ALL, fact.met_at)]
+            return [Point(MET, _whose(fact), fact.met_at)]
         case e.ClockBreached():
-            return [Point(BREACHED, ALL, fact.due_at), Point(BREACHED_HOURLY, ALL, fact.due_at)]
+            return [Point(BREACHED, _whose(fact), fact.due_at), Point(BREACHED_HOURLY, _whose(fact), fact.due_at)]
         case e.PageOpened():
             return [Point(PAGES, ALL, fact.at)]
         case _:
             return []
+
+
+def _whose(fact: e.ClockFact) -> str:
+    """Promises to customers are counted together, each of the other clocks by itself."""
+    return ALL if fact.clock in e.PROMISES else fact.clock
 
 
 def figures_of(counter: str) -> tuple[str, ...]:

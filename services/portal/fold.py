@@ -17,6 +17,7 @@ import orjson
 from services.portal.projection import Doc, bucket, iso, project
 from services.portal.projection_pages import project_notice, project_page, settles
 from shared import events as e
+from shared.access import audience_of
 from shared.errors import Poisonous
 from shared.topics import read
 from shared.wire import Message
@@ -158,13 +159,14 @@ class Fold:
     ) -> None:
         """Timeline order is a function of the log: each topic's facts by time never going back, then topic and seq."""
         data: dict[str, Any] = orjson.loads(message.value)
+        audience = audience_of(fact)
         name = f"{message.topic}/{fact.key}/{fact.seq}"
         self.feed += 1
         self.changes.inserted["timeline"].setdefault(
             name,
             {
                 "_id": name, "id": fact.id, "topic": message.topic, "ticket": ticket, "page": page, "seq": fact.seq, "type": fact.type,
-                "at": iso(fact.at), "by": data.get("by"), "audience": data.get("audience"), "data": data, "seen_by": seen_by,
+                "at": iso(fact.at), "by": data.get("by"), "audience": audience and audience.value, "data": data, "seen_by": seen_by,
                 "order": f"{order} {_TOPIC_RANK.get(message.topic, 9)} {fact.seq:07d}", "feed": self.feed, "cause": fact.cause,
             },
         )  # fmt: skip

@@ -53,7 +53,7 @@ def project(doc: Doc | None, fact: e.TicketFact | e.ClockFact) -> Doc | None:
 
 def _order(doc: Doc, fact: e.Fact) -> None:
     """What lists go by. Live ones first, then DESIGN section 6, item 5; each key ends in the id and is unique."""
-    clocks = [clock["due_at"] for clock in doc["clocks"] if clock["state"] in ("running", "breached")]
+    clocks = [clock["due_at"] for clock in doc["clocks"] if clock["name"] in e.PROMISES and clock["state"] in ("running", "breached")]
     done = doc["status"] in (e.Status.SOLVED, e.Status.CLOSED)
     doc["due_at"] = min(clocks) if clocks and not done else None
     doc["updated_at"] = max(doc["updated_at"], iso(fact.at))
@@ -124,24 +124,42 @@ def on_reopened(doc: Doc, fact: e.TicketReopened) -> None:
 def on_clock_started(doc: Doc, fact: e.ClockStarted) -> None:
     _clock(
         doc, fact.clock, calendar=fact.calendar, state="running", started_at=iso(fact.started_at), due_at=iso(fact.due_at),
-        met_at=None, breached_at=None, target_seconds=int(fact.target.total_seconds()), warned=[], late=False,
+        met_at=None, breached_at=None, target_seconds=int(fact.target.total_seconds()), warned=[], late=False, paused_at=None,
+        stopped=None, provider=fact.provider,
     )  # fmt: skip
 
 
 def on_clock_retargeted(doc: Doc, fact: e.ClockRetargeted) -> None:
+    """A paused clock has no due time until it runs again."""
+    paused = _known(doc, fact.clock).get("state") == "paused"
     _clock(
-        doc, fact.clock, calendar=fact.calendar, started_at=iso(fact.started_at), due_at=iso(fact.due_at),
+        doc, fact.clock, calendar=fact.calendar, started_at=iso(fact.started_at), due_at=None if paused else iso(fact.due_at),
         target_seconds=int(fact.target.total_seconds()),
     )  # fmt: skip
 
 
+def on_clock_paused(doc: Doc, fact: e.ClockPaused) -> None:
+    _clock(doc, fact.clock, state="paused", due_at=None, paused_at=iso(fact.paused_at))
+
+
+def on_clock_resumed(doc: Doc, fact: e.ClockResumed) -> None:
+    _clock(doc, fact.clock, state="running", due_at=iso(fact.due_at), paused_at=None, met_at=None)
+
+
 def on_clock_warned(doc: Doc, fact: e.ClockWarned) -> None:
-    warned: list[int] = next((clock["warned"] for clock in doc["clocks"] if clock["name"] == fact.clock), [])
-    _clock(doc, fact.clock, warned=sorted({*warned, fact.percent}))
+    _clock(doc, fact.clock, warned=sorted({*_known(doc, fact.clock).get("warned", ()), fact.percent}))
 
 
 def on_clock_met(doc: Doc, fact: e.ClockMet) -> None:
-    _clock(doc, fact.clock, state="met", met_at=iso(fact.met_at), late=fact.late)
+    _clock(doc, fact.clock, state="met", due_at=iso(fact.due_at), met_at=iso(fact.met_at), late=fact.late, paused_at=None)
+
+
+def on_clock_stopped(doc: Doc, fact: e.ClockStopped) -> None:
+    _clock(doc, fact.clock, state="stopped", stopped=fact.reason, paused_at=None)
+
+
+def on_clock_ran_out(doc: Doc, fact: e.ClockRanOut) -> None:
+    _clock(doc, fact.clock, state="stopped", stopped="ran-out")
 
 
 def on_clock_breached(doc: Doc, fact: e.ClockBreached) -> None:
@@ -160,14 +178,22 @@ def _people(doc: Doc, participants: tuple[str, ...]) -> None:
     doc["people"] = sorted({requester, *(person.lower() for person in participants)})
 
 
+_CLOCKS = {name.value: place for place, name in enumerate(e.ClockName)}
+"""The order in which a ticket's clocks are shown."""
+
+
+def _known(doc: Doc, name: str) -> Doc:
+    return next((clock for clock in doc["clocks"] if clock["name"] == name), {})
+
+
 def _clock(doc: Doc, name: str, **changes: object) -> None:
-    known: Doc = {
+    blank: Doc = {
         "name": name, "calendar": "", "state": "running", "started_at": None, "due_at": _NO_DEADLINE, "met_at": None,
-        "breached_at": None, "target_seconds": 0, "warned": [], "late": False,
+        "breached_at": None, "target_seconds": 0, "warned": [], "late": False, "paused_at": None, "stopped": None, "provider": None,
     }  # fmt: skip
-    clocks = {clock["name"]: clock for clock in doc["clocks"]}
-    clocks[name] = {**known, **clocks.get(name, {}), **changes}
-    doc["clocks"] = [clocks[each] for each in sorted(clocks)]
+    others = [clock for clock in doc["clocks"] if clock["name"] != name]
+    clocks = [*others, {**blank, **_known(doc, name), **changes}]
+    doc["clocks"] = sorted(clocks, key=lambda clock: _CLOCKS.get(clock["name"], len(_CLOCKS)))
 
 
 TICKET_VIEW: Mapping[type[e.Fact], Callable[[Doc, Any], None]] = {
@@ -184,9 +210,13 @@ TICKET_VIEW: Mapping[type[e.Fact], Callable[[Doc, Any], None]] = {
     e.TicketReopened: on_reopened,
     e.ClockStarted: on_clock_started,
     e.ClockRetargeted: on_clock_retargeted,
+    e.ClockPaused: on_clock_paused,
+    e.ClockResumed: on_clock_resumed,
     e.ClockWarned: on_clock_warned,
     e.ClockMet: on_clock_met,
     e.ClockBreached: on_clock_breached,
+    e.ClockStopped: on_clock_stopped,
+    e.ClockRanOut: on_clock_ran_out,
 }
 """Fact type → what it changes. RequestRefused and RequestParked change no ticket: they stand in its timeline."""
 

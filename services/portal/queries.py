@@ -103,7 +103,8 @@ class Queries:
         }
 
     async def clocks(self, actor: Actor, ticket_id: str) -> list[Shape] | None:
-        """`[{name, calendar, state, started_at, due_at, met_at, breached_at, target_seconds, warned: [percent], late}]`."""
+        """`[{name, calendar, state, started_at, due_at, met_at, breached_at, target_seconds, warned: [percent], late, paused_at,
+        stopped, provider}]`. `state`: running, paused (no `due_at`), met, breached, stopped (`stopped` says why)."""
         doc, who = await self._seen(actor, ticket_id)
         return None if doc is None or who is None else shapes.clocks(doc, who, full=True)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from services.portal.listing import LIVE
 from services.portal.projection import iso as iso
+from shared import events as e
 from shared.access import Standing, may_see_fact
 from shared.certificate import Certificate
 from shared.events import Actor, PageFact
@@ -34,7 +35,7 @@ _STAFF_DATA = frozenset({"policy", "trail", "lane", "obligation", "obligations",
 
 DECISIONS = (
     "PrioritySet", "TicketRouted", "ProviderSuggested", "SuggestionDismissed", "TicketAssigned", "PriorityReviewed", "RequestRefused",
-    "ClockStarted", "ClockRetargeted",
+    "ClockStarted", "ClockRetargeted", "ClockPaused", "ClockResumed", "ClockStopped",
 )  # fmt: skip
 _DECIDED = (
     "requested", "priority", "previous", "pages", "queue", "provider", "because", "code", "request_type", "clock", "calendar", "target",
@@ -78,18 +79,19 @@ def reply(fact: Shape) -> Shape:
 
 
 def clocks(doc: Shape, who: Standing, *, full: bool = False) -> list[Shape]:
-    """The clocks of a ticket. Warnings are for staff."""
+    """The clocks of a ticket. Warnings are for staff, the provider's clock for staff and the provider."""
     names = ["name", "calendar", "state", "started_at", "due_at", "met_at", "breached_at"]
     if full:
-        names += ["target_seconds", "late"] + (["warned"] if who is Standing.STAFF else [])
-    return [{name: clock[name] for name in names} for clock in doc["clocks"]]
+        names += ["target_seconds", "late", "paused_at", "stopped", "provider"] + (["warned"] if who is Standing.STAFF else [])
+    hidden = e.ClockName.PROVIDER_ANSWER if who is Standing.CUSTOMER else None
+    return [{name: clock.get(name) for name in names} for clock in doc["clocks"] if clock["name"] != hidden]
 
 
 def listed(doc: Shape, actor: Actor) -> Shape:
     """One line of a list."""
     shown: Shape = {"id": doc["_id"], **{name: doc.get(name) for name in _LIST_FIELDS}}
     shown["replies"] = doc.get("reply_count", 0)
-    shown["breached"] = any(clock["state"] == "breached" for clock in doc["clocks"])
+    shown["breached"] = any(clock["state"] == "breached" for clock in doc["clocks"] if clock["name"] in e.PROMISES)
     if not actor.is_staff:
         shown["suggestion"] = None
     return shown
