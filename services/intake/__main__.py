@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from services.intake.api import Intake
 from services.intake.app import build
 from services.intake.door import Allowance, Door
+from services.intake.following import follow_clocks, tell_of_end
 from services.intake.keys import Keys
 from services.intake.reference import Policies, Reference
 from services.intake.settings import IntakeSettings
@@ -53,15 +54,19 @@ def application(settings: IntakeSettings) -> FastAPI:
         except TimeoutError as error:
             raise Unavailable("kafka", f"no answer in {settings.accept_timeout:g} s") from error
 
-    intake = Intake(reference, write, keys, View(store, settings.view_budget) if store else None, secret)
+    intake = Intake(reference, write, keys, View(store, settings.view_budget) if store else None, secret, settings.portal_url)
     door = Door(reference, clock, secret, Allowance(settings.rate))
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with directory_replica, policies_replica:
+            timers = asyncio.create_task(follow_clocks(settings, producer))
+            timers.add_done_callback(tell_of_end)
             try:
                 yield
             finally:
+                timers.cancel()
+                await asyncio.wait({timers})
                 await producer.stop()
                 keys.close(clock.now())
                 if store:

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from services.intake import directory as documents
-from services.intake.domain import Asked, World, admit, ask, refuse_early
-from services.intake.forms import PAGE_ACTIONS, TICKET_ACTIONS, AcknowledgeForm, AssignForm, Form, TicketForm
+from services.intake.domain import Asked, World, admit, ask, refuse_early, request_id
+from services.intake.forms import PAGE_ACTIONS, TICKET_ACTIONS, AcknowledgeForm, AssignForm, Form, JoinForm, ShareForm, TicketForm
 from services.intake.keys import Keys
 from services.intake.policies import check_policy
 from services.intake.reference import Reference
+from services.intake.shares import GOOD_FOR, check_token, share_token, token_hash
 from services.intake.view import View
 from shared import events as e
 from shared import ids, links
@@ -37,6 +38,7 @@ class Intake:
     keys: Keys
     view: View | None
     secret: str | None
+    portal_url: str = "http://127.0.0.1:8000"
 
 
 async def open_ticket(intake: Intake, form: TicketForm, asked: Asked, trace: str) -> Answer:
@@ -58,12 +60,24 @@ async def act_on_ticket(intake: Intake, ticket: str, action: str, form: Form, as
     seen = await intake.view.ticket(ticket) if intake.view else None
     if seen is not None:
         who = standing(asked.actor, requester=seen.requester, participants=seen.participants, provider=seen.provider)
-        refuse_early(who, kind, form)
-    known = not isinstance(form, AssignForm) or form.provider is None or intake.reference.directory.provider(form.provider) is not None
-    request = ask(kind, ticket, form, asked, intake.reference.rules().stamp, provider_known=known)
+        refuse_early(who, asked.actor, kind, form, seen.status)
+    known: dict[str, Any] = {}
+    url = ""
+    match form:
+        case AssignForm():
+            known["provider_known"] = form.provider is None or intake.reference.directory.provider(form.provider) is not None
+        case JoinForm():
+            known["token_hash"] = check_token(_secret(intake), ticket, form.share_token)
+        case ShareForm() if kind is e.ShareTicket:
+            token = share_token(_secret(intake), ticket, request_id(kind, ticket, asked))
+            known = {"token_hash": token_hash(token), "expires_at": asked.at + GOOD_FOR}
+            url = f"{intake.portal_url.rstrip('/')}/share/{token}"
+        case _:
+            pass
+    request = ask(kind, ticket, form, asked, intake.reference.rules().stamp, **known)
     _claim(intake.keys, request, asked)
     await intake.write(record_for(REQUESTS.name, request, SOURCE, trace))
-    return _accepted("ticket", request)
+    return _accepted("ticket", request) | ({"url": url} if url else {})
 
 
 async def act_on_page(intake: Intake, page: str, action: str, form: Form, asked: Asked, trace: str, *, via_link: bool = False) -> Answer:
@@ -71,7 +85,8 @@ async def act_on_page(intake: Intake, page: str, action: str, form: Form, asked:
     if not via_link and not may_handle_pages(asked.actor):
         raise Refused("not-found", "There is no such page, or none you may see.", status=404)
     kind, _ = PAGE_ACTIONS[action]
-    request = ask(kind, page, form, asked, intake.reference.stamp(), via_link=via_link)
+    known = {"via_link": True} if via_link else {}
+    request = ask(kind, page, form, asked, intake.reference.stamp(), **known)
     _claim(intake.keys, request, asked)
     await intake.write(record_for(REQUESTS.name, request, SOURCE, trace))
     return _accepted("page", request)
@@ -156,6 +171,12 @@ def _world(reference: Reference, form: TicketForm, actor: Actor) -> World:
     attached = app.addons if app else ()
     addons = tuple(found for slug in attached if (found := reference.directory.provider(slug)) is not None)
     return World(account, app, reference.directory.provider(form.addon) if form.addon else None, addons, reference.rules())
+
+
+def _secret(intake: Intake) -> str:
+    if intake.secret is None:
+        raise Refused("no-secret", "This installation has no SIGNALBOX_SECRET, so nothing can be shared here.", status=503)
+    return intake.secret
 
 
 def _claim(keys: Keys, request: e.Request, asked: Asked) -> None:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.intake.directory import Account, App, Provider
-from services.intake.forms import AssignForm, Form, ReplyForm, TicketForm, UrgentForm
+from services.intake.forms import Form, ReplyForm, TicketForm, UrgentForm
 from shared import events as e
 from shared import ids
-from shared.access import MAY, READERS, Standing
+from shared.access import BY_TOKEN, MAY, READERS, Standing, may_decide_appeals
 from shared.errors import Refused
-from shared.events import Actor, Admission, Plan, Priority, Stage, Stamp
+from shared.events import Actor, Admission, Plan, Priority, Stage, Stamp, Status
 from shared.policy import DeskPolicy, Verdict, lane_for, priority_at_opening
 
 NOT_A_COLLABORATOR = (
@@ -152,34 +152,43 @@ def _told(text: str | None) -> bool:
     return bool(text and text.strip())
 
 
-def ask(
-    kind: type[e.Request], key: str, form: Form, asked: Asked, stamp: Stamp, *, provider_known: bool = True, via_link: bool = False
-) -> e.Request:
-    """The request of `kind` on ticket or page `key`, with what the form says."""
-    fields: dict[str, object] = {name: getattr(form, name) for name in type(form).model_fields if name != "token"}
-    if isinstance(form, AssignForm):
-        fields["provider_known"] = provider_known
-    if via_link:
-        fields["via_link"] = True
+_TOKENS = frozenset({"token", "share_token"})
+"""What a form carries to prove something: never written down."""
+
+
+def request_id(kind: type[e.Request], key: str, asked: Asked) -> str:
+    return ids.request_id(key, kind.__name__, asked.idempotency_key, asked.actor.email)
+
+
+def ask(kind: type[e.Request], key: str, form: Form, asked: Asked, stamp: Stamp, **known: object) -> e.Request:
+    """The request of `kind` on ticket or page `key`, with what the form says and what is `known` besides."""
+    fields: dict[str, object] = {name: getattr(form, name) for name in type(form).model_fields if name not in _TOKENS}
     return kind(
-        id=ids.request_id(key, kind.__name__, asked.idempotency_key, asked.actor.email),
+        id=request_id(kind, key, asked),
         key=key,
         at=asked.at,
         actor=asked.actor,
         policy=stamp,
         digest=asked.digest,
         **fields,
+        **known,
     )
 
 
-def refuse_early(who: Standing | None, kind: type[e.Request], form: Form) -> None:
+def refuse_early(who: Standing | None, actor: Actor, kind: type[e.Request], form: Form, status: str) -> None:
     """Refuse at once what the router would refuse anyway, for a ticket that the view knows. Raises Refused.
 
-    What may not be seen does not exist (404); what may be seen but not done is 403.
+    What may not be seen does not exist (404); what may be seen but not done is 403; a closed ticket stays closed (409).
     """
+    if kind.__name__ in BY_TOKEN:
+        return
     if who is None:
         raise Refused("not-found", "There is no such ticket, or none you may see.", status=404)
     if who not in MAY[kind.__name__]:
         raise Refused("forbidden", f"{'/'.join(sorted(MAY[kind.__name__]))} may do this; you are here as {who}.", status=403)
     if isinstance(form, ReplyForm) and who not in READERS[form.audience]:
         raise Refused("forbidden", f"A reply for {form.audience} can be written only by who may read it.", status=403)
+    if kind is e.DecideAppeal and not may_decide_appeals(actor):
+        raise Refused("forbidden", "Appeals are decided by reviewers.", status=403)
+    if status == Status.CLOSED and kind in (e.AddReply, e.Reopen) and who is not Standing.STAFF:
+        raise Refused("closed", "This ticket is closed for good. Open a new ticket and name this one in it.", status=409)

@@ -81,6 +81,10 @@ class ReasonForm(Form):
     reason: Reason
 
 
+class InformationForm(Form):
+    information: Reason
+
+
 class MaybeReasonForm(Form):
     reason: Annotated[str, StringConstraints(max_length=5_000)] = ""
 
@@ -92,6 +96,29 @@ class ReviewForm(Form):
 
 class SolveForm(Form):
     resolution: Reason
+
+
+class AppealForm(Form):
+    information: Text
+
+
+class RateForm(Form):
+    score: Annotated[int, Field(ge=1, le=5)]
+    comment: Answer = ""
+
+
+class ShareForm(Form):
+    pass
+
+
+class JoinForm(Form):
+    """`share_token`: the last part of the link's address."""
+
+    share_token: Annotated[str, StringConstraints(min_length=1, max_length=300)]
+
+
+class AccessForm(Form):
+    granted: bool
 
 
 class PageForm(Form):
@@ -109,10 +136,18 @@ TICKET_ACTIONS: dict[str, tuple[type[e.Request], type[Form]]] = {
     "assign": (e.AssignTicket, AssignForm),
     "hand-back": (e.HandBack, ReasonForm),
     "take-back": (e.TakeBack, ReasonForm),
+    "insist": (e.InsistScope, InformationForm),
     "dismiss": (e.DismissSuggestion, MaybeReasonForm),
     "review": (e.ReviewPriority, ReviewForm),
+    "appeal": (e.AppealPriority, AppealForm),
+    "decide-appeal": (e.DecideAppeal, ReviewForm),
     "solve": (e.Solve, SolveForm),
     "reopen": (e.Reopen, MaybeReasonForm),
+    "rate": (e.RateTicket, RateForm),
+    "share": (e.ShareTicket, ShareForm),
+    "unshare": (e.RevokeShare, ShareForm),
+    "join": (e.JoinTicket, JoinForm),
+    "access": (e.GrantAccess, AccessForm),
 }
 """The last word of `POST /v1/tickets/{id}/…` → the request it makes and the form it takes."""
 

@@ -26,6 +26,7 @@ class Seen:
     requester: str
     participants: tuple[str, ...]
     provider: str | None
+    status: str = ""
 
 
 class View:
@@ -49,4 +50,4 @@ class View:
             return None
         if found is None or found.get("status") is None:
             return None
-        return Seen(found["requester"], tuple(found["participants"]), found["provider"])
+        return Seen(found["requester"], tuple(found["participants"]), found["provider"], found["status"])
