@@ -16,6 +16,7 @@ from services.notifier.pager import Pager
 from services.notifier.pager_rules import Rulebook
 from services.notifier.settings import NotifierSettings
 from shared.clock import Clock, clock_from
+from shared.garbage import spare_what_lives
 from shared.replica import Replica
 from shared.runtime import Limits, run_worker
 from shared.telemetry import configure_logging, serve_health
@@ -47,6 +48,7 @@ async def pager_with(settings: NotifierSettings, clock: Clock) -> AsyncIterator[
 async def run_front(settings: NotifierSettings) -> int:
     """Until SIGTERM; the exit code: 1 where Kafka failed, to be started again (nothing is committed then)."""
     configure_logging(SOURCE, settings.log_level)
+    spare_what_lives()
     front = Front(settings, clock_from(settings))
     for sign in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sign, front.stop)

@@ -26,6 +26,7 @@ from services.notifier.settings import NotifierSettings
 from shared.bus import Consumer, Producer, Reader
 from shared.clock import SystemClock, clock_from
 from shared.errors import Unavailable
+from shared.garbage import spare_what_lives
 from shared.replica import Replica
 from shared.settings import load
 from shared.store import Store
@@ -67,6 +68,7 @@ class Sending:
 async def run_courier(settings: NotifierSettings) -> int:
     """Until SIGTERM; the exit code: 1 where Kafka failed, to be started again."""
     configure_logging(SOURCE, settings.log_level)
+    spare_what_lives()
     bootstrap, prefix, clock = settings.kafka_bootstrap_servers, settings.topic_prefix, clock_from(settings)
     limits = BreakerLimits(open_for=settings.breaker_open_for)
     async with contextlib.AsyncExitStack() as stack:

@@ -6,10 +6,14 @@
 | ReplyAdded | customers' side: `reply-added`; a customer's also the provider: `ticket.replied`; never its author |
 | TicketAssigned | the provider: `ticket.assigned`; the one that had it before: `ticket.taken_back` |
 | TicketReopened | the provider that has it: `ticket.reopened` |
-| TicketSolved by staff or provider | customers' side: `ticket-solved` |
-| PriorityReviewed | requester: `priority-reviewed`, with the reason |
+| TicketSolved by staff or provider | customers' side: `ticket-solved`; the requester's has the one invitation to rate |
+| PriorityReviewed | requester: `priority-reviewed`, with the reason; not where it carries out an AppealDecided |
+| AppealDecided | requester: `appeal-decided`, with the reason |
+| ParticipantJoined | requester: `participant-joined` |
+| ClockWarned of the provider's answer | the provider: `ticket-reminder`, by mail only |
 
-What is absent tells nobody: notes are for staff, who look at the desk; clocks, pages and refusals are on the screens.
+What is absent tells nobody: notes and appeals are for staff, who look at the desk; other clocks, pages and refusals are on the
+screens.
 """
 
 from __future__ import annotations
@@ -20,8 +24,12 @@ from typing import Any, Literal, Protocol
 
 from shared import ids
 from shared.events import (
+    AppealDecided,
     Audience,
+    ClockName,
+    ClockWarned,
     Fact,
+    ParticipantJoined,
     PriorityReviewed,
     PrioritySet,
     ReplyAdded,
@@ -93,7 +101,7 @@ Told = Notice | Suppressed
 
 def notices_for(fact: Fact, directory: Lookup, house: House) -> list[Told]:
     """What `fact` makes owed; empty for a fact that tells nobody. The ids depend on the fact and the recipient only."""
-    rule = HANDLERS["tickets"].get(type(fact))
+    rule = _RULES.get(type(fact))
     return list(rule(fact, directory, house)) if rule else []
 
 
@@ -111,7 +119,7 @@ NO_PROVIDER = "the directory has no such provider"
 OWN_DOING = "the provider did this themselves"
 
 
-def _mail(fact: TicketFact, to: str, template: str, body: Body, directory: Lookup, house: House, because: str = "") -> Told:
+def _mail(fact: Fact, to: str, template: str, body: Body, directory: Lookup, house: House, because: str = "") -> Told:
     """A mail to a person. Whoever is not registered gets none: ticket texts go to known addresses only."""
     to = to.lower()
     account = directory.get("accounts", to)
@@ -121,7 +129,7 @@ def _mail(fact: TicketFact, to: str, template: str, body: Body, directory: Looku
 
 
 def _told(
-    fact: TicketFact, kind: NoticeKind, to: str, template: str, destination: str, body: Body, house: House, reason: str, url: str = ""
+    fact: Fact, kind: NoticeKind, to: str, template: str, destination: str, body: Body, house: House, reason: str, url: str = ""
 ) -> Told:
     notice = ids.notice_id(fact.id, to, kind)
     if reason:
@@ -157,14 +165,10 @@ def _provider(
     yield _told(fact, "webhook", f"provider:{slug}", event, f"webhook:{slug}", payload, house, because or no_url, url)
 
 
-def _customers(
-    fact: ReplyAdded | TicketSolved, template: str, body: Body, directory: Lookup, house: House, because: str = ""
-) -> Iterator[Told]:
+def _customers(fact: ReplyAdded | TicketSolved) -> Iterator[str]:
     """Everybody on the customer's side, once; whoever did it (`fact.by`) knows."""
     people = dict.fromkeys(address.lower() for address in (fact.requester, *fact.participants))
-    for address in people:
-        if address != fact.by.lower():
-            yield _mail(fact, address, template, body, directory, house, because)
+    return (address for address in people if address != fact.by.lower())
 
 
 def _received(fact: PrioritySet, directory: Lookup, house: House) -> Iterator[Told]:
@@ -177,7 +181,8 @@ def _replied(fact: ReplyAdded, directory: Lookup, house: House) -> Iterator[Told
     reply = {"author": fact.author, "author_name": fact.author_name, "side": fact.side, "body": fact.body, "at": fact.at.isoformat()}
     if fact.audience is Audience.EVERYONE:
         body = {"subject": fact.subject, "reply": reply}
-        yield from _customers(fact, "reply-added", body, directory, house, because)
+        for address in _customers(fact):
+            yield _mail(fact, address, "reply-added", body, directory, house, because)
     to_provider = {Audience.EVERYONE: fact.side == "customer", Audience.PROVIDER: fact.side != "provider", Audience.STAFF: False}
     if fact.provider and to_provider[fact.audience]:
         about = {"subject": fact.subject, "requester": fact.requester, "priority": fact.priority}
@@ -209,14 +214,40 @@ def _reopened(fact: TicketReopened, directory: Lookup, house: House) -> Iterator
 
 def _solved(fact: TicketSolved, directory: Lookup, house: House) -> Iterator[Told]:
     if fact.side != "customer":
-        body = {"subject": fact.subject, "resolution": fact.resolution, "by": fact.by, "side": fact.side}
-        yield from _customers(fact, "ticket-solved", body, directory, house)
+        for address in _customers(fact):
+            rate_url = house.ticket_url(fact.key) + "#rate" if address == fact.requester.lower() else ""
+            body = {"subject": fact.subject, "resolution": fact.resolution, "by": fact.by, "side": fact.side, "rate_url": rate_url}
+            yield _mail(fact, address, "ticket-solved", body, directory, house)
 
 
 def _reviewed(fact: PriorityReviewed, directory: Lookup, house: House) -> Iterator[Told]:
+    if fact.final:
+        return
     body = {"subject": fact.subject, "priority": fact.priority, "previous": fact.previous, "reason": fact.reason}
     because = AUTHOR if fact.by.lower() == fact.requester.lower() else ""
     yield _mail(fact, fact.requester, "priority-reviewed", body, directory, house, because)
+
+
+def _appeal_decided(fact: AppealDecided, directory: Lookup, house: House) -> Iterator[Told]:
+    body = {"subject": fact.subject, "priority": fact.priority, "previous": fact.previous, "reason": fact.reason}
+    yield _mail(fact, fact.requester, "appeal-decided", body, directory, house)
+
+
+def _joined(fact: ParticipantJoined, directory: Lookup, house: House) -> Iterator[Told]:
+    """A link may end up where it was not sent: the requester hears of everybody who used it."""
+    body = {"subject": fact.subject, "participant": fact.participant, "participant_name": fact.participant_name}
+    yield _mail(fact, fact.requester, "participant-joined", body, directory, house)
+
+
+def _warned(fact: ClockWarned, directory: Lookup, house: House) -> Iterator[Told]:
+    if fact.clock != ClockName.PROVIDER_ANSWER or not fact.provider:
+        return
+    provider = directory.get("providers", fact.provider)
+    mailbox = str((provider or {}).get("agent_email", "")).lower()
+    because = NO_PROVIDER if provider is None else OWN_ADDRESS if mailbox in house.own_addresses else ""
+    name = (provider or {}).get("name", fact.provider)
+    body = {"subject": fact.subject, "due_at": fact.due_at.isoformat(), "percent": fact.percent, "to_name": name}
+    yield _told(fact, "mail", mailbox or f"provider:{fact.provider}", "ticket-reminder", MAIL_DESTINATION, body, house, because)
 
 
 HANDLERS: Mapping[str, Mapping[type[Fact], Callable[[Any, Lookup, House], Iterator[Told]]]] = {
@@ -227,12 +258,16 @@ HANDLERS: Mapping[str, Mapping[type[Fact], Callable[[Any, Lookup, House], Iterat
         TicketReopened: _reopened,
         TicketSolved: _solved,
         PriorityReviewed: _reviewed,
+        AppealDecided: _appeal_decided,
+        ParticipantJoined: _joined,
     },
-    "clocks": {},
+    "clocks": {ClockWarned: _warned},
     "pages": {},
     "status": {},
     "mail": {},
 }
 """Topic → fact → whom it tells. Other facts of these topics tell nobody and are not even parsed."""
+
+_RULES = {kind: rule for kinds in HANDLERS.values() for kind, rule in kinds.items()}
 
 WANTED = {(topic, kind.__name__) for topic, kinds in HANDLERS.items() for kind in kinds}

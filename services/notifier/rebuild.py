@@ -1,6 +1,6 @@
 """The outbox made anew from the log, where MongoDB was lost: what is still owed is sent on, what is over is never repeated.
 
-Topic `notices` says what was owed and how far each came; the text of those still open is made again from the ticket's facts.
+Topic `notices` says what was owed and how far each came; the text of those still open is made again from the facts that caused them.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Any
 import structlog
 
 from services.notifier.ledger import Phase
-from services.notifier.notices import House, Lookup, Notice, notices_for
+from services.notifier.notices import HANDLERS, House, Lookup, Notice, notices_for
 from shared import topics
 from shared.bus import Reader
 from shared.errors import Poisonous
-from shared.events import Event, NoticeAttempted, NoticeDelivered, NoticeFact, NoticeFailed, NoticeOwed, NoticeSuppressed, TicketFact
+from shared.events import Event, Fact, NoticeAttempted, NoticeDelivered, NoticeFact, NoticeFailed, NoticeOwed, NoticeSuppressed
 from shared.store import Document
 
 log = structlog.get_logger()
@@ -96,9 +96,10 @@ async def _documents(reader: Reader, directory: Lookup, house: House) -> list[Do
     causes = {story.first.cause for story in stories.values() if story.is_open}
     texts: dict[str, Notice] = {}
     if causes:
-        async for fact in _events(reader, topics.TICKETS.name):
-            if isinstance(fact, TicketFact) and fact.id in causes:
-                texts |= {one.id: one for one in notices_for(fact, directory, house) if isinstance(one, Notice)}
+        for topic in (name for name, rules in HANDLERS.items() if rules):
+            async for fact in _events(reader, topic):
+                if isinstance(fact, Fact) and fact.id in causes:
+                    texts |= {one.id: one for one in notices_for(fact, directory, house) if isinstance(one, Notice)}
     return [document_of(notice, story, texts.get(notice)) for notice, story in stories.items()]
 
 

@@ -11,9 +11,12 @@ from services.notifier import notices
 from services.notifier.notices import HANDLERS, House, Notice, Suppressed, is_somebody_unknown, notices_for
 from shared import ids, topics
 from shared.events import (
+    AppealDecided,
     Audience,
+    ClockWarned,
     Fact,
     NoteAdded,
+    ParticipantJoined,
     Plan,
     Priority,
     PriorityReviewed,
@@ -75,14 +78,31 @@ def solved(side: str, by: str) -> TicketSolved:
     return TicketSolved(**base(by=by, side=side, resolution="done", lane="l", participants=("ann@example.com", "ben@example.com")))
 
 
-def reviewed(by: str = "agent@example.com") -> PriorityReviewed:
-    return PriorityReviewed(**base(by=by, previous=Priority.URGENT, priority=Priority.HIGH, reason="one user", plan=Plan.PREMIER, lane="l"))
+def reviewed(by: str = "agent@example.com", final: bool = False) -> PriorityReviewed:
+    given = {"previous": Priority.URGENT, "priority": Priority.HIGH, "reason": "one user", "plan": Plan.PREMIER, "lane": "l"}
+    return PriorityReviewed(**base(by=by, final=final, **given))
 
 
 AGENTS = "agents@redisco.example"
 HOOK = "provider:redisco"
 QUIET = ("mail", "agents@quiet.example", "ticket-assigned")
 NOTE = NoteAdded(id="fct_1", key="tkt_1", at=AT, by="agent@example.com", policy={}, author="agent@example.com", via=Via.WEB, body="b")
+
+DECIDED = AppealDecided(
+    id="fct_1", key="tkt_1", at=AT, by="admin@example.com", policy={}, previous=Priority.HIGH, priority=Priority.URGENT, reason="r",
+    subject="Redis", requester="ann@example.com",
+)  # fmt: skip
+JOINED = ParticipantJoined(
+    id="fct_1", key="tkt_1", at=AT, by="ben@example.com", policy={}, participant="ben@example.com", subject="Redis",
+    requester="ann@example.com", participants=("ann@example.com", "ben@example.com"),
+)  # fmt: skip
+
+
+def warned(clock: str, provider: str | None) -> ClockWarned:
+    return ClockWarned(
+        id="fct_1", key="tkt_1", at=AT, clock=clock, policy={}, percent=50, due_at=AT, provider=provider, subject="Redis"
+    )
+
 
 def customers(template: str) -> list[tuple[str, str, str]]:
     return [("mail", address, template) for address in ("ann@example.com", "ben@example.com")]
@@ -113,12 +133,18 @@ TOLD: list[tuple[str, Fact, list[tuple[str, str, str]]]] = [
     ("solved by staff", solved("staff", "agent@example.com"), customers("ticket-solved")),
     ("solved by the customer", solved("customer", "ann@example.com"), []),
     ("reviewed", reviewed(), [("mail", "ann@example.com", "priority-reviewed")]),
+    ("an appeal's change is told by its decision", reviewed(final=True), []),
+    ("an appeal is decided", DECIDED, [("mail", "ann@example.com", "appeal-decided")]),
+    ("somebody joins", JOINED, [("mail", "ann@example.com", "participant-joined")]),
+    ("a provider is reminded by mail only", warned("provider-answer", "redisco"), [("mail", AGENTS, "ticket-reminder")]),
+    ("another clock warns", warned("initial-response", None), []),
 ]  # fmt: skip
 
 NOT_TOLD: list[tuple[str, Fact, set[tuple[str, str, str]]]] = [
     ("unregistered", set_at_opening("eve@elsewhere.example"), {("mail", "eve@elsewhere.example", notices.UNREGISTERED)}),
     ("our own address", set_at_opening("bot@signalbox.example"), {("mail", "bot@signalbox.example", notices.OWN_ADDRESS)}),
     ("a provider with our address", assigned("ours"), {("mail", "bot@signalbox.example", notices.OWN_ADDRESS)}),
+    ("a reminder to a provider that is gone", warned("provider-answer", "gone"), {("mail", "provider:gone", notices.NO_PROVIDER)}),
     ("no webhook", assigned("quiet"), {("webhook", "provider:quiet", notices.NO_WEBHOOK)}),
     ("no such provider", assigned("gone"), {(kind, "provider:gone", notices.NO_PROVIDER) for kind in ("mail", "webhook")}),
     ("handed back", assigned(None, "redisco", "rae@redisco.example"), {("mail", AGENTS, notices.OWN_DOING)}),
@@ -141,6 +167,12 @@ def test_told(fact: Fact, told: list[tuple[str, str, str]]) -> None:
 def test_left_out_with_the_reason(fact: Fact, left_out: set[tuple[str, str, str]]) -> None:
     found = notices_for(fact, Known(), HOUSE)
     assert {(n.kind, n.to, n.reason) for n in found if isinstance(n, Suppressed)} == left_out
+
+
+def test_the_requester_alone_is_asked_to_rate() -> None:
+    found = [n for n in notices_for(solved("staff", "agent@example.com"), Known(), HOUSE) if isinstance(n, Notice)]
+    asked = {n.to: n.body["rate_url"] for n in found}
+    assert asked == {"ann@example.com": "https://help.example/tickets/tkt_1#rate", "ben@example.com": ""}
 
 
 def test_ids_come_from_fact_and_recipient() -> None:
