@@ -49,7 +49,10 @@ def partition_of(key: str, partitions: int) -> int:
 
 def weight(record: Record) -> int:
     """The bytes a record takes in a batch, estimated from above."""
-    return len(record.value or b"") + 4 * len(record.key) + 40 + sum(len(name) + len(value) + 8 for name, value in record.headers)
+    total = len(record.value or b"") + 4 * len(record.key) + 40
+    for name, value in record.headers:
+        total += len(name) + len(value) + 8
+    return total
 
 
 async def bounded(what: str, waiting: Awaitable[T], timeout: float) -> T:
@@ -195,10 +198,10 @@ def in_batches(records: Sequence[Record], limit: int) -> list[list[Record]]:
     run: list[Record] = []
     full = start = 0
     while start < len(records):
-        stop, group = start + 1, records[start].group
+        stop, group, together = start + 1, records[start].group, weight(records[start])
         while group is not None and stop < len(records) and records[stop].group == group:
+            together += weight(records[stop])
             stop += 1
-        together = sum(map(weight, records[start:stop]))
         if run and full + together > limit:
             runs.append(run)
             run, full = [], 0

@@ -7,6 +7,7 @@ one scans nothing. Pure: no clock, no I/O.
 from __future__ import annotations
 
 import heapq
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Self, TypeVar
 
@@ -25,10 +26,10 @@ class Row(BaseModel):
     seq: int = 0
     seen: tuple[str, ...] = ()
 
-    def placed(self, seq: int, seen: tuple[str, ...]) -> Self:
-        """A copy with these two set: `model_copy(update=…)` at a quarter of its time."""
+    def having(self, values: Mapping[str, object]) -> Self:
+        """A copy with some fields set, unvalidated: `model_copy(update=…)` at a quarter of its time."""
         copy = self.__class__.__new__(self.__class__)
-        object.__setattr__(copy, "__dict__", self.__dict__ | {"seq": seq, "seen": seen})
+        object.__setattr__(copy, "__dict__", {**self.__dict__, **values})
         object.__setattr__(copy, "__pydantic_fields_set__", self.__pydantic_fields_set__)
         object.__setattr__(copy, "__pydantic_extra__", None)
         object.__setattr__(copy, "__pydantic_private__", None)

@@ -29,6 +29,7 @@ from shared.draft import Draft
 from shared.effects import Effects, Outcome
 from shared.errors import Poisonous, Unavailable
 from shared.events import Event
+from shared.garbage import spare_what_lives
 from shared.meters import HANDLED
 from shared.recovery import NO_ROW, Part, Recovery
 from shared.rows import R, Row
@@ -394,6 +395,7 @@ async def run_worker(
 ) -> int:
     """Run `work` as a process does: logs, signals, health on `metrics_port`; the exit code. `checks` join /readyz."""
     configure_logging(work.name, settings.log_level)
+    spare_what_lives()
     spine = Spine(
         work, bootstrap=settings.kafka_bootstrap_servers, prefix=settings.topic_prefix, clock=clock_from(settings),
         instance=settings.instance, limits=limits,

@@ -100,4 +100,4 @@ class Work(Generic[R]):
                 seen = (*seen, fact.cause)
         if row is None:
             raise ValueError("advance needs a fact")
-        return row.placed(seq, seen)
+        return row.having({"seq": seq, "seen": seen})

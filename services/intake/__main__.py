@@ -23,6 +23,7 @@ from services.intake.view import View
 from shared.bus import Producer
 from shared.clock import clock_from
 from shared.errors import Unavailable
+from shared.garbage import spare_what_lives
 from shared.replica import Replica
 from shared.settings import EX_CONFIG, load
 from shared.store import Store
@@ -93,6 +94,7 @@ def main() -> int:
         return EX_CONFIG
     settings = load(IntakeSettings)
     configure_logging("intake", settings.log_level)
+    spare_what_lives()
     if settings.secret is None:
         log.warning("no SIGNALBOX_SECRET: the portal's signed-in users and signed links are refused")
     config = uvicorn.Config(

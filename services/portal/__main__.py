@@ -10,6 +10,7 @@ import uvloop
 
 from services.portal.app import run_projector, run_web
 from services.portal.settings import PortalSettings
+from shared.garbage import spare_what_lives
 from shared.settings import load
 from shared.telemetry import configure_logging
 
@@ -30,6 +31,7 @@ def main(arguments: list[str]) -> int:
             sys.stderr.write("usage: python -m services.portal web|projector|pulse\n")
             return 64
     configure_logging(f"portal.{process}", settings.log_level)
+    spare_what_lives()
     if process == "web":
         return uvloop.run(run_web(settings))
     if process == "projector":
