@@ -41,7 +41,7 @@ class Event(Value):
     def having(self, values: Mapping[str, object]) -> Self:
         """A copy with some fields set, unvalidated: `model_copy(update=…)` at a quarter of its time."""
         copy = self.__class__.__new__(self.__class__)
-        object.__setattr__(copy, "__dict__", self.__dict__ | dict(values))
+        object.__setattr__(copy, "__dict__", {**self.__dict__, **values})
         object.__setattr__(copy, "__pydantic_fields_set__", self.__pydantic_fields_set__)
         object.__setattr__(copy, "__pydantic_extra__", None)
         object.__setattr__(copy, "__pydantic_private__", None)
