@@ -39,7 +39,9 @@ def list_(
         client.out.print("No tickets.")
         return
     whole = {"id", "status", "priority"}  # an id that is cut short cannot be copied
-    table = Table(*(Column(name, no_wrap=name in whole, min_width=30 if name == "id" else None) for name in COLUMNS), box=None, pad_edge=False)
+    table = Table(
+        *(Column(name, no_wrap=name in whole, min_width=30 if name == "id" else None) for name in COLUMNS), box=None, pad_edge=False
+    )
     for ticket in found:
         table.add_row(*(Text(str(ticket.get(name) or "")) for name in COLUMNS))
     client.out.print(table)

@@ -11,7 +11,6 @@ from shared.events import Admission, Plan, Priority, PrioritySet, RuleTried, Sta
 from shared.ids import derive
 from shared.policy.desk import DeskPolicy
 
-
 _MAY_NOT_CHOOSE = "plan_may_not_choose"
 
 
