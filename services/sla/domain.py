@@ -149,9 +149,7 @@ def fire(row: ClockRow, now: datetime) -> list[Fact]:
     return facts
 
 
-def _promised(
-    name: ClockName, fact: TicketFact, plan: Plan, priority: Priority, since: datetime, policy_of: PolicyOf
-) -> list[Fact]:
+def _promised(name: ClockName, fact: TicketFact, plan: Plan, priority: Priority, since: datetime, policy_of: PolicyOf) -> list[Fact]:
     policy = policy_of(fact.policy)
     target = policy.promise(name, plan, priority)
     if target is None:

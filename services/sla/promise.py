@@ -52,9 +52,7 @@ def started(
 def closing(policy: DeskPolicy, stamp: dict[str, int], at: datetime) -> ClockStarted:
     """A solved ticket can be reopened for a while: no promise, so nobody is warned."""
     window = policy.reopen_window
-    return ClockStarted(
-        at=at, clock=ClockName.AUTO_CLOSE, policy=stamp, calendar=ALWAYS, target=window, started_at=at, due_at=at + window
-    )
+    return ClockStarted(at=at, clock=ClockName.AUTO_CLOSE, policy=stamp, calendar=ALWAYS, target=window, started_at=at, due_at=at + window)
 
 
 def retargeted(name: str, clock: Clock, fact: PriorityReviewed, policy_of: PolicyOf) -> list[Fact]:

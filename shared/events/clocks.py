@@ -140,7 +140,7 @@ class ClockBreached(ClockFact):
 
 
 class ClockStopped(ClockFact):
-    """Ended without being met or breached. `reason`: `moved` (the ticket went elsewhere), `solved`, `reopened`, `closed`, or
+    """Ended without being met or breached. `reason`: `moved` (the ticket went elsewhere), `solved`, `reopened`, or
     `not-promised` (no target under the new priority, plan or policy)."""
 
     type: Literal["ClockStopped"] = "ClockStopped"

@@ -8,14 +8,14 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
-import holidays
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deploy.demo.directory import policies
-from services.sla.calendar import DAYS, due_at, worked, working_time
+from services.sla.calendar import due_at, worked, working_time
 from shared.policy import DESK, Calendar, DeskPolicy, Window
+from tests.unit.sla.slow import CALENDARS, Slow, starts
 
 EASTERN = ZoneInfo("America/New_York")
 EXAMPLES = int(os.environ.get("CALENDAR_EXAMPLES", "150"))  # R13 asks for 10,000: CALENDAR_EXAMPLES=10000
@@ -79,66 +79,7 @@ def test_a_calendar_that_never_works_is_said() -> None:
 
 # --- against the slow one --------------------------------------------------------------------------------------------
 
-
-class Slow:
-    """Minute by minute: a minute is worked where the zone's clocks show a time in a window of a day that is worked."""
-
-    def __init__(self, calendar: Calendar) -> None:
-        self._calendar, self._zone = calendar, ZoneInfo(calendar.zone)
-        self._closed = holidays.country_holidays(calendar.holidays, years=range(2023, 2029)) if calendar.holidays else {}
-
-    def is_worked(self, minute: datetime) -> bool:
-        local = minute.astimezone(self._zone)
-        if self._calendar.always:
-            return True
-        if local.date() in self._closed:
-            return False
-        windows = self._calendar.week.get(DAYS[local.weekday()], ())  # type: ignore[call-overload]
-        return any(w.opens <= local.time() and (local.time() < w.closes or w.closes == time(0)) for w in windows)
-
-    def due_at(self, start: datetime, minutes: int) -> datetime:
-        while minutes:
-            minutes -= self.is_worked(start)
-            start += timedelta(minutes=1)
-        return start
-
-    def worked(self, since: datetime, until: datetime) -> timedelta:
-        total = 0
-        while since < until:
-            total += self.is_worked(since)
-            since += timedelta(minutes=1)
-        return timedelta(minutes=total)
-
-
-def _calendar(zone: str, *windows: tuple[str, str], days: tuple[str, ...] = DAYS[:5], country: str | None = None) -> Calendar:
-    made = tuple(Window(opens=time.fromisoformat(opens), closes=time.fromisoformat(closes)) for opens, closes in windows)
-    return Calendar(zone=zone, week=dict.fromkeys(days, made), holidays=country)  # type: ignore[arg-type]
-
-
-CALENDARS = [
-    Calendar(always=True),
-    _calendar("America/New_York", ("09:00", "21:00"), country="US"),
-    _calendar("America/New_York", ("00:00", "02:30"), ("02:45", "00:00"), days=DAYS),
-    _calendar("Europe/Berlin", ("01:15", "02:15"), ("02:30", "03:30"), ("22:00", "00:00"), days=DAYS, country="DE"),
-    _calendar("Australia/Lord_Howe", ("01:00", "02:20"), ("08:00", "12:00"), days=DAYS),
-    _calendar("Africa/Cairo", ("00:00", "01:00"), ("23:00", "00:00"), days=DAYS),
-    _calendar("Pacific/Chatham", ("02:00", "04:00"), days=DAYS),
-    _calendar("Asia/Kathmandu", ("10:00", "18:00"), days=("sun", "mon", "tue", "wed", "thu")),
-    _calendar("America/Santiago", ("23:00", "00:00"), ("00:00", "01:30"), days=DAYS),
-]
 SLOW = [Slow(calendar) for calendar in CALENDARS]
-YEARS = (datetime(2024, 1, 1, tzinfo=UTC), datetime(2027, 12, 1, tzinfo=UTC))
-MINUTES = int((YEARS[1] - YEARS[0]) / timedelta(minutes=1))
-CHANGES = [
-    int((datetime(*day, tzinfo=UTC) - YEARS[0]) / timedelta(minutes=1))
-    for day in (
-        (2025, 3, 9), (2025, 11, 2), (2025, 3, 30), (2025, 10, 26), (2025, 4, 5), (2025, 10, 4), (2025, 4, 24), (2025, 10, 30),
-        (2025, 9, 27), (2025, 9, 6), (2025, 4, 6), (2025, 7, 3), (2025, 12, 24),
-    )
-]  # fmt: skip
-starts = st.one_of(st.integers(0, MINUTES), st.sampled_from(CHANGES).flatmap(lambda change: st.integers(change - 1440, change + 2880))).map(
-    lambda minute: YEARS[0] + timedelta(minutes=minute)
-)
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
