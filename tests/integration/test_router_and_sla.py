@@ -20,7 +20,7 @@ from services.router import handlers as router
 from services.sla import handlers as sla
 from shared.bus import Admin, Producer, Reader
 from shared.clock import SteeredClock
-from shared.events import AddReply, Event, PolicyPublished, Priority, Request, ReviewPriority
+from shared.events import AddReply, Event, PolicyPublished, Priority, Request, ReviewPriority, Solve
 from shared.policy import DESK
 from shared.policy.book import PolicyBook
 from shared.replica import Replica
@@ -124,13 +124,14 @@ async def test_a_ticket_is_opened_placed_and_timed_and_the_promise_breaks_when_n
     assert types(facts) == ["TicketOpened", "PrioritySet", "TicketRouted", "TicketAssigned"]
     assert [fact.seq for fact in facts] == [1, 2, 3, 4]
     assert facts[1].pages
-    (started,) = await log.wait(CLOCKS.name, has("ClockStarted"))
+    started, providers = await log.wait(CLOCKS.name, lambda events: len(events) == 2)
+    assert (started.clock, providers.clock, providers.provider) == ("initial-response", "provider-answer", "redisco")
     assert (started.started_at, started.due_at) == (opened_at, opened_at + timedelta(minutes=30))
 
     log.advance(minutes=16)
     await log.wait(CLOCKS.name, has("ClockWarned"))
     log.advance(minutes=30, seconds=5)
-    clocks = await log.wait(CLOCKS.name, has("ClockBreached"))
+    clocks = [fact for fact in await log.wait(CLOCKS.name, has("ClockBreached")) if fact.clock == "initial-response"]
     assert types(clocks) == ["ClockStarted", "ClockWarned", "ClockBreached"], "warnings that a jump passed are not given after the deadline"
     assert clocks[-1].due_at == started.due_at
     assert timedelta(0) <= clocks[-1].detected_at - clocks[-1].due_at < timedelta(seconds=10)
@@ -159,6 +160,21 @@ async def test_sla_stopped_over_a_deadline_says_the_breach_with_the_true_deadlin
     breach = next(event for event in clocks if event.type == "ClockBreached")
     assert breach.due_at == at + timedelta(minutes=30)
     assert breach.detected_at - breach.due_at >= timedelta(minutes=19)
+
+
+async def test_a_silent_provider_breaches_and_a_solved_ticket_runs_out_of_time(log: Log) -> None:
+    await log.publish_policy()
+    await log.start("router", "sla")
+    at = now()
+    await log.ask(open_ticket(addon="redisco", at=at), open_ticket(key="tkt_b", at=at))
+    await log.ask(request(Solve, "agent", key="tkt_b", resolution="Done.", at=at))
+    await log.wait(CLOCKS.name, lambda events: len(events) == 5)
+    log.advance(days=8)
+    clocks = await log.wait(CLOCKS.name, lambda events: {"ClockBreached", "ClockRanOut"} <= {event.type for event in events})
+    silent = next(event for event in clocks if event.type == "ClockBreached" and event.clock == "provider-answer")
+    assert (silent.key, silent.provider) == ("tkt_a", "redisco")
+    assert types(clocks, "tkt_b") == ["ClockStarted", "ClockMet", "ClockStarted", "ClockRanOut"]
+    assert clocks[-1].detected_at - at < timedelta(days=8, seconds=30)
 
 
 async def test_requests_that_overtake_their_ticket_wait_and_without_one_are_refused_after_a_minute(log: Log) -> None:
