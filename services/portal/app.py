@@ -43,7 +43,7 @@ def make_app(settings: PortalSettings) -> FastAPI:
     directory = Replica("directory", settings.kafka_bootstrap_servers, settings.topic_prefix)
     lags = Lags(settings.kafka_bootstrap_servers, settings.topic_prefix)
     secret = settings.secret.get_secret_value() if settings.secret else None
-    queries = Queries(store)
+    queries = Queries(store, clock)
     hub = Hub(store, queries)
     sessions = Sessions(store, directory, clock, secret, lasts=timedelta(hours=settings.session_hours), secure=settings.is_https)
     intake = Intake(settings.intake_url, settings.sink_url, clock, secret, max_body=settings.max_body)

@@ -45,6 +45,11 @@ def span(length: timedelta) -> str:
     return f"{minutes} min" if minutes else ""
 
 
+def spent(seconds: float) -> str:
+    """A number of seconds as `span` says it."""
+    return span(timedelta(seconds=seconds)) or "0 min"
+
+
 def is_past(text: str, now: datetime) -> bool:
     return instant(text) <= now
 
@@ -134,5 +139,5 @@ def board(found: Mapping[str, Any], now: datetime) -> dict[str, Any]:
 
 FILTERS = {
     "utc": utc, "relative": relative, "is_past": is_past, "tone": tone, "percent_run": percent_run, "short_id": short_id,
-    "spaced": spaced, "plain": plain, "grouped": grouped, "json": as_json,
+    "spaced": spaced, "plain": plain, "spent": spent, "grouped": grouped, "json": as_json,
 }  # fmt: skip

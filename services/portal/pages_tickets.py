@@ -86,6 +86,8 @@ async def ticket_page(ticket_id: str, request: Request, actor: Who, portal: Part
 async def act(ticket_id: str, action: str, request: Request, actor: Who, portal: Parts, screens: Drawn) -> Response:
     fields = await fields_of(request, portal.settings.max_body)
     answer = await _ask(portal, actor, f"/v1/tickets/{ticket_id}/{action}", action_document(action, fields), fields)
+    if answer.is_accepted and "url" in answer.json:
+        return await _shared(ticket_id, request, actor, portal, screens, answer)
     if answer.is_accepted:
         return see_other(f"/tickets/{ticket_id}?after={answer.json['request_id']}")
     if answer.status == 404:
@@ -95,6 +97,19 @@ async def act(ticket_id: str, action: str, request: Request, actor: Who, portal:
         return await _ticket(ticket_id, request, actor, portal, screens, values=fields, errors=problems, status=_status(answer))
     outcome = {"tone": "bad", "title": "That was not done.", "text": " ".join(problems.values()), "clears": None}
     return await _ticket(ticket_id, request, actor, portal, screens, outcome=outcome, status=_status(answer))
+
+
+async def _shared(ticket_id: str, request: Request, actor: Actor, portal: Portal, screens: Screens, answer: Answer) -> Response:
+    """The link is shown once, here: nobody keeps it."""
+    request_id = str(answer.json["request_id"])
+    await portal.hub.settled(request_id, AFTER_S)
+    became = await portal.queries.request(actor, request_id)
+    if became and became["state"] == "refused":
+        outcome = outcome_of(became, request_id, ticket_id)
+    else:
+        text = "Registered colleagues who open it can join, for 30 days. Copy it now: it is not shown again."
+        outcome = {"tone": "good", "title": "Here is the link.", "text": text, "clears": None, "link": str(answer.json["url"])}
+    return await _ticket(ticket_id, request, actor, portal, screens, outcome=outcome)
 
 
 async def _ask(portal: Portal, actor: Actor, path: str, document: Mapping[str, Any], fields: Mapping[str, str]) -> Answer:
@@ -118,7 +133,7 @@ async def _ticket(
     return screens.page(
         request, "ticket.html", actor=actor, place="queue" if is_staff else "tickets", status=status, ticket=ticket,
         timeline=[{**fact, "data": Said(fact["data"])} for fact in timeline],
-        decisions=trail["decisions"] if trail else [], pages=[page for page in pages if page], actions=actions_for(ticket),
+        decisions=trail["decisions"] if trail else [], pages=[page for page in pages if page], actions=actions_for(ticket, actor),
         audiences=audiences_for(ticket, screens.provider_name(ticket["provider"] or "")), providers=_providers(portal) if is_staff else [],
         idempotency_key=secrets.token_urlsafe(12), **context,
     )  # fmt: skip

@@ -7,10 +7,11 @@ what lists go by. `seq` and `clock_seq` are the last facts of `tickets` and `clo
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from services.portal.listing import words_of
+from services.portal.projection_flow import FLOW_VIEW, begin, hold, may_appeal, people
+from services.portal.projection_flow import iso as iso
 from shared import events as e
 from shared.lifecycle import Move, after
 
@@ -18,11 +19,6 @@ Doc = dict[str, Any]
 
 PRIORITY_RANK = {e.Priority.URGENT: 0, e.Priority.HIGH: 1, e.Priority.NORMAL: 2, e.Priority.LOW: 3}
 _NO_DEADLINE = "9999"
-
-
-def iso(at: datetime) -> str:
-    """Always with microseconds, so that the order of the strings is the order of the instants."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def unopened(ticket_id: str) -> Doc:
@@ -47,6 +43,8 @@ def project(doc: Doc | None, fact: e.TicketFact | e.ClockFact) -> Doc | None:
     if (change := TICKET_VIEW.get(type(fact))) is not None:
         change(made, fact)
         if made["opened_key"]:
+            if counter == "seq":
+                hold(made, fact.at)
             _order(made, fact)
     return made
 
@@ -66,28 +64,33 @@ def on_opened(doc: Doc, fact: e.TicketOpened) -> None:
     at = iso(fact.at)
     doc.update(
         subject=fact.subject, status=e.Status.NEW.value, queue="platform", provider=None, requested_priority=None,
-        priority=e.Priority.NORMAL.value, priority_reason="", kind=fact.kind.value, scope="covered", app=fact.app,
+        priority=e.Priority.NORMAL.value, priority_reason="", kind=fact.kind.value, scope=fact.scope.value, app=fact.app,
         stage=fact.stage.value if fact.stage else None, addon=fact.addon, plan=fact.plan.value, requester=fact.requester,
         requester_name=fact.requester_name, incident_ids=list(fact.incidents), suggestion=None, via=fact.via.value,
         attachments=list(fact.attachments), first=fact.first, lane=fact.lane, reply_count=0, opened_at=at, updated_at=at,
         opened_key=f"{at} {fact.key}",
         words=words_of(" ".join((fact.subject, fact.app or "", fact.requester, fact.requester_name, fact.key, fact.body))),
     )  # fmt: skip
-    _people(doc, (fact.requester,))
+    begin(doc, fact)
 
 
 def on_priority_set(doc: Doc, fact: e.PrioritySet) -> None:
     doc.update(
         requested_priority=fact.requested.value if fact.requested else None, priority=fact.priority.value, priority_reason=fact.reason
     )
+    may_appeal(doc, fact)
 
 
 def on_routed(doc: Doc, fact: e.TicketRouted) -> None:
     _to_queue(doc, fact.queue)
 
 
+def on_scope(doc: Doc, fact: e.ScopeDecided) -> None:
+    doc["scope"] = fact.scope.value
+
+
 def on_suggested(doc: Doc, fact: e.ProviderSuggested) -> None:
-    doc["suggestion"] = {"provider": fact.provider, "because": list(fact.because)}
+    doc["suggestion"] = {"provider": fact.provider, "because": list(fact.because), "confidence": fact.confidence}
 
 
 def on_dismissed(doc: Doc, fact: e.SuggestionDismissed) -> None:
@@ -96,16 +99,17 @@ def on_dismissed(doc: Doc, fact: e.SuggestionDismissed) -> None:
 
 def on_assigned(doc: Doc, fact: e.TicketAssigned) -> None:
     doc.update(queue=fact.queue, provider=fact.provider, suggestion=None)
-    _people(doc, fact.participants)
+    people(doc, fact.participants)
 
 
 def on_reviewed(doc: Doc, fact: e.PriorityReviewed) -> None:
     doc.update(priority=fact.priority.value, priority_reason=fact.reason)
+    may_appeal(doc, fact)
 
 
 def on_reply(doc: Doc, fact: e.ReplyAdded) -> None:
     doc.update(status=fact.status, reply_count=doc.get("reply_count", 0) + 1)
-    _people(doc, fact.participants)
+    people(doc, fact.participants)
 
 
 def on_note(doc: Doc, fact: e.NoteAdded) -> None:
@@ -114,11 +118,11 @@ def on_note(doc: Doc, fact: e.NoteAdded) -> None:
 
 
 def on_solved(doc: Doc, fact: e.TicketSolved) -> None:
-    doc["status"] = e.Status.SOLVED.value
+    doc.update(status=e.Status.SOLVED.value, rating=None, rateable=fact.side != "customer")
 
 
 def on_reopened(doc: Doc, fact: e.TicketReopened) -> None:
-    doc["status"] = e.Status.OPEN.value
+    doc.update(status=e.Status.OPEN.value, rateable=False)
 
 
 def on_clock_started(doc: Doc, fact: e.ClockStarted) -> None:
@@ -171,13 +175,6 @@ def _to_queue(doc: Doc, queue: str) -> None:
     doc.update(queue=queue, provider=slug if kind == "provider" else None)
 
 
-def _people(doc: Doc, participants: tuple[str, ...]) -> None:
-    """`participants` are the customer's side without the requester; `people` all of them, lower-case, as they are looked up."""
-    requester = doc["requester"].lower()
-    doc["participants"] = [person for person in participants if person.lower() != requester]
-    doc["people"] = sorted({requester, *(person.lower() for person in participants)})
-
-
 _CLOCKS = {name.value: place for place, name in enumerate(e.ClockName)}
 """The order in which a ticket's clocks are shown."""
 
@@ -200,6 +197,7 @@ TICKET_VIEW: Mapping[type[e.Fact], Callable[[Doc, Any], None]] = {
     e.TicketOpened: on_opened,
     e.PrioritySet: on_priority_set,
     e.TicketRouted: on_routed,
+    e.ScopeDecided: on_scope,
     e.ProviderSuggested: on_suggested,
     e.SuggestionDismissed: on_dismissed,
     e.TicketAssigned: on_assigned,
@@ -217,6 +215,7 @@ TICKET_VIEW: Mapping[type[e.Fact], Callable[[Doc, Any], None]] = {
     e.ClockBreached: on_clock_breached,
     e.ClockStopped: on_clock_stopped,
     e.ClockRanOut: on_clock_ran_out,
+    **FLOW_VIEW,
 }
 """Fact type → what it changes. RequestRefused and RequestParked change no ticket: they stand in its timeline."""
 

@@ -12,6 +12,7 @@ from typing import Any
 from services.portal import shapes
 from services.portal.listing import MAX_LIMIT, Asked, after_cursor, filter_for, next_cursor, order_for, visible_to
 from shared.access import Standing, may_see_fact, standing
+from shared.clock import Clock
 from shared.events import Actor
 from shared.store import Store
 
@@ -23,12 +24,15 @@ class Queries:
     """The reads about tickets and requests. One per process; safe for concurrent use."""
 
     store: Store
+    clock: Clock
 
     async def ticket(self, actor: Actor, ticket_id: str) -> Shape | None:
         """One ticket, the GET shape of DESIGN section 7, with `body`, `urgent`, `priority_reason` and `standing` beside it.
 
         `standing` (staff, provider, customer) says what the actor is to it; `replies` holds only what they may read, a staff
-        note being a reply with audience `staff`. `pages` (staff only): ids of its pages.
+        note being a reply with audience `staff`. `pages` (staff only): ids of its pages. `time_with`: seconds with `requester`,
+        `platform` and `provider`, which add up to its age (until it was solved). Null for a provider: `appeal` (null: nothing to
+        appeal; else `{state: possible|open|decided, changed_by, ...}`), `rating`, `rateable`, `shared_until`, `access_granted`.
         """
         doc, who = await self._seen(actor, ticket_id)
         if doc is None or who is None:
@@ -39,7 +43,7 @@ class Queries:
         if who is Standing.STAFF:
             found = await self.store["pages"].find({"ticket_ids": ticket_id}, fields={"_id": 1}, order=[("_id", 1)])
             pages = [page["_id"] for page in found]
-        return shapes.ticket(doc, facts, who, pages)
+        return shapes.ticket(doc, facts, who, pages, self.clock.now())
 
     async def tickets(self, actor: Actor, asked: Asked) -> Shape:
         """`{items: [...], counts: {...}, next: cursor|None}`: what the actor may see of what was asked for.
@@ -71,9 +75,7 @@ class Queries:
             groups = await self.store["tickets"].aggregate([{"$match": mine}, {"$group": {"_id": by, "n": {"$sum": 1}}}])
         return shapes.counts(groups)
 
-    async def timeline(
-        self, actor: Actor, ticket_id: str, *, after: str | None = None, limit: int = 500
-    ) -> list[Shape] | None:
+    async def timeline(self, actor: Actor, ticket_id: str, *, after: str | None = None, limit: int = 500) -> list[Shape] | None:
         """The ticket's facts the actor may see, oldest first, those behind `after` (an entry's `order`).
 
         An entry is `{id, ticket_id, page_id, topic, seq, type, at, by, side, audience, order, data: {...}}`; `data` holds what

@@ -45,6 +45,7 @@ _WORDS = {
     403: ("Not from here", "This was sent from another site, or you are not allowed to do it."),
     404: ("There is nothing here", "Either this never existed, or it is not yours to see."),
     405: ("That cannot be done here", "This address does not take what was sent to it."),
+    410: ("This link is gone", "It was ended or has expired. Ask whoever sent it for a new one."),
     413: ("Too long", "What was sent is longer than we take."),
     429: ("A little slower, please", "Too many tries. Wait a minute and try again."),
     503: ("Back in a moment", "Part of Signalbox does not answer just now. New tickets and urgent pages still get through by the API."),

@@ -8,6 +8,7 @@ from typing import Any
 
 from services.portal.listing import LIVE
 from services.portal.projection import iso as iso
+from services.portal.projection_flow import time_with
 from shared import events as e
 from shared.access import Standing, may_see_fact
 from shared.certificate import Certificate
@@ -29,16 +30,22 @@ _TICKET_FIELDS = (
     "updated_at", "seq",
 )  # fmt: skip
 
+_BETWEEN_US = ("appeal", "rating", "rateable", "shared_until", "access_granted")
+"""What is between the customer and us, and no provider's matter."""
+
 _ENVELOPE = frozenset({"id", "key", "at", "type", "seq", "cause", "by"})
-_STAFF_DATA = frozenset({"policy", "trail", "lane", "obligation", "obligations", "cancels", "pages", "participants", "warned"})
+_STAFF_DATA = frozenset(
+    {"policy", "trail", "lane", "obligation", "obligations", "cancels", "pages", "participants", "warned", "token_hash"}
+)
 """What a fact says that is for staff only."""
 
 DECISIONS = (
-    "PrioritySet", "TicketRouted", "ProviderSuggested", "SuggestionDismissed", "TicketAssigned", "PriorityReviewed", "RequestRefused",
+    "PrioritySet", "TicketRouted", "ScopeDecided", "ProviderSuggested", "SuggestionDismissed", "TicketAssigned", "PriorityReviewed", "RequestRefused",
+    "AppealDecided", "TicketClosed",
     "ClockStarted", "ClockRetargeted", "ClockPaused", "ClockResumed", "ClockStopped",
 )  # fmt: skip
 _DECIDED = (
-    "requested", "priority", "previous", "pages", "queue", "provider", "because", "code", "request_type", "clock", "calendar", "target",
+    "requested", "priority", "previous", "pages", "queue", "provider", "because", "confidence", "scope", "rule", "code", "request_type", "clock", "calendar", "target",
     "started_at", "due_at",
 )  # fmt: skip
 _OPEN_TRAILS = frozenset({"PrioritySet"})
@@ -50,7 +57,7 @@ def instant(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def ticket(doc: Shape, facts: Iterable[Shape], who: Standing, pages: list[str]) -> Shape:
+def ticket(doc: Shape, facts: Iterable[Shape], who: Standing, pages: list[str], now: datetime) -> Shape:
     """One ticket with what was said in it; `facts` are its TicketOpened, ReplyAdded and NoteAdded in order."""
     shown: Shape = {"id": doc["_id"], **{name: doc.get(name) for name in _TICKET_FIELDS}, "clocks": clocks(doc, who)}
     replies = []
@@ -61,6 +68,8 @@ def ticket(doc: Shape, facts: Iterable[Shape], who: Standing, pages: list[str]) 
             replies.append(reply(fact))
     shown["replies"] = replies
     shown["standing"] = who.value
+    shown["time_with"] = time_with(doc, now)
+    shown |= {name: None if who is Standing.PROVIDER else doc.get(name) for name in _BETWEEN_US}
     if who is Standing.STAFF:
         shown["pages"] = pages
     else:

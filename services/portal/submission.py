@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from shared.access import MAY, READERS, Standing
-from shared.events import Audience, Status
+from shared.access import MAY, READERS, Standing, may_decide_appeals
+from shared.events import Actor, Audience, Status
 from shared.lifecycle import TRANSITIONS, Move
 
 Fields = Mapping[str, str]
@@ -46,10 +46,17 @@ def action_document(action: str, fields: Fields) -> dict[str, Any]:
             if fields.get("provider"):
                 kind, name = "provider", fields["provider"]
             return {kind: name} if kind in ("provider", "queue") else {}
-        case "review":
+        case "review" | "decide-appeal":
             return {"priority": fields.get("priority", ""), "reason": fields.get("reason", "")}
         case "solve":
             return {"resolution": fields.get("resolution", "")}
+        case "appeal":
+            return {"information": fields.get("information", "")}
+        case "rate":
+            score = fields.get("score", "")
+            return {"score": int(score) if score.isdecimal() and len(score) == 1 else 0, "comment": fields.get("comment", "")}
+        case "access":
+            return {"granted": fields.get("granted") == "yes"}
         case "dismiss" | "reopen" | "hand-back" | "take-back":
             return {"reason": fields.get("reason", "")}
         case _:
@@ -61,17 +68,47 @@ ACTIONS: dict[str, tuple[str, Move]] = {
     "review": ("ReviewPriority", Move.REVIEW),
     "hand-back": ("HandBack", Move.HAND_BACK),
     "take-back": ("TakeBack", Move.TAKE_BACK),
+    "appeal": ("AppealPriority", Move.APPEAL),
+    "decide-appeal": ("DecideAppeal", Move.DECIDE_APPEAL),
     "solve": ("Solve", Move.SOLVE),
     "reopen": ("Reopen", Move.REOPEN),
+    "rate": ("RateTicket", Move.RATE),
+    "share": ("ShareTicket", Move.SHARE),
+    "unshare": ("RevokeShare", Move.REVOKE_SHARE),
+    "access": ("GrantAccess", Move.GRANT_ACCESS),
 }
 """Action → its request, and what that amounts to for the state."""
 
 
-def actions_for(ticket: Mapping[str, Any]) -> list[str]:
+def _appeal_is(ticket: Mapping[str, Any], *states: str) -> bool:
+    return (ticket["appeal"] or {}).get("state", "none") in states
+
+
+def _is_requester(ticket: Mapping[str, Any], actor: Actor) -> bool:
+    return bool(actor.email.lower() == ticket["requester"].lower())
+
+
+def _is_other_reviewer(ticket: Mapping[str, Any], actor: Actor) -> bool:
+    return may_decide_appeals(actor) and actor.email.lower() != ticket["appeal"]["changed_by"].lower()
+
+
+ONLY: dict[str, Callable[[Mapping[str, Any], Actor], bool]] = {
+    "take-back": lambda ticket, _: bool(ticket["provider"]),
+    "review": lambda ticket, _: not _appeal_is(ticket, "open", "decided"),
+    "appeal": lambda ticket, _: _appeal_is(ticket, "possible"),
+    "decide-appeal": lambda ticket, actor: _appeal_is(ticket, "open") and _is_other_reviewer(ticket, actor),
+    "rate": lambda ticket, actor: bool(ticket["rateable"]) and _is_requester(ticket, actor),
+    "unshare": lambda ticket, _: bool(ticket["shared_until"]),
+    "access": _is_requester,
+}
+"""What an action needs beyond the side and the state: there is no use in offering what would be refused."""
+
+
+def actions_for(ticket: Mapping[str, Any], actor: Actor) -> list[str]:
     """What whoever looks at the ticket is offered: allowed by `shared.access`, and by the state the ticket is in."""
     who, moves = Standing(ticket["standing"]), TRANSITIONS[Status(ticket["status"])]
     offered = [action for action, (request, move) in ACTIONS.items() if who in MAY[request] and move in moves]
-    return offered if ticket["provider"] else [action for action in offered if action != "take-back"]
+    return [action for action in offered if action not in ONLY or ONLY[action](ticket, actor)]
 
 
 def audiences_for(ticket: Mapping[str, Any], provider_name: str) -> list[tuple[str, str]]:

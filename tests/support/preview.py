@@ -99,7 +99,7 @@ async def fold(store: Store, log: Log) -> None:
 def make_portal(settings: PortalSettings, known: KnownDirectory) -> Portal:
     clock, secret = SystemClock(), SECRET
     store = Store(settings.mongodb_uri, settings.mongodb_database)
-    queries = Queries(store)
+    queries = Queries(store, clock)
     sessions = Sessions(store, known, clock, secret, lasts=timedelta(hours=1), secure=False)
     intake = Intake(settings.intake_url, settings.sink_url, clock, secret, max_body=settings.max_body)
     return Portal(settings, clock, store, known, queries, Desk(store, queries, Lags()), Hub(store, queries), sessions, intake)

@@ -18,7 +18,7 @@ from shared.errors import Refused
 from shared.events import Actor, Audience, Role
 from shared.topics import topic_of
 from shared.wire import Message
-from tests.support.facts import Ticket, page_facts
+from tests.support.facts import BEGAN, Ticket, page_facts
 
 ACTORS = {
     "requester": Actor(email="Rae@example.com"),
@@ -63,15 +63,18 @@ def test_get_list_and_stream_agree(name: str) -> None:
     assert matches(doc, visible_to(actor)) is (wanted is not None)
     sent = [fact for fact in timeline if may_receive(actor, fact)]
     texts = {fact["data"]["body"] for fact in sent if fact["type"] in ("ReplyAdded", "NoteAdded")}
-    assert texts == {
-        None: set(),
-        Standing.CUSTOMER: {"for everyone"},
-        Standing.PROVIDER: {"for everyone", "for provider"},
-        Standing.STAFF: {"for everyone", "for provider", "for staff", "note for staff"},
-    }[wanted]
+    assert (
+        texts
+        == {
+            None: set(),
+            Standing.CUSTOMER: {"for everyone"},
+            Standing.PROVIDER: {"for everyone", "for provider"},
+            Standing.STAFF: {"for everyone", "for provider", "for staff", "note for staff"},
+        }[wanted]
+    )
     assert any(fact["topic"] == "pages" for fact in sent) is (name == "ops")
     if wanted is not None:
-        shown = shapes.ticket(doc, [fact for fact in timeline if fact["type"] in ("ReplyAdded", "NoteAdded")], wanted, [])
+        shown = shapes.ticket(doc, [fact for fact in timeline if fact["type"] in ("ReplyAdded", "NoteAdded")], wanted, [], BEGAN)
         assert {reply["body"] for reply in shown["replies"]} == texts
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from services.portal.submission import action_document, actions_for, audiences_for, problems_by_field, ticket_document
 from services.portal.tabs import outcome_of, tabs_of_own, tabs_of_queue
+from shared.events import Actor, Role
 
 KNOWN = frozenset({"subject", "body", "app", "addon", "priority", "urgent.logs", "urgent.third_party_services"})
 
@@ -68,19 +69,46 @@ def test_problems_stand_at_their_fields(problem: dict[str, Any], found: dict[str
     assert problems_by_field(problem, KNOWN) == found
 
 
-@pytest.mark.parametrize(
-    ("standing", "status", "provider", "offered"),
-    [
-        ("staff", "open", None, ["assign", "review", "solve"]),
-        ("staff", "open", "redisco", ["assign", "review", "take-back", "solve"]),
-        ("staff", "solved", "redisco", ["reopen"]),
-        ("provider", "open", "redisco", ["hand-back", "solve"]),
-        ("customer", "pending", "redisco", ["solve"]),
-        ("customer", "closed", None, []),
-    ],
-)
-def test_only_what_is_possible_is_offered(standing: str, status: str, provider: str | None, offered: list[str]) -> None:
-    assert actions_for({"standing": standing, "status": status, "provider": provider}) == offered
+ANN = Actor(email="ann@example.com")
+REVIEWER = Actor(email="reviewer@example.com", roles=(Role.REVIEWER,))
+AGENT = Actor(email="agent@example.com", roles=(Role.AGENT,))
+OPEN = {"state": "open", "changed_by": "other@example.com"}
+OFFERED: list[tuple[str, str, Actor, dict[str, Any], list[str]]] = [
+    ("staff", "open", AGENT, {}, ["assign", "review", "solve"]),
+    ("staff", "open", AGENT, {"provider": "redisco"}, ["assign", "review", "take-back", "solve"]),
+    ("staff", "solved", AGENT, {"provider": "redisco"}, ["reopen"]),
+    ("provider", "open", AGENT, {"provider": "redisco"}, ["hand-back", "solve"]),
+    ("customer", "pending", ANN, {}, ["solve", "share", "access"]),
+    ("customer", "pending", Actor(email="colleague@example.com"), {}, ["solve", "share"]),
+    ("customer", "open", ANN, {"appeal": {"state": "possible", "changed_by": "system"}}, ["appeal", "solve", "share", "access"]),
+    ("customer", "open", ANN, {"appeal": OPEN}, ["solve", "share", "access"]),
+    ("staff", "open", REVIEWER, {"appeal": OPEN}, ["assign", "decide-appeal", "solve"]),
+    ("staff", "open", AGENT, {"appeal": OPEN}, ["assign", "solve"]),
+    ("staff", "open", REVIEWER, {"appeal": {**OPEN, "changed_by": REVIEWER.email}}, ["assign", "solve"]),
+    ("staff", "open", REVIEWER, {"appeal": {**OPEN, "state": "decided"}}, ["assign", "solve"]),
+    ("customer", "solved", ANN, {"rateable": True, "shared_until": "2026-01-01T00:00:00Z"}, ["reopen", "rate", "share", "unshare"]),
+    ("customer", "solved", Actor(email="colleague@example.com"), {"rateable": True}, ["reopen", "share"]),
+    ("customer", "solved", ANN, {}, ["reopen", "share"]),
+    ("customer", "closed", ANN, {}, []),
+]
+
+
+@pytest.mark.parametrize(("standing", "status", "actor", "more", "offered"), OFFERED)
+def test_only_what_is_possible_is_offered(standing: str, status: str, actor: Actor, more: dict[str, Any], offered: list[str]) -> None:
+    ticket = {
+        "standing": standing, "status": status, "provider": None, "requester": ANN.email, "appeal": None, "rateable": False,
+        "shared_until": None, **more,
+    }  # fmt: skip
+    assert actions_for(ticket, actor) == offered
+
+
+def test_the_documents_of_the_flow() -> None:
+    assert action_document("appeal", {"information": "x"}) == {"information": "x"}
+    assert action_document("decide-appeal", {"priority": "high", "reason": "r"}) == {"priority": "high", "reason": "r"}
+    assert action_document("rate", {"score": "4", "comment": "c"}) == {"score": 4, "comment": "c"}
+    assert action_document("rate", {"score": "many"}) == {"score": 0, "comment": ""}, "intake says what a score is"
+    assert action_document("access", {"granted": "yes"}) == {"granted": True}
+    assert action_document("share", {"idempotency_key": "k"}) == {}
 
 
 @pytest.mark.parametrize(
