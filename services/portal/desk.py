@@ -111,6 +111,21 @@ class Desk:
             "lag": dict(await self.lags.by_process()),
         }
 
+    async def attention(self, actor: Actor) -> Shape | None:
+        """What waits for a human, the latest first; None for whoever is not staff.
+
+        `{letters: [{topic, partition, offset, worker, key, reason, parked, at}], notices: [{id, ticket, kind, to, state, reason,
+        at, …}]}`: records nobody could handle, notices given up, and those left out on purpose with the reason.
+        """
+        if not may_see_desk(actor):
+            return None
+        latest = [("at", -1)]
+        states = {"state": {"$in": ["failed", "suppressed"]}}
+        return {
+            "letters": await self.store["dead_letters"].find({}, order=latest, limit=100),
+            "notices": await self.store["notices"].find(states, order=latest, limit=200),
+        }
+
     async def _figures(self, now: datetime) -> dict[str, dict[str, list[Shape]]]:
         hourly = {"figure": BREACHED_HOURLY, "since": {"$gte": shapes.iso(now - timedelta(days=1))}}
         recent = {"$or": [{"since": {"$gte": shapes.iso(now - timedelta(hours=1))}}, hourly]}

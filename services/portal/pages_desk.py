@@ -122,6 +122,12 @@ async def operations(request: Request, actor: Staff, portal: Parts, screens: Dra
     return screens.page(request, "ops.html", actor=actor, place="ops", board=board(found, now))
 
 
+@router.get("/ops/attention")
+async def attention(request: Request, actor: Staff, portal: Parts, screens: Drawn) -> Response:
+    """Dead letters, notices given up, and those left out on purpose: nothing is dropped without a line here."""
+    return screens.page(request, "attention.html", actor=actor, place="ops", found=await portal.desk.attention(actor) or {})
+
+
 @router.get("/demo/outbox")
 async def outbox(request: Request, actor: Visitor, portal: Parts, screens: Drawn, kind: str = "") -> Response:
     """What the demo's far end received: JSON as DESIGN section 7 says, a page for browsers. Only in the demo."""

@@ -53,7 +53,8 @@ INDEXES: dict[str, tuple[tuple[tuple[str, int], ...], ...]] = {
     ),
     "timeline": ((("ticket", 1), ("order", 1)), (("page", 1), ("seq", 1)), (("feed", 1),)),
     "pages": ((("order_key", 1),), (("ticket_ids", 1),), (("state", 1), ("order_key", 1))),
-    "notices": ((("state", 1),), (("ticket", 1),)),
+    "notices": ((("state", 1), ("at", -1)), (("ticket", 1),)),
+    "dead_letters": ((("at", -1),),),
     "figures": ((("since", 1),),),
     "policies": ((("name", 1), ("version", -1)),),
     "directory": ((("kind", 1),), (("document.owner", 1),), (("document.collaborators", 1),)),
@@ -267,5 +268,3 @@ def _settling(name: str, doc: Doc) -> UpdateOne:
     if "state" not in doc:
         change["$setOnInsert"] = {"state": "pending"}
     return UpdateOne({"_id": name}, change, upsert=True)
-
-

@@ -21,6 +21,7 @@ def showcase(now: datetime) -> Log:
         log += builder(now)
     for n in range(14):
         log += _plain(now, n)
+    log += _for_a_human(now, log[0][1].key)
     minute = now.replace(second=0, microsecond=0)
     for n in range(60):
         value = float((n * 7) % 11 + (9 if 30 < n < 40 else 0))
@@ -41,6 +42,21 @@ def showcase(now: datetime) -> Log:
             )
         )
     return log
+
+
+def _for_a_human(now: datetime, ticket: str) -> Log:
+    """A parked ticket, a webhook given up after its days, and a mail left out on purpose."""
+    letter = e.DeadLetter(
+        id="dl1", key=ticket, at=now, worker="router", topic="requests", partition=3, offset=1207, raw="e30=", parked=True,
+        reason="a bug in our own code, five times: KeyError: 'queue'",
+    )  # fmt: skip
+    about: dict[str, Any] = {"at": now, "ticket_id": ticket, "template": "ticket.replied"}
+    failed = e.NoticeFailed(
+        at=now, ticket_id=ticket, notice_kind="webhook", to="provider:redisco", tries=212, reason="503 Service Unavailable, for 72 h"
+    )
+    left_out = e.NoticeSuppressed(**about, notice_kind="mail", to="rae@redisco.example", reason="an automatic reply is answered by nobody")
+    notices: Log = [("notices", stamped([fact], f"ntc{n}", 1, "fct_x")[0]) for n, fact in enumerate((failed, left_out))]
+    return [("dead-letters", letter), *notices]
 
 
 class Story:

@@ -15,7 +15,7 @@ SCREENS = [
     (None, "/help"), (None, "/status"), (None, "/login"), ("premier", "/tickets/new"), ("free", "/tickets/new"), ("premium", "/tickets"),
     ("stranger", "/tickets"),
     ("redisco", "/tickets"), ("agent", "/queue"), ("agent", "/queue?q=nothing+like+this"), ("agent", "ticket"), ("premium", "ticket"),
-    ("primary", "/pages"), ("primary", "page"), ("agent", "/on-call"), ("ops", "/ops"), ("free", "/no/such/page"),
+    ("primary", "/pages"), ("primary", "page"), ("agent", "/on-call"), ("ops", "/ops"), ("ops", "/ops/attention"), ("free", "/no/such/page"),
 ]  # fmt: skip
 LOOKS: list[tuple[int, Literal["light", "dark"]]] = [(1440, "light"), (1440, "dark"), (320, "light"), (320, "dark")]
 
