@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from cli import doctor, due, route, seed, submit, tickets, topics, up
+from cli import doctor, due, route, seed, submit, tickets, topics, up, verify
 
 app = typer.Typer(
     name="signalbox",
@@ -20,6 +20,7 @@ app.command()(submit.submit)
 app.add_typer(tickets.app, name="tickets")
 app.command()(due.due)
 app.command()(route.route)
+app.command()(verify.verify)
 app.add_typer(topics.app, name="topics")
 
 if __name__ == "__main__":

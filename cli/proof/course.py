@@ -1,0 +1,74 @@
+"""One key of one worker lived through on paper: inputs at their times, timers in between, facts out. Pure, and nothing is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from shared import ids
+from shared.errors import Poisonous
+from shared.events import Event, Fact
+from shared.work import Work
+
+FIRINGS = 10_000
+"""More from one row is no promise and no page, but a timer that never ends."""
+
+Answers = Callable[[Any, datetime], Sequence[Event]]
+"""(row, now) → what the far side says at once to what the row owes."""
+
+
+class Course:
+    """`facts` so far, stamped, and the `row` they lead to."""
+
+    def __init__(self, work: Work[Any], key: str, answers: Answers | None = None) -> None:
+        self.work, self.key, self._answers = work, key, answers
+        self.row: Any = None
+        self.facts: list[Fact] = []
+
+    def take(self, event: Event, at: datetime) -> None:
+        """Decide on an input at its time. A repeat and an input that nobody could handle do nothing. Raises Unavailable."""
+        if self.row is not None and event.id in self.row.seen:
+            return
+        try:
+            facts = self.work.decide(self.row, event, at)
+        except Poisonous:
+            return
+        self._add(facts, event.id, at)
+
+    def go_on(self, until: datetime, *, including: bool = False) -> None:
+        """Let every timer fire that is due before `until` (`including`: at it, too), each at its time."""
+        due_at, fire = self.work.due_at, self.work.fire
+        if due_at is None or fire is None:
+            return
+        for _ in range(FIRINGS):
+            due = due_at(self.row) if self.row is not None else None
+            if due is None or due > until or (due == until and not including):
+                return
+            facts = fire(self.row, due)
+            if not facts:
+                return
+            self._add(facts, ids.firing_id(self.key, self.work.name, due), due)
+        raise ValueError(f"{self.key} fires without end")
+
+    def _add(self, facts: Sequence[Fact], cause: str, at: datetime) -> None:
+        if not facts:
+            return
+        stamped = ids.stamp(facts, key=self.key, first_seq=(self.row.seq if self.row else 0) + 1, cause=cause)
+        self.row = self.work.advance(self.row, stamped)
+        self.facts += stamped
+        if self._answers is not None:
+            for event in self._answers(self.row, at):
+                self.take(event, at)
+
+
+def lived(work: Work[Any], key: str, inputs: Iterable[tuple[datetime, Event]], until: datetime, answers: Answers | None = None) -> Course:
+    """From the first input to `until`. Inputs come in the order of the log; a time that goes back counts as the one before."""
+    course = Course(work, key, answers)
+    now: datetime | None = None
+    for at, event in inputs:
+        now = at if now is None else max(now, at)
+        course.go_on(now)
+        course.take(event, now)
+    course.go_on(until, including=True)
+    return course

@@ -1,0 +1,72 @@
+"""The facts of one key as the log has them: by seq, the first one counting, with what was repeated. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import orjson
+
+from shared.events import Fact
+from shared.wire import Message
+from shared.work import read_fact
+
+
+@dataclass(frozen=True, slots=True)
+class Light:
+    """A fact that is not parsed yet but for what orders it."""
+
+    message: Message
+    id: str
+    type: str
+    seq: int
+    cause: str
+    at: datetime
+
+    @property
+    def fact(self) -> Fact:
+        """Parsed. Raises Poisonous."""
+        return read_fact(self.message)
+
+
+@dataclass
+class Recorded:
+    """`by_seq`: the facts that count. `causes`: cause → the first seq it has. `copies`: seq → how often the very same fact is
+    there. `conflicts`: others under a seq that is taken."""
+
+    by_seq: dict[int, Light] = field(default_factory=dict)
+    causes: dict[str, int] = field(default_factory=dict)
+    copies: dict[int, int] = field(default_factory=dict)
+    conflicts: list[Light] = field(default_factory=list)
+
+    @property
+    def top(self) -> int:
+        return max(self.by_seq, default=0)
+
+    def after(self, seq: int) -> Light | None:
+        """The first fact with this seq or a higher one."""
+        found = self.by_seq.get(seq)
+        if found is None and (higher := [number for number in self.by_seq if number > seq]):
+            found = self.by_seq[min(higher)]
+        return found
+
+
+def recorded(messages: Iterable[Message]) -> Recorded:
+    """Raises orjson.JSONDecodeError and KeyError for what is no fact."""
+    found = Recorded()
+    for message in messages:
+        if not message.value:
+            continue
+        raw = orjson.loads(message.value)
+        light = Light(message, raw["id"], raw["type"], raw["seq"], raw["cause"], datetime.fromisoformat(raw["at"]))
+        known = found.by_seq.get(light.seq)
+        if known is None:
+            found.by_seq[light.seq] = light
+            found.causes.setdefault(light.cause, light.seq)
+            found.copies[light.seq] = 1
+        elif known.id == light.id:
+            found.copies[light.seq] += 1
+        else:
+            found.conflicts.append(light)
+    return found

@@ -1,0 +1,380 @@
+"""One key of one worker decided again: its inputs, timers and outcomes in the order its facts prove, compared fact by fact. Pure.
+
+Nothing here knows tickets, clocks or pages: a worker is its `Work`, so a change of a domain is followed by itself. The walk
+keeps to the log: where it differs, the log's fact is what the row takes, so that one mistake is named once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from cli.proof.differences import Difference, Kind, Repeat, Tally, about, changes
+from cli.proof.log import Decided, Place
+from cli.proof.recorded import Light, Recorded, recorded
+from shared import ids
+from shared.errors import Poisonous, Unavailable
+from shared.events import Event, Fact
+from shared.wire import Message
+from shared.work import Work
+
+GRACE = timedelta(minutes=2)
+"""A timer or a send without a record is overdue after so long; a restart takes seconds."""
+
+Candidate = tuple[Work[Any], Event | None]
+"""A worker under one version of its rules, and the outcome it may have been told (None: what it was told is known)."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is checked. `under`: the worker as it may have been when `light` was recorded (several where its rules had just
+    changed), the likeliest first. `outcomes`: what the far side may have said, for a fact that an outcome caused.
+    `owes`: what a row still waits for, in words."""
+
+    work: Work[Any]
+    output: str
+    under: Callable[[Light | None], Sequence[Work[Any]]]
+    outcomes: Callable[[Any, Light], Sequence[Event]] = lambda row, light: ()
+    owes: Callable[[Any], Sequence[str]] = lambda row: ()
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What is the same for all keys: who has decided how far, inputs put aside, the present, and inputs known from elsewhere."""
+
+    decided: Decided
+    put_aside: Mapping[str, Collection[Place]]
+    as_of: datetime
+    spare: Callable[[str], Event | None] = lambda cause: None
+
+
+class _Failed(Exception):
+    """A decision cannot be made again: the reason."""
+
+
+class Rerun:
+    """One key. `run()` adds to the tally."""
+
+    def __init__(self, subject: Subject, key: str, facts: Recorded, around: Circumstances, tally: Tally) -> None:
+        self.subject, self.key, self.facts, self.around, self.tally = subject, key, facts, around, tally
+        self.row: Any = None
+        self.next = 1
+        self.consumed: set[str] = set()
+        self.last_at: datetime | None = None
+
+    def run(self, inputs: Sequence[tuple[Message, Event]]) -> None:
+        """`inputs` in the order of the log, each id once."""
+        waiting = list(inputs)
+        place = {event.id: number for number, (_, event) in enumerate(waiting)}
+        done = 0
+        while True:
+            light = self.facts.by_seq.get(self.next)
+            ahead = waiting[done] if done < len(waiting) else None
+            if light is None and ahead is None and self.next > self.facts.top:
+                break
+            if ahead is not None and self._is_its_turn(ahead, light, place, done):
+                done += 1
+                self.consumed.add(ahead[1].id)
+                if not self._take(*ahead):
+                    self.tally.waiting += len(waiting) - done + 1
+                    return
+            elif light is None:
+                self._gap()
+            elif light.cause in self.consumed or light.cause.startswith("tmr_"):
+                self._fired(light)
+            else:
+                self._otherwise(light)
+        self._at_the_end()
+
+    def _is_its_turn(self, ahead: tuple[Message, Event], light: Light | None, place: dict[str, int], done: int) -> bool:
+        """Whether the next input was decided before the next fact was recorded."""
+        asked = ahead[1].id
+        if light is not None:
+            return place.get(light.cause, -1) >= done
+        caused = self.facts.causes.get(asked)
+        if caused is None or self.next > self.facts.top:
+            return True
+        following = self.facts.after(self.next)
+        # a gap before this input's own facts is its own where the rest of its decision follows at once
+        return following is not None and following.cause == asked and caused == following.seq and self._begins_before(ahead, caused)
+
+    def _begins_before(self, ahead: tuple[Message, Event], caused: int) -> bool:
+        light = self.facts.by_seq[caused]
+        try:
+            expected = self._expected(self.subject.under(light)[0], ahead[1], light.at)
+        except _Failed:
+            return False
+        rank = caused - self.next
+        return rank < len(expected) and expected[rank].type == light.type
+
+    def _take(self, message: Message, event: Event) -> bool:
+        """Decide on an input. False: the worker has not come to it yet."""
+        caused = self.facts.causes.get(event.id)
+        light = self.facts.by_seq.get(caused) if caused is not None else self.facts.after(self.next)
+        at = light.at if light is not None else event.at
+        try:
+            found = self._best(light, lambda work: self._expected(work, event, at))
+        except _Failed as failure:
+            if caused is not None:
+                self._differs(Kind.UNDECIDABLE, caused, light.type if light else event.type, str(failure), at)
+                self._keep_recorded(caused)
+            return True
+        if found and caused is None and not self.around.decided(self.subject.work.name, message):
+            return False
+        if found or caused is not None:
+            self._compare(found, f"{event.type} {event.id} decides so")
+        return True
+
+    def _fired(self, light: Light) -> None:
+        work = self.subject.work
+        due = work.due_at(self.row) if work.due_at is not None and self.row is not None else None
+        moment = self._until(light)
+        if due is None or due > moment:
+            said = f"nothing is due before {due.isoformat()}" if due else "no timer of this row and no input asks for it"
+            self._extra(light, said)
+            return
+        try:
+            found = self._best(light, lambda one: self._expected_firing(one, moment, due))
+        except _Failed as failure:
+            self._differs(Kind.UNDECIDABLE, light.seq, light.type, str(failure), light.at)
+            self._keep_recorded(light.seq)
+            return
+        if not found or found[0].cause != light.cause:
+            self._extra(light, f"what is due at {due.isoformat()} is {found[0].type if found else 'nothing'}")
+            return
+        self._compare(found, f"a timer was due at {due.isoformat()}")
+
+    def _until(self, light: Light) -> datetime:
+        """When the timers were looked at: facts of parked requests carry when their patience ended, so the latest of a run."""
+        moment, seq = light.at, light.seq
+        while (more := self.facts.by_seq.get(seq + 1)) is not None and more.cause in self.consumed and light.cause in self.consumed:
+            moment, seq = max(moment, more.at), seq + 1
+        return moment
+
+    def _otherwise(self, light: Light) -> None:
+        try:
+            if light.cause.startswith("out_"):
+                self._told(light)
+            else:
+                self._unasked(light)
+        except _Failed as failure:
+            self._differs(Kind.UNDECIDABLE, light.seq, light.type, str(failure), light.at)
+            self._keep_recorded(light.seq)
+
+    def _told(self, light: Light) -> None:
+        """A fact that the outcome of a side effect caused."""
+        told = self._guarded(lambda: self.subject.outcomes(self.row, light)) if self.row is not None else ()
+        if not told:
+            self._extra(light, "no send of this row has this outcome")
+            return
+        found: list[Fact] = []
+        for number, outcome in enumerate(told):
+            tried = self._best(light, lambda work, event=outcome: self._expected(work, event, light.at))  # type: ignore[misc]
+            if number == 0 or self._agrees(tried):
+                found = tried
+            if self._agrees(tried):
+                break
+        self.consumed.add(light.cause)
+        if not found:
+            self._extra(light, "the outcome of this send was recorded before")
+            return
+        self._compare(found, "the outcome of a send decides so")
+
+    def _unasked(self, light: Light) -> None:
+        event = self.around.spare(light.cause)
+        if event is not None:
+            self.consumed.add(event.id)
+            found = self._best(light, lambda work: self._expected(work, event, light.at))
+            self._compare(found, f"{event.type} {event.id} decides so")
+        else:
+            self._extra(light, f"its cause {light.cause} is not in the log")
+
+    def _gap(self) -> None:
+        """Facts are missing that no input explains: a timer's, or an outcome's."""
+        following = self.facts.after(self.next)
+        assert following is not None
+        work, row, lost = self.subject.work, self.row, following.seq - self.next
+        due = work.due_at(row) if work.due_at is not None and row is not None else None
+        if due is not None and due <= following.at:
+            for moment in (due, following.at):
+                try:
+                    found = self._expected_firing(self.subject.under(following)[0], moment, due)
+                except _Failed:
+                    continue
+                if found and self._fits(found, following, lost):
+                    self._compare(found, f"a timer was due at {due.isoformat()}")
+                    return
+        waits = "; ".join(self.subject.owes(row)) if row is not None else ""
+        why = "the log has later facts of this key" + (f"; the row waits for: {waits}" if waits else "")
+        for seq in range(self.next, following.seq):
+            self._differs(Kind.MISSING, seq, "a fact", why, following.at)
+        self.next = following.seq
+
+    def _fits(self, found: Sequence[Fact], following: Light, lost: int) -> bool:
+        """Whether the gap is (the beginning of) this decision."""
+        return len(found) == lost or (len(found) > lost and found[lost].type == following.type and found[lost].cause == following.cause)
+
+    def _expected(self, work: Work[Any], event: Event, at: datetime) -> list[Fact]:
+        facts = self._guarded(lambda: work.decide(self.row, event, at))
+        return ids.stamp(list(facts), key=self.key, first_seq=self.next, cause=event.id)
+
+    def _expected_firing(self, work: Work[Any], at: datetime, due: datetime) -> list[Fact]:
+        assert work.fire is not None
+        fire = work.fire
+        facts = self._guarded(lambda: fire(self.row, at))
+        return ids.stamp(list(facts), key=self.key, first_seq=self.next, cause=ids.firing_id(self.key, work.name, due))
+
+    def _guarded(self, decide: Callable[[], Sequence[Any]]) -> Sequence[Any]:
+        """A log that was tampered with brings rows into states that no worker was ever in."""
+        try:
+            return decide()
+        except Poisonous:
+            return ()
+        except (Unavailable, LookupError, ValueError, TypeError, AttributeError, AssertionError) as error:
+            raise _Failed(f"{type(error).__name__}: {error}") from error
+
+    def _best(self, light: Light | None, decide: Callable[[Work[Any]], list[Fact]]) -> list[Fact]:
+        """What the worker decides under the rules it may have had: as in the log where one of them leads there."""
+        first: list[Fact] | None = None
+        for work in self.subject.under(light):
+            found = decide(work)
+            if self._agrees(found):
+                return found
+            first = found if first is None else first
+        return first or []
+
+    def _agrees(self, expected: Sequence[Fact]) -> bool:
+        recorded_ones = [self.facts.by_seq.get(fact.seq) for fact in expected]
+        return bool(expected) and all(
+            light is not None and light.message.value == fact.wire() for light, fact in zip(recorded_ones, expected, strict=True)
+        )
+
+    def _compare(self, expected: Sequence[Fact], why: str) -> None:
+        """Compare a decision with the log, and let the row take it as the log has it."""
+        taken: list[Fact] = []
+        for fact in expected:
+            light = self.facts.by_seq.get(fact.seq)
+            if light is None or (light.cause != fact.cause and light.id != fact.id):
+                self._differs(Kind.MISSING, fact.seq, fact.type, f"{why}, and the log does not have it", fact.at, about(fact))
+                if light is not None:
+                    break
+                taken.append(fact)
+            elif light.message.value == fact.wire():
+                taken.append(fact)
+            else:
+                taken.append(self._differing(fact, light, why))
+        self.tally.counts[f"{self.subject.work.name} decisions"] += 1
+        self.tally.counts[f"{self.subject.work.name} facts"] += len(taken)
+        self._check_copies(taken)
+        self._advance(taken)
+
+    def _differing(self, fact: Fact, light: Light, why: str) -> Fact:
+        try:
+            found = light.fact
+        except Poisonous as error:
+            self._differs(Kind.UNDECIDABLE, light.seq, light.type, str(error), light.at)
+            return fact
+        if differing := changes(fact, found):
+            told = about(fact) | {f"found {name}": value for name, value in about(found).items() if about(fact).get(name) != value}
+            self._differs(Kind.DIFFERENT, fact.seq, fact.type, why, light.at, told, differing)
+        return found if type(found) is type(fact) else fact
+
+    def _check_copies(self, taken: Sequence[Fact]) -> None:
+        """A decision is one Kafka batch: a crash repeats all of it or nothing."""
+        copies = {fact.seq: self.facts.copies[fact.seq] for fact in taken if fact.seq in self.facts.copies}
+        for fact in taken:
+            if (count := copies.get(fact.seq, 1)) > 1:
+                self.tally.repeats.append(Repeat(self.subject.output, self.key, fact.seq, fact.type, count))
+        if len(set(copies.values())) > 1:
+            most = max(copies.values())
+            for fact in taken:
+                if copies.get(fact.seq) == most:
+                    why = f"it is in the log {most} times, but other facts of its decision are not: no crash does that"
+                    self._differs(Kind.CUT, fact.seq, fact.type, why, fact.at, about(fact))
+
+    def _extra(self, light: Light, why: str) -> None:
+        try:
+            told = about(light.fact)
+        except Poisonous as error:
+            told, why = {}, f"{why}; {error}"
+        self._differs(Kind.EXTRA, light.seq, light.type, why, light.at, told)
+        self._keep_recorded(light.seq)
+
+    def _keep_recorded(self, seq: int) -> None:
+        """Let the row take the log's fact as it is."""
+        for number in range(self.next, seq + 1):
+            light = self.facts.by_seq.get(number)
+            if light is not None:
+                try:
+                    self._advance([light.fact])
+                except Poisonous:
+                    self.next = number + 1
+
+    def _advance(self, facts: Sequence[Fact]) -> None:
+        if not facts:
+            return
+        try:
+            self.row = self._guarded(lambda: [self.subject.work.advance(self.row, facts)])[0]
+        except (_Failed, IndexError) as failure:
+            self._differs(Kind.UNDECIDABLE, facts[0].seq, facts[0].type, f"the row cannot take it: {failure}", facts[0].at)
+        self.next = facts[-1].seq + 1
+        self.last_at = facts[-1].at
+
+    def _at_the_end(self) -> None:
+        for light in self.facts.conflicts:
+            counts = self.facts.by_seq[light.seq]
+            self._differs(Kind.CONFLICT, light.seq, light.type, f"{counts.type} {counts.id} has this seq already and counts", light.at)
+        work, row = self.subject.work, self.row
+        if row is None:
+            return
+        due = work.due_at(row) if work.due_at is not None else None
+        if due is not None and due + GRACE < self.around.as_of:
+            try:
+                found = self._expected_firing(self.subject.under(None)[0], due, due)
+            except _Failed:
+                found = []
+            what = found[0] if found else None
+            why = f"it was due at {due.isoformat()} and nothing is recorded"
+            self._differs(Kind.OVERDUE, self.next, what.type if what else "a timer", why, due, about(what) if what else None)
+        elif self.last_at is not None and self.last_at + GRACE < self.around.as_of:
+            for owed in self.subject.owes(row):
+                self._differs(Kind.OVERDUE, self.next, "an outcome", f"nothing is recorded of: {owed}", self.last_at)
+
+    def _differs(
+        self, kind: Kind, seq: int, what: str, why: str, at: datetime | None, told: dict[str, Any] | None = None, differing: Any = ()
+    ) -> None:
+        self.tally.differences.append(Difference(kind, self.subject.output, self.key, seq, what, why, at, told or {}, tuple(differing)))
+
+
+def check_key(
+    subject: Subject, key: str, inputs: Sequence[Message], facts: Sequence[Message], around: Circumstances, tally: Tally, *, is_cut: bool
+) -> None:
+    """Decide key `key` again and compare. `is_cut`: the beginning of the input topic is not kept any more."""
+    have = recorded(facts)
+    asked = list(_read(subject.work, inputs, around, tally))
+    if is_cut and have.by_seq and not _starts_here(have, asked, around):
+        tally.incomplete += 1
+        return
+    Rerun(subject, key, have, around, tally).run(asked)
+
+
+def _starts_here(have: Recorded, asked: Sequence[tuple[Message, Event]], around: Circumstances) -> bool:
+    first = have.by_seq[min(have.by_seq)].cause
+    return first in {event.id for _, event in asked} or around.spare(first) is not None
+
+
+def _read(work: Work[Any], inputs: Sequence[Message], around: Circumstances, tally: Tally) -> Iterator[tuple[Message, Event]]:
+    seen: set[str] = set()
+    for message in inputs:
+        if (message.topic, message.partition, message.offset) in around.put_aside.get(work.name, ()):
+            tally.put_aside += 1
+            continue
+        try:
+            event = work.parse(message) if message.value else None
+        except Poisonous:
+            continue
+        if event is not None and event.id not in seen:
+            seen.add(event.id)
+            yield message, event

@@ -1,0 +1,108 @@
+"""`signalbox verify`: every decision, clock and page made again from the log, each difference named."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import structlog
+import typer
+
+from cli import client
+from cli.client import AsJson
+from cli.settings import CommandSettings
+from shared.errors import Unavailable
+from shared.settings import load
+
+if TYPE_CHECKING:
+    from cli.proof.differences import Tally
+
+Instant = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"], help="UTC.")]
+SHOWN = 50
+
+
+def verify(
+    since: Instant = None,
+    until: Instant = None,
+    everything: Annotated[bool, typer.Option("--all", help=f"Print every difference, not the first {SHOWN}.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make every decision of the log again and compare. Exit code 1 where anything differs, 3 where Kafka is away.
+
+    The whole log is read, since a decision depends on all before it; --since and --until choose what is told.
+    Facts that are in the log again exactly are told as repeats: readers skip them.
+    """
+    settings = load(CommandSettings)
+    quietly()
+    began = time.monotonic()
+    try:
+        tally = asyncio.run(_verify(settings, aware(since), aware(until)))
+    except Unavailable as problem:
+        client.err.print(str(problem), markup=False)
+        raise typer.Exit(client.AWAY) from None
+    seconds = round(time.monotonic() - began, 1)
+    if as_json:
+        client.show_json({"ok": not tally.differences, "seconds": seconds, **tally.as_json()})
+    else:
+        _tell(tally, seconds, None if everything else SHOWN)
+    if tally.differences:
+        raise typer.Exit(1)
+
+
+async def _verify(settings: CommandSettings, since: datetime | None, until: datetime | None) -> Tally:
+    from cli.proof.log import LANE_TOPICS, TICKET_TOPICS, lettered
+    from cli.proof.reading import reading
+    from cli.proof.verification import Verification
+    from shared import topics
+    from shared.clock import clock_from
+
+    async with reading(settings.kafka_bootstrap_servers, settings.topic_prefix) as log:
+        decided = await log.decided()
+        as_of = clock_from(settings).now()
+        policies = await log.policies()
+        found = Verification(policies, decided, lettered(await log.whole(topics.DEAD_LETTERS.name)), as_of)
+        async for piece in log.slices(TICKET_TOPICS):
+            found.tickets(piece)
+        async for piece in log.slices(LANE_TOPICS):
+            found.lanes(piece)
+        return found.finish(since, until)
+
+
+def _tell(tally: Tally, seconds: float, most: int | None) -> None:
+    say = client.out.print
+    for difference in tally.differences[:most]:
+        for line in difference.lines():
+            say(line, markup=False, highlight=False, soft_wrap=True)
+    if most is not None and len(tally.differences) > most:
+        say(f"and {len(tally.differences) - most} more (--all)")
+    for repeat in tally.repeats[:most]:
+        say(f"repeat: {repeat.type} of {repeat.topic} {repeat.key} seq {repeat.seq} is there {repeat.copies} times", highlight=False)
+    for name, count in sorted(tally.counts.items()):
+        say(f"{count:>9,} {name}", highlight=False)
+    notes: dict[str, Any] = {
+        "repeats, which readers skip": len(tally.repeats),
+        "inputs not decided on yet": tally.waiting,
+        "keys whose beginning is not kept": tally.incomplete,
+        "inputs in dead-letters": tally.put_aside,
+    }
+    for name, count in notes.items():
+        if count:
+            say(f"{count:>9,} {name}", highlight=False)
+    say(f"{len(tally.differences)} differences in {seconds} s")
+
+
+def aware(at: datetime | None) -> datetime | None:
+    """A time from the command line, in UTC."""
+    return None if at is None else at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
+def quietly() -> None:
+    """Only what matters, and on standard error: standard output is the report's."""
+    structlog.configure(
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
+    )
