@@ -44,7 +44,10 @@ def route(
         raise typer.Exit(1)
     console.print(f"queue      [bold]{escape(found['queue'])}[/]")
     if found["suggestion"]:
-        console.print(f"suggested  {escape(found['suggestion']['provider'])}: {escape('; '.join(found['suggestion']['because']))}")
+        suggested = found["suggestion"]
+        sure = f"{suggested['confidence']:.0%} sure"
+        console.print(f"suggested  {escape(suggested['provider'])} ({sure}): {escape('; '.join(suggested['because']))}")
+    console.print(f"scope      {found['scope']}{' (' + escape(found['scope_reason']) + ')' if found['scope_reason'] else ''}")
     told = f" ({found['reason']})" if found["reason"] else ""
     console.print(f"priority   [bold]{found['priority']}[/]{escape(told)}")
     console.print(f"pages      {'yes: it wakes the engineer on call' if found['pages'] else 'no'}")
@@ -87,7 +90,9 @@ def _summary(facts: list[Fact]) -> dict[str, Any]:
         "refused": refused and {"code": refused["code"], "reason": refused["reason"]},
         "queue": routed.get("queue"),
         "provider": said.get("TicketAssigned", {}).get("provider"),
-        "suggestion": suggested and {"provider": suggested["provider"], "because": suggested["because"]},
+        "suggestion": suggested and {name: suggested[name] for name in ("provider", "because", "confidence")},
+        "scope": said.get("TicketOpened", {}).get("scope"),
+        "scope_reason": said.get("ScopeDecided", {}).get("reason", ""),
         "priority": priority.get("priority"),
         "reason": priority.get("reason", ""),
         "pages": priority.get("pages", False),

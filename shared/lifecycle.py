@@ -24,6 +24,7 @@ class Move(StrEnum):
     ASSIGN = "AssignTicket"
     HAND_BACK = "HandBack"
     TAKE_BACK = "TakeBack"
+    INSIST = "InsistScope"
     DISMISS = "DismissSuggestion"
     REVIEW = "ReviewPriority"
     APPEAL = "AppealPriority"
@@ -42,7 +43,7 @@ LIVE = frozenset({Status.NEW, Status.OPEN, Status.PENDING})
 
 
 _WHILE_LIVE = (
-    Move.AUTOMATIC, Move.ASSIGN, Move.HAND_BACK, Move.TAKE_BACK, Move.DISMISS, Move.REVIEW, Move.APPEAL, Move.DECIDE_APPEAL,
+    Move.AUTOMATIC, Move.ASSIGN, Move.HAND_BACK, Move.TAKE_BACK, Move.INSIST, Move.DISMISS, Move.REVIEW, Move.APPEAL, Move.DECIDE_APPEAL,
     Move.SHARE, Move.REVOKE_SHARE, Move.JOIN, Move.GRANT_ACCESS,
 )  # fmt: skip
 

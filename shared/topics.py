@@ -37,9 +37,9 @@ REQUESTS = Topic(
     author="intake",
     readers=("router", "notifier.front", "portal.projector"),
     events=(
-        e.OpenTicket, e.AddReply, e.AssignTicket, e.HandBack, e.TakeBack, e.DismissSuggestion, e.ReviewPriority, e.AppealPriority,
-        e.DecideAppeal, e.Solve, e.Reopen, e.CloseTicket, e.RateTicket, e.ShareTicket, e.RevokeShare, e.JoinTicket, e.GrantAccess,
-        e.Acknowledge, e.ResolvePage, e.EscalatePage,
+        e.OpenTicket, e.AddReply, e.AssignTicket, e.HandBack, e.TakeBack, e.InsistScope, e.DismissSuggestion, e.ReviewPriority,
+        e.AppealPriority, e.DecideAppeal, e.Solve, e.Reopen, e.CloseTicket, e.RateTicket, e.ShareTicket, e.RevokeShare, e.JoinTicket,
+        e.GrantAccess, e.Acknowledge, e.ResolvePage, e.EscalatePage,
     ),
 )  # fmt: skip
 URGENT = Topic("urgent", key="ticket id", author="intake", readers=("notifier.front",), events=(e.OpenTicket,))
@@ -49,7 +49,7 @@ TICKETS = Topic(
     author="router",
     readers=("sla", "notifier.front", "notifier.courier", "portal.projector", "portal.pulse"),
     events=(
-        e.TicketOpened, e.PrioritySet, e.TicketRouted, e.ProviderSuggested, e.SuggestionDismissed, e.TicketAssigned,
+        e.TicketOpened, e.PrioritySet, e.TicketRouted, e.ScopeDecided, e.ProviderSuggested, e.SuggestionDismissed, e.TicketAssigned,
         e.PriorityReviewed, e.PriorityAppealed, e.AppealDecided, e.ReplyAdded, e.NoteAdded, e.TicketSolved, e.TicketReopened,
         e.TicketClosed, e.TicketRated, e.TicketShared, e.ShareRevoked, e.ParticipantJoined, e.AccessGranted, e.AccessEnded,
         e.RequestRefused, e.RequestParked,

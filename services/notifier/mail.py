@@ -20,7 +20,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from services.notifier.channels.outcome import Accepted, Outcome, Refused, TryLater, Unknown, shortened
 
-AUTOMATIC_REPLIES = frozenset({"ticket-received"})
+AUTOMATIC_REPLIES = frozenset({"ticket-received", "scope-decided"})
 """Templates that answer what somebody sent (RFC 3834 `auto-replied`); all others are `auto-generated`."""
 
 _ADDRESS = re.compile(r"[^@\s\x00-\x1f\x7f<>,;:\"]+@[^@\s\x00-\x1f\x7f<>,;:\"]+")

@@ -9,6 +9,7 @@
 | TicketSolved by staff or provider | customers' side: `ticket-solved`; the requester's has the one invitation to rate |
 | PriorityReviewed | requester: `priority-reviewed`, with the reason; not where it carries out an AppealDecided |
 | AppealDecided | requester: `appeal-decided`, with the reason |
+| ScopeDecided | requester: `scope-decided`, with the reason and pointers; not where they insisted |
 | ParticipantJoined | requester: `participant-joined` |
 | ClockWarned of the provider's answer | the provider: `ticket-reminder`, by mail only |
 
@@ -33,6 +34,8 @@ from shared.events import (
     PriorityReviewed,
     PrioritySet,
     ReplyAdded,
+    Scope,
+    ScopeDecided,
     TicketAssigned,
     TicketFact,
     TicketReopened,
@@ -233,6 +236,16 @@ def _appeal_decided(fact: AppealDecided, directory: Lookup, house: House) -> Ite
     yield _mail(fact, fact.requester, "appeal-decided", body, directory, house)
 
 
+def _scoped(fact: ScopeDecided, directory: Lookup, house: House) -> Iterator[Told]:
+    if fact.rule == "insisted":
+        return
+    body = {
+        "subject": fact.subject, "reason": fact.reason, "pointers": list(fact.pointers), "not_covered": fact.scope is Scope.NOT_COVERED,
+        "moved": fact.rule == "break_fix_sent_as_architecture",
+    }  # fmt: skip
+    yield _mail(fact, fact.requester, "scope-decided", body, directory, house)
+
+
 def _joined(fact: ParticipantJoined, directory: Lookup, house: House) -> Iterator[Told]:
     """A link may end up where it was not sent: the requester hears of everybody who used it."""
     body = {"subject": fact.subject, "participant": fact.participant, "participant_name": fact.participant_name}
@@ -259,6 +272,7 @@ HANDLERS: Mapping[str, Mapping[type[Fact], Callable[[Any, Lookup, House], Iterat
         TicketSolved: _solved,
         PriorityReviewed: _reviewed,
         AppealDecided: _appeal_decided,
+        ScopeDecided: _scoped,
         ParticipantJoined: _joined,
     },
     "clocks": {ClockWarned: _warned},

@@ -40,13 +40,14 @@ _STAFF_DATA = frozenset(
 """What a fact says that is for staff only."""
 
 DECISIONS = (
-    "PrioritySet", "TicketRouted", "ScopeDecided", "ProviderSuggested", "SuggestionDismissed", "TicketAssigned", "PriorityReviewed", "RequestRefused",
+    "PrioritySet", "TicketRouted", "ScopeDecided", "ProviderSuggested", "SuggestionDismissed", "TicketAssigned", "PriorityReviewed",
+    "RequestRefused",
     "AppealDecided", "TicketClosed",
     "ClockStarted", "ClockRetargeted", "ClockPaused", "ClockResumed", "ClockStopped",
 )  # fmt: skip
 _DECIDED = (
-    "requested", "priority", "previous", "pages", "queue", "provider", "because", "confidence", "scope", "rule", "code", "request_type", "clock", "calendar", "target",
-    "started_at", "due_at",
+    "requested", "priority", "previous", "pages", "queue", "provider", "because", "confidence", "scope", "rule", "code", "request_type",
+    "clock", "calendar", "target", "started_at", "due_at",
 )  # fmt: skip
 _OPEN_TRAILS = frozenset({"PrioritySet"})
 """Decisions whose trail the customer reads too."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from shared.access import MAY, READERS, Standing, may_decide_appeals
-from shared.events import Actor, Audience, Status
+from shared.events import Actor, Audience, Scope, Status
 from shared.lifecycle import TRANSITIONS, Move
 
 Fields = Mapping[str, str]
@@ -50,7 +50,7 @@ def action_document(action: str, fields: Fields) -> dict[str, Any]:
             return {"priority": fields.get("priority", ""), "reason": fields.get("reason", "")}
         case "solve":
             return {"resolution": fields.get("resolution", "")}
-        case "appeal":
+        case "appeal" | "insist":
             return {"information": fields.get("information", "")}
         case "rate":
             score = fields.get("score", "")
@@ -66,6 +66,7 @@ def action_document(action: str, fields: Fields) -> dict[str, Any]:
 ACTIONS: dict[str, tuple[str, Move]] = {
     "assign": ("AssignTicket", Move.ASSIGN),
     "review": ("ReviewPriority", Move.REVIEW),
+    "insist": ("InsistScope", Move.INSIST),
     "hand-back": ("HandBack", Move.HAND_BACK),
     "take-back": ("TakeBack", Move.TAKE_BACK),
     "appeal": ("AppealPriority", Move.APPEAL),
@@ -94,6 +95,7 @@ def _is_other_reviewer(ticket: Mapping[str, Any], actor: Actor) -> bool:
 
 ONLY: dict[str, Callable[[Mapping[str, Any], Actor], bool]] = {
     "take-back": lambda ticket, _: bool(ticket["provider"]),
+    "insist": lambda ticket, _: ticket.get("scope") == Scope.NOT_COVERED,
     "review": lambda ticket, _: not _appeal_is(ticket, "open", "decided"),
     "appeal": lambda ticket, _: _appeal_is(ticket, "possible"),
     "decide-appeal": lambda ticket, actor: _appeal_is(ticket, "open") and _is_other_reviewer(ticket, actor),

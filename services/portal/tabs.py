@@ -45,6 +45,7 @@ _DONE_WORDS = {
     "AssignTicket": ("Assigned.", "Whoever has it now was told."),
     "HandBack": ("Handed back.", "Heroku Support takes it from here."),
     "TakeBack": ("Taken back.", ""),
+    "InsistScope": ("Asked again.", "A person will look at it."),
     "DismissSuggestion": ("Dismissed.", ""),
     "ReviewPriority": ("Priority changed.", "The customer reads your reason."),
     "AppealPriority": ("Your appeal is with us.", "A reviewer who did not make the change decides it."),

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from services.router import assignment, conversation, priority, sharing
+from services.router import assignment, conversation, insisting, priority, sharing
 from services.router.decision import PolicyOf, about, refused, standing_of
 from services.router.opening import opening
-from services.router.ticket import TicketRow, evolve
+from services.router.ticket import BLANK, TicketRow, evolve
 from shared.access import BY_TOKEN, MAY
 from shared.errors import Refused
 from shared.events import (
@@ -26,6 +26,7 @@ from shared.events import (
     Fact,
     GrantAccess,
     HandBack,
+    InsistScope,
     JoinTicket,
     OpenTicket,
     RateTicket,
@@ -46,7 +47,7 @@ PATIENCE = timedelta(seconds=60)
 def decide(row: TicketRow | None, request: Request, policy_of: PolicyOf) -> list[Fact]:
     """The facts that `request` makes of the ticket; unstamped. Empty for a type that is not in the table."""
     if isinstance(request, OpenTicket):
-        return _open(row or TicketRow(), request, policy_of)
+        return _open(row or BLANK, request, policy_of)
     decision = DECIDE.get(type(request))
     if decision is None:
         return []
@@ -94,6 +95,7 @@ DECIDE: dict[type[Request], Callable[[TicketRow, Any, PolicyOf], list[Fact]]] = 
     AssignTicket: assignment.on_assign,
     HandBack: assignment.on_hand_back,
     TakeBack: assignment.on_take_back,
+    InsistScope: insisting.on_insist,
     DismissSuggestion: assignment.on_dismiss,
     ReviewPriority: priority.on_review,
     AppealPriority: priority.on_appeal,

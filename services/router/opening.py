@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from services.router.insisting import on_scope
 from services.router.rules import route
+from services.router.scope import scope_of
 from shared import ids
 from shared.events import Fact, OpenTicket, PrioritySet, ProviderSuggested, TicketAssigned, TicketOpened, TicketRouted
 from shared.policy import DeskPolicy, priority_at_opening, stands_first
@@ -14,29 +16,31 @@ def opening(request: OpenTicket, policy: DeskPolicy) -> list[Fact]:
     """The facts of a ticket that may be opened; unstamped."""
     admission, by = request.admission, request.actor.email
     verdict = priority_at_opening(policy, admission, request.priority)
-    way = route(request, policy)
+    way, scope = route(request, policy), scope_of(request)
     about: dict[str, Any] = {"at": request.at, "by": by, "policy": request.policy}
     name = request.admission.requester_name or request.actor.name
     facts: list[Fact] = [
         TicketOpened(
             **about, subject=request.subject, body=request.body, requester=by, requester_name=name, plan=admission.plan,
-            app=request.app, stage=admission.app_stage, addon=request.addon, kind=request.kind, urgent=request.urgent,
-            attachments=request.attachments, incidents=admission.open_incidents, via=request.actor.via, lane=request.lane,
-            first=stands_first(policy, admission.plan),
+            app=request.app, stage=admission.app_stage, addon=request.addon, kind=request.kind, scope=scope.scope,
+            urgent=request.urgent, attachments=request.attachments, incidents=admission.open_incidents, via=request.actor.via,
+            lane=request.lane, first=stands_first(policy, admission.plan),
         ),
         PrioritySet(
             **about, requested=request.priority, priority=verdict.priority, reason=verdict.reason, trail=verdict.trail,
             plan=admission.plan, opened_at=request.at, lane=request.lane, pages=verdict.pages,
             obligation=ids.obligation_id(request.key, request.id) if verdict.pages else None, subject=request.subject, requester=by,
         ),
-        TicketRouted(**about, queue=way.queue, trail=way.trail),
+        TicketRouted(**about, queue=way.queue, trail=(*way.trail, *scope.trail)),
+        *on_scope(request, scope, way, policy, about),
     ]  # fmt: skip
     if way.suggestion:
-        facts.append(ProviderSuggested(**about, provider=way.suggestion[0], because=way.suggestion[1]))
+        found = way.suggestion
+        facts.append(ProviderSuggested(**about, provider=found.provider, because=found.because, confidence=found.confidence))
     if way.provider:
         facts.append(
             TicketAssigned(
-                **about, queue=way.queue, provider=way.provider, reason=next(t.because for t in way.trail if t.matched),
+                **about, queue=way.queue, provider=way.provider, reason=way.because,
                 subject=request.subject, body=request.body, requester=by, requester_name=name, participants=(by,), app=request.app,
                 priority=verdict.priority,
             )

@@ -2,25 +2,35 @@
 
 Heroku Support *determines* that a ticket belongs to an add-on (DESIGN section 6, 3): only an explicit choice in the form, or
 a rule that the policy calls certain, of an add-on attached to the app assigns at once. Anything weaker is a suggestion.
+What the text says is weighed in `evidence`; the rules below turn it into findings.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
+from services.router.evidence import ENOUGH, Case, Reading, read
+from services.router.names import Sort
+from services.router.regions import Region, opening_and_end
+from services.router.symptoms import is_about_plans, is_break_fix, symptoms_of
 from shared.events import Kind, OpenTicket, RuleTried
-from shared.events.requests import AddonKnown
 from shared.policy import DeskPolicy, Strength
 
 PLATFORM, CSA = "platform", "csa"
+CHOSEN = 0.9
+"""Confidence in an add-on that the customer chose but that is not known to be attached."""
+RIVAL = 0.3
+"""Confidence in another add-on from which a host is no proof any more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a rule found. `at_most` caps the strength the policy gives the rule; a `decisive` one ends the search."""
+    """What a rule found. `at_most` caps the strength the policy gives the rule; a `decisive` one ends the search.
+
+    `providers` are in order of `confidence`, which is the first one's.
+    """
 
     matched: bool
     because: str
@@ -28,24 +38,48 @@ class Finding:
     queue: str | None = None
     at_most: Strength = Strength.CERTAIN
     decisive: bool = False
+    confidence: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """`confidence` is 0 to 1: what the evidence in the text adds up to."""
+
+    provider: str
+    because: tuple[str, ...]
+    confidence: float
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where a ticket goes. `provider` is set where it is assigned at once; `suggestion` is (provider, because…)."""
+    """Where a ticket goes. `provider` is set where it is assigned at once. `moved`: it was sent as architecture, but is break/fix."""
 
     queue: str
     provider: str | None
-    suggestion: tuple[str, tuple[str, ...]] | None
+    suggestion: Suggestion | None
     trail: tuple[RuleTried, ...]
+    moved: str = ""
+    because: str = ""
+    """Why it is assigned at once."""
 
 
-@dataclass(frozen=True, slots=True)
 class Texts:
-    """The ticket's words, case-folded once."""
+    """The ticket's words, case-folded once, and what they say of the attached add-ons, read once and only if a rule asks."""
 
-    subject: str
-    body: str
+    __slots__ = ("__dict__", "_addons", "body", "subject")
+
+    def __init__(self, ticket: OpenTicket) -> None:
+        self.subject = ticket.subject.casefold()
+        self.body = opening_and_end(ticket.body).casefold()
+        self._addons = ticket.admission.addons
+
+    @cached_property
+    def reading(self) -> Reading:
+        return read(self.subject, self.body, self._addons)
+
+    @cached_property
+    def is_break_fix(self) -> bool:
+        return is_break_fix(self.subject, self.body, symptoms_of(self.subject, self.body))
 
 
 def addon_chosen_in_form(ticket: OpenTicket, texts: Texts, policy: DeskPolicy) -> Finding:
@@ -53,15 +87,28 @@ def addon_chosen_in_form(ticket: OpenTicket, texts: Texts, policy: DeskPolicy) -
     if ticket.addon is None:
         return Finding(False, "no add-on was chosen")
     if any(addon.slug == ticket.addon for addon in ticket.admission.addons):
-        return Finding(True, f"{ticket.addon} was chosen and is attached to {ticket.app}", (ticket.addon,), decisive=True)
+        return Finding(True, f"{ticket.addon} was chosen and is attached to {ticket.app}", (ticket.addon,), decisive=True, confidence=1.0)
     but = f"is not attached to {ticket.app}" if ticket.app else "no app was named, so whether it is attached cannot be told"
-    return Finding(True, f"{ticket.addon} was chosen, but {but}", (ticket.addon,), at_most=Strength.SUGGEST)
+    return Finding(True, f"{ticket.addon} was chosen, but {but}", (ticket.addon,), at_most=Strength.SUGGEST, confidence=CHOSEN)
+
+
+def break_fix_sent_as_architecture(ticket: OpenTicket, texts: Texts, policy: DeskPolicy) -> Finding:
+    """Architects handle no break/fix (seed 001): what is broken now goes to support, and the requester is told."""
+    if ticket.kind is not Kind.ARCHITECTURE:
+        return Finding(False, f"it was sent as a {ticket.kind}")
+    if not texts.is_break_fix:
+        return Finding(False, "nothing in it is broken now, or it asks for a plan")
+    found = symptoms_of(texts.subject, texts.body)
+    words = ", ".join(f'"{word}"' for word in (*found.codes, found.build, found.broken, found.now) if word)
+    return Finding(True, f"it was sent as architecture, but something is broken: {words}", queue=PLATFORM)
 
 
 def architecture_question(ticket: OpenTicket, texts: Texts, policy: DeskPolicy) -> Finding:
     """Architects answer architecture, never break/fix (seed 001, Customer Solutions Architecture)."""
     if ticket.kind is not Kind.ARCHITECTURE:
         return Finding(False, f"it is a {ticket.kind}, and architects take no break/fix")
+    if texts.is_break_fix:
+        return Finding(False, "it was sent as architecture, but it is break/fix")
     plan = ticket.admission.plan
     if plan in policy.architects:
         return Finding(True, f"an architecture question of plan {plan}", queue=CSA, decisive=True)
@@ -75,30 +122,72 @@ def architecture_question(ticket: OpenTicket, texts: Texts, policy: DeskPolicy) 
 
 
 def addon_host_in_text(ticket: OpenTicket, texts: Texts, policy: DeskPolicy) -> Finding:
-    """A host of an attached add-on, or one under it, in subject or body: a connection string, a log line."""
-    found = [
-        (addon.slug, host)
-        for addon in ticket.admission.addons
-        for host in addon.hosts
-        if _has_host(texts.subject, host.casefold()) or _has_host(texts.body, host.casefold())
-    ]
+    """A host of an attached add-on, or one under it. Proof only where the text says that it does not answer, of one add-on, and
+    where nothing points elsewhere; in a pasted config, a comparison, a question or beside the platform's own errors it is a hint."""
+    reading = texts.reading
+    found = [(case, hit) for case in reading.cases for hit in case.hits if hit.sort is Sort.HOST]
     if not found:
         return Finding(False, "no host of an attached add-on is in the text" if ticket.admission.addons else _no_addons(ticket))
-    return Finding(True, "; ".join(f"the text has {host}, a host of {slug}" for slug, host in found), _unique(slug for slug, _ in found))
+    hosts = "; ".join(dict.fromkeys(f"the {hit.region} has {hit.word}, a host of {case.slug}" for case, hit in found))
+    case = found[0][0]
+    doubt = _why_no_proof(ticket, reading, [case for case, _ in found])
+    if doubt and case.confidence < ENOUGH:
+        return Finding(False, f"{hosts}; but {doubt}{_against(case)}")
+    slugs = _unique(case.slug for case, _ in found if case.confidence >= ENOUGH or not doubt)
+    if not doubt:
+        return Finding(True, f"{hosts}, and it does not answer", (case.slug,), confidence=case.confidence)
+    return Finding(True, f"{hosts}; no proof: {doubt}", slugs, at_most=Strength.SUGGEST, confidence=case.confidence)
+
+
+def _why_no_proof(ticket: OpenTicket, reading: Reading, cases: list[Case]) -> str:
+    """Empty where the one failing host is proof."""
+    case = cases[0]
+    if len({each.slug for each in cases}) > 1:
+        return f"hosts of more than one add-on: {', '.join(_unique(each.slug for each in cases))}"
+    if case.proof is None:
+        told = next((hit.doubt for hit in case.hits if hit.doubt), "")
+        return told or "the text does not say that it fails to answer"
+    if ticket.kind is not Kind.PROBLEM:
+        return f"it is a {ticket.kind}"
+    if reading.doubt:
+        return reading.doubt
+    if rival := next((each for each in reading.cases if each is not case and each.confidence >= RIVAL), None):
+        return f"{rival.slug} is spoken of as well"
+    return case.against[0] if case.against else ""
 
 
 def addon_named_in_subject(ticket: OpenTicket, texts: Texts, policy: DeskPolicy) -> Finding:
-    return _named(ticket, texts.subject, "subject")
+    return _named(ticket, texts, "subject", lambda region: region is Region.SUBJECT)
 
 
 def addon_named_in_body(ticket: OpenTicket, texts: Texts, policy: DeskPolicy) -> Finding:
-    return _named(ticket, texts.body, "body")
+    return _named(ticket, texts, "body", lambda region: region is not Region.SUBJECT)
+
+
+def addon_errors_in_text(ticket: OpenTicket, texts: Texts, policy: DeskPolicy) -> Finding:
+    """What clients of only one attached add-on say, its config vars, or what only it does. Never proof: clients fail for many reasons."""
+    return _evident(
+        ticket, texts, lambda hit_sort, _: hit_sort in (Sort.ERROR, Sort.VARIABLE, Sort.TOPIC), Strength.SUGGEST,
+        "no error, config var or topic of an attached add-on is in the text",
+    )  # fmt: skip
+
+
+def architecture_in_words(ticket: OpenTicket, texts: Texts, policy: DeskPolicy) -> Finding:
+    """A hint for the agent only: the kind stays what the customer chose."""
+    if ticket.kind is Kind.ARCHITECTURE or ticket.admission.plan not in policy.architects:
+        return Finding(False, f"it is a {ticket.kind} of plan {ticket.admission.plan}")
+    if is_about_plans(f"{texts.subject}\n{texts.body}"):
+        return Finding(True, f"it was sent as a {ticket.kind}, but reads like architecture: an agent may give it to the architects")
+    return Finding(False, "it does not read like an architecture question")
 
 
 RULES: dict[str, Callable[[OpenTicket, Texts, DeskPolicy], Finding]] = {
     rule.__name__: rule
-    for rule in (addon_chosen_in_form, architecture_question, addon_host_in_text, addon_named_in_subject, addon_named_in_body)
-}
+    for rule in (
+        addon_chosen_in_form, break_fix_sent_as_architecture, architecture_question, addon_host_in_text, addon_named_in_subject,
+        addon_named_in_body, addon_errors_in_text, architecture_in_words,
+    )
+}  # fmt: skip
 
 
 def route(ticket: OpenTicket, policy: DeskPolicy) -> Route:
@@ -107,10 +196,11 @@ def route(ticket: OpenTicket, policy: DeskPolicy) -> Route:
     The first decisive certain finding wins: the customer's own choice, or an architecture question. Otherwise the certain
     findings must agree on one provider; where they name several, an agent has to choose.
     """
-    texts = Texts(ticket.subject.casefold(), ticket.body.casefold())
+    texts = Texts(ticket)
     trail: list[RuleTried] = []
     certain: list[Finding] = []
     suggested: list[Finding] = []
+    moved = ""
     for listed in policy.routing:
         rule = RULES.get(listed.rule)
         if rule is None:
@@ -121,15 +211,18 @@ def route(ticket: OpenTicket, policy: DeskPolicy) -> Route:
         if finding.matched:
             strong = Strength.CERTAIN is listed.strength is finding.at_most
             (certain if strong else suggested).append(finding)
+            if rule is break_fix_sent_as_architecture:
+                moved = finding.because
     chosen = next((finding for finding in certain if finding.decisive), None)
     if chosen and chosen.providers:
-        return Route(f"provider:{chosen.providers[0]}", chosen.providers[0], None, tuple(trail))
+        return Route(f"provider:{chosen.providers[0]}", chosen.providers[0], None, tuple(trail), because=chosen.because)
     if chosen and chosen.queue == CSA:
         return Route(CSA, None, None, tuple(trail))
     sure = _unique(slug for finding in certain for slug in finding.providers)
     if chosen is None and len(sure) == 1:
-        return Route(f"provider:{sure[0]}", sure[0], None, tuple(trail))
-    return Route(PLATFORM, None, _suggestion(sure, certain, suggested), tuple(trail))
+        because = next(finding.because for finding in certain if finding.providers)
+        return Route(f"provider:{sure[0]}", sure[0], None, tuple(trail), moved, because)
+    return Route(PLATFORM, None, _suggestion([*certain, *suggested]), tuple(trail), moved)
 
 
 @lru_cache(maxsize=4096)
@@ -138,69 +231,47 @@ def _tried(rule: str, matched: bool, because: str) -> RuleTried:
     return RuleTried(rule=rule, matched=matched, because=because)
 
 
-def _suggestion(sure: tuple[str, ...], certain: list[Finding], suggested: list[Finding]) -> tuple[str, tuple[str, ...]] | None:
-    evidence = [finding for finding in (*certain, *suggested) if finding.providers]
+def _suggestion(findings: list[Finding]) -> Suggestion | None:
+    """The add-on with the most confidence; between equals the one found by the earlier rule, or named first."""
+    evidence = [finding for finding in findings if finding.providers]
     if not evidence:
         return None
+    best = max(evidence, key=lambda finding: finding.confidence)
     because = [finding.because for finding in evidence]
-    if len(sure) > 1:
-        because.insert(0, f"the evidence points to more than one add-on: {', '.join(sure)}")
-    return evidence[0].providers[0], tuple(because)
+    several = _unique(slug for finding in evidence for slug in finding.providers)
+    if len(several) > 1:
+        because.insert(0, f"the evidence points to more than one add-on: {', '.join(several)}")
+    return Suggestion(best.providers[0], tuple(because), best.confidence)
 
 
-def _named(ticket: OpenTicket, text: str, where: str) -> Finding:
-    found: list[tuple[int, str, str]] = []
-    for addon in ticket.admission.addons:
-        places = [(place, name) for name in _names(addon) if (place := _find_word(text, name)) >= 0]
-        if places:
-            place, name = min(places)
-            found.append((place, addon.slug, name))
+def _named(ticket: OpenTicket, texts: Texts, where: str, is_there: Callable[[Region], bool]) -> Finding:
+    return _evident(
+        ticket, texts, lambda sort, region: sort in (Sort.NAME, Sort.GENERIC) and is_there(region), Strength.CERTAIN,
+        f"no attached add-on is named in the {where}",
+    )  # fmt: skip
+
+
+def _evident(ticket: OpenTicket, texts: Texts, counts: Callable[[Sort, Region], bool], at_most: Strength, without: str) -> Finding:
+    """The add-ons with a hit that `counts`, whose whole case is strong enough."""
+    found = [(case, hit) for case in texts.reading.cases for hit in case.hits if counts(hit.sort, hit.region)]
     if not found:
-        return Finding(False, f"no attached add-on is named in the {where}" if ticket.admission.addons else _no_addons(ticket))
-    found.sort()
+        ruled_out = next((line for case in texts.reading.cases for line in case.against), "")
+        return Finding(False, (f"{without}; {ruled_out}" if ruled_out else without) if ticket.admission.addons else _no_addons(ticket))
+    said = "; ".join(dict.fromkeys(f"{hit}: {case.slug} ({case.confidence:.2f})" for case, hit in found))
+    strong = [case for case, _ in found if case.confidence >= ENOUGH]
+    if not strong:
+        return Finding(False, f"{said}, too weak{_against(found[0][0])}")
     return Finding(
-        True, "; ".join(f'"{name}" stands in the {where}: {slug}' for _, slug, name in found), tuple(slug for _, slug, _ in found)
+        True, said + _against(strong[0]), _unique(case.slug for case in strong), at_most=at_most, confidence=strong[0].confidence
     )
+
+
+def _against(case: Case) -> str:
+    return f"; against it: {'; '.join(dict.fromkeys(case.against))}" if case.against else ""
 
 
 def _no_addons(ticket: OpenTicket) -> str:
     return f"{ticket.app} has no add-ons" if ticket.app else "no app was named, so no add-ons are known"
-
-
-@lru_cache(maxsize=4096)
-def _names(addon: AddonKnown) -> tuple[str, ...]:
-    return tuple(sorted({word.casefold() for word in (addon.slug, addon.name, *addon.aliases) if word}))
-
-
-@lru_cache(maxsize=4096)
-def _word(name: str) -> re.Pattern[str]:
-    return re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
-
-
-@lru_cache(maxsize=4096)
-def _host(host: str) -> re.Pattern[str]:
-    # The label before may be anything that ends in a dot (a host under it); what follows must not make it another name.
-    return re.compile(rf"(?<![\w-]){re.escape(host)}(?![\w-]|\.\w)")
-
-
-def _find_word(text: str, name: str) -> int:
-    if name not in text:  # nearly always; far cheaper than the expression
-        return -1
-    found = _word(name).search(text)
-    return found.start() if found else -1
-
-
-def _has_host(text: str, host: str) -> bool:
-    if host not in text:
-        return False
-    return any(not _is_mail_address(text, found.start()) for found in _host(host).finditer(text))
-
-
-def _is_mail_address(text: str, start: int) -> bool:
-    """`support@redisco.example` is whom somebody wrote to; `redis://user:word@redisco.example` is where an app connects."""
-    before = text[max(0, start - 300) : start].rsplit(None, 1)
-    word = before[-1] if before and not text[start - 1 : start].isspace() else ""
-    return "@" in word and "://" not in word
 
 
 def _unique(slugs: Iterable[str]) -> tuple[str, ...]:

@@ -20,6 +20,8 @@ from shared.events import (
     ProviderSuggested,
     ReplyAdded,
     RequestParked,
+    Scope,
+    ScopeDecided,
     ShareRevoked,
     Stage,
     Status,
@@ -65,6 +67,7 @@ class TicketRow(Row):
     stage: Stage | None = None
     addon: str | None = None
     kind: Kind = Kind.PROBLEM
+    scope: Scope = Scope.COVERED
     priority: Priority = Priority.NORMAL
     subject: str = ""
     excerpt: str = ""
@@ -90,6 +93,10 @@ class TicketRow(Row):
     """Request id → request."""
 
 
+BLANK = TicketRow()
+"""What every ticket begins as; made once, as rows are never changed in place."""
+
+
 def _opened(row: TicketRow, fact: TicketOpened) -> dict[str, Any]:
     return {
         "status": Status.NEW,
@@ -101,6 +108,7 @@ def _opened(row: TicketRow, fact: TicketOpened) -> dict[str, Any]:
         "stage": fact.stage,
         "addon": fact.addon,
         "kind": fact.kind,
+        "scope": fact.scope,
         "subject": fact.subject,
         "excerpt": excerpt(fact.body),
         "lane": fact.lane,
@@ -118,6 +126,10 @@ def _priority_set(row: TicketRow, fact: PrioritySet) -> dict[str, Any]:
 
 def _routed(row: TicketRow, fact: TicketRouted) -> dict[str, Any]:
     return {"queue": fact.queue}
+
+
+def _scoped(row: TicketRow, fact: ScopeDecided) -> dict[str, Any]:
+    return {"scope": fact.scope}
 
 
 def _suggested(row: TicketRow, fact: ProviderSuggested) -> dict[str, Any]:
@@ -205,6 +217,7 @@ EVOLVE: dict[str, Callable[[TicketRow, Any], dict[str, Any]]] = {
     "TicketOpened": _opened,
     "PrioritySet": _priority_set,
     "TicketRouted": _routed,
+    "ScopeDecided": _scoped,
     "ProviderSuggested": _suggested,
     "SuggestionDismissed": _dismissed,
     "TicketAssigned": _assigned,
@@ -229,11 +242,11 @@ EVOLVE: dict[str, Callable[[TicketRow, Any], dict[str, Any]]] = {
 
 def evolve(row: TicketRow | None, fact: TicketFact) -> TicketRow:
     """The row after `fact`. A fact that answers a parked request takes it off the waiting list."""
-    row = row or TicketRow()
+    row = row or BLANK
     changes = EVOLVE[fact.type](row, fact)
     if fact.cause in row.parked and not isinstance(fact, RequestParked):
         changes["parked"] = {key: parked for key, parked in row.parked.items() if key != fact.cause}
-    return row.model_copy(update=changes)
+    return row.having(changes)
 
 
 def due_at(row: TicketRow) -> datetime | None:

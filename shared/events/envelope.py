@@ -138,6 +138,13 @@ class Kind(StrEnum):
     ARCHITECTURE = "architecture"
 
 
+class Scope(StrEnum):
+    """Whether support answers it (seed 000, section 1)."""
+
+    COVERED = "covered"
+    NOT_COVERED = "not-covered"
+
+
 class Status(StrEnum):
     """`pending`: staff or provider has answered and waits for the customer; a customer's reply opens it again."""
 

@@ -114,6 +114,13 @@ class TakeBack(Request):
     missed: Instant | None = None
 
 
+class InsistScope(Request):
+    """The customer's side holds that support does cover it, and says why: a person will look."""
+
+    type: Literal["InsistScope"] = "InsistScope"
+    information: str
+
+
 class DismissSuggestion(Request):
     type: Literal["DismissSuggestion"] = "DismissSuggestion"
     reason: str = ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from shared.events.envelope import Audience, Fact, Instant, Kind, Plan, PolicyStamp, Priority, RuleTried, Stage, Via
+from shared.events.envelope import Audience, Fact, Instant, Kind, Plan, PolicyStamp, Priority, RuleTried, Scope, Stage, Via
 from shared.events.requests import UrgentDetails
 
 
@@ -26,6 +26,7 @@ class TicketOpened(TicketFact):
     stage: Stage | None = None
     addon: str | None = None
     kind: Kind = Kind.PROBLEM
+    scope: Scope = Scope.COVERED
     urgent: UrgentDetails | None = None
     attachments: tuple[str, ...] = ()
     incidents: tuple[str, ...] = ()
@@ -60,12 +61,32 @@ class TicketRouted(TicketFact):
     trail: tuple[RuleTried, ...] = ()
 
 
+class ScopeDecided(TicketFact):
+    """What the requester is told about the scope or kind of the ticket: why, and where help is to be had (`pointers`).
+
+    `rule` is the exclusion (`general_debugging`, …), `architecture_for_plans`, `break_fix_sent_as_architecture`, or
+    `insisted`: then `information` is what the customer's side says, and a person looks. The ticket stays open.
+    """
+
+    type: Literal["ScopeDecided"] = "ScopeDecided"
+    scope: Scope
+    rule: str
+    reason: str
+    pointers: tuple[str, ...] = ()
+    information: str = ""
+    trail: tuple[RuleTried, ...] = ()
+    subject: str
+    requester: str
+
+
 class ProviderSuggested(TicketFact):
     """Evidence too weak to assign on: an agent confirms with one click or dismisses it."""
 
     type: Literal["ProviderSuggested"] = "ProviderSuggested"
     provider: str
     because: tuple[str, ...]
+    confidence: float | None = None
+    """0 to 1: what the evidence adds up to; null in facts from before it was kept."""
 
 
 class SuggestionDismissed(TicketFact):

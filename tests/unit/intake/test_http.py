@@ -166,6 +166,7 @@ async def test_a_bug_says_nothing_about_itself(bench: Bench) -> None:
         ("assign", {"provider": "redisco"}, e.AssignTicket),
         ("assign", {"queue": "csa"}, e.AssignTicket),
         ("take-back", {"reason": "x"}, e.TakeBack),
+        ("insist", {"information": "x"}, e.InsistScope),
         ("dismiss", {}, e.DismissSuggestion),
         ("review", {"priority": "high", "reason": "x"}, e.ReviewPriority),
         ("solve", {"resolution": "x"}, e.Solve),

@@ -22,6 +22,8 @@ from shared.events import (
     PriorityReviewed,
     PrioritySet,
     ReplyAdded,
+    Scope,
+    ScopeDecided,
     TicketAssigned,
     TicketReopened,
     TicketSolved,
@@ -83,6 +85,10 @@ def reviewed(by: str = "agent@example.com", final: bool = False) -> PriorityRevi
     return PriorityReviewed(**base(by=by, final=final, **given))
 
 
+def scoped(rule: str, scope: Scope = Scope.COVERED) -> ScopeDecided:
+    return ScopeDecided(**base(by="ann@example.com", scope=scope, rule=rule, reason="r", pointers=("the Dev Center",)))
+
+
 AGENTS = "agents@redisco.example"
 HOOK = "provider:redisco"
 QUIET = ("mail", "agents@quiet.example", "ticket-assigned")
@@ -132,6 +138,9 @@ TOLD: list[tuple[str, Fact, list[tuple[str, str, str]]]] = [
     ("reopened, with support", reopened("customer", None), []),
     ("solved by staff", solved("staff", "agent@example.com"), customers("ticket-solved")),
     ("solved by the customer", solved("customer", "ann@example.com"), []),
+    ("not covered", scoped("general_debugging", Scope.NOT_COVERED), [("mail", "ann@example.com", "scope-decided")]),
+    ("broken, sent as architecture", scoped("break_fix_sent_as_architecture"), [("mail", "ann@example.com", "scope-decided")]),
+    ("the requester insists", scoped("insisted"), []),
     ("reviewed", reviewed(), [("mail", "ann@example.com", "priority-reviewed")]),
     ("an appeal's change is told by its decision", reviewed(final=True), []),
     ("an appeal is decided", DECIDED, [("mail", "ann@example.com", "appeal-decided")]),

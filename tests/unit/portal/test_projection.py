@@ -34,7 +34,7 @@ CHANGES: dict[str, tuple[Callable[[Ticket], list[Any]], dict[str, Any]]] = {
     "opened": (lambda t: [], {"status": "new", "queue": "platform", "priority": "normal", "provider": None, "participants": []}),
     "assigned": (lambda t: t.assigned("redisco"), {"queue": "provider:redisco", "provider": "redisco", "status": "new"}),
     "handed back": (lambda t: [*t.assigned("redisco"), *t.assigned(None)], {"queue": "platform", "provider": None}),
-    "suggested": (lambda t: t.suggested("redisco"), {"suggestion": {"provider": "redisco", "because": ["its name"]}}),
+    "suggested": (lambda t: t.suggested("redisco"), {"suggestion": {"provider": "redisco", "because": ["its name"], "confidence": None}}),
     "confirmed": (lambda t: [*t.suggested("redisco"), *t.assigned("redisco")], {"suggestion": None}),
     "answered": (lambda t: t.replied("x", "agent@example.com", "staff"), {"status": "pending", "reply_count": 1}),
     "asked again": (lambda t: t.replied("x", "rae@example.com", "customer"), {"status": "open"}),

@@ -25,6 +25,7 @@ from shared.events import (
     DismissSuggestion,
     GrantAccess,
     HandBack,
+    InsistScope,
     JoinTicket,
     Kind,
     Plan,
@@ -141,6 +142,7 @@ FIELDS: dict[type[Request], dict[str, Any]] = {
     HandBack: {"reason": "Not ours."},
     TakeBack: {"reason": "Too slow."},
     DismissSuggestion: {},
+    InsistScope: {"information": "It fails on the platform only."},
     ReviewPriority: {"priority": Priority.LOW, "reason": "Not that bad."},
     Solve: {"resolution": "Done."},
     Reopen: {},
@@ -153,6 +155,7 @@ FIELDS: dict[type[Request], dict[str, Any]] = {
     JoinTicket: {"token_hash": "h1"},
     GrantAccess: {"granted": True},
 }
+NOT_COVERED = {"subject": "Please debug my code", "body": "My function gives a wrong total, also on my laptop."}
 LOWERED = (request(ReviewPriority, "admin", priority=Priority.LOW, reason="A workaround exists."),)
 SHARED = (request(ShareTicket, "premier", token_hash="h1", expires_at=AT + timedelta(days=30)),)
 SOLVED = (request(Solve, "agent2", resolution="Done."),)
@@ -179,6 +182,8 @@ def test_the_matrix_of_sides_and_requests(kind: type[Request], who: str) -> None
     ticket = with_redisco()
     if kind is DismissSuggestion:
         ticket = Ticket(open_ticket(subject="redis is slow"))
+    if kind is InsistScope:
+        ticket = with_redisco(**NOT_COVERED)
     for before in BEFORE.get(kind, ()):
         assert "RequestRefused" not in types(ticket.take(before))
     facts = ticket.take(request(kind, who, **FIELDS[kind]))

@@ -1,0 +1,289 @@
+"""How strongly a text points to each attached add-on: every hit weighed by what it is, where it stands, how it is said. Pure.
+
+Hits are found by plain string search; only their surroundings are read. Weights of different sorts of evidence add up as
+independent chances do: 1 - (1 - a)(1 - b)…; repeats of one sort in one region count once, and in pasted or quoted text all sorts do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from services.router import phrases
+from services.router.names import Known, Sort, foreign_host, known_by, other_hosts
+from services.router.regions import Layout, Passage, Region, in_subject
+from services.router.symptoms import Symptoms, symptoms_of
+from services.router.technology import ELSEWHERE
+from shared.events.requests import AddonKnown
+
+ENOUGH = 0.3
+"""Confidence from which a suggestion is made."""
+
+NEARLY = 0.1
+"""Between cases that differ by no more, the one spoken of first is put first."""
+
+MOST_HITS = 24
+"""Hits of one word that are looked at: the first ones. A log repeats itself."""
+
+_FAILING, _PLAIN = 0, 1
+_FAR = 1_000_000
+WEIGHTS: dict[Region, dict[Sort, tuple[float, float]]] = {
+    Region.SUBJECT: {
+        Sort.HOST: (0.85, 0.7), Sort.NAME: (0.75, 0.65), Sort.GENERIC: (0.65, 0.55), Sort.VARIABLE: (0.6, 0.5), Sort.ERROR: (0.6, 0.6),
+        Sort.TOPIC: (0.4, 0.2),
+    },
+    Region.PROSE: {
+        Sort.HOST: (0.8, 0.5), Sort.NAME: (0.6, 0.5), Sort.GENERIC: (0.5, 0.36), Sort.VARIABLE: (0.5, 0.35), Sort.ERROR: (0.5, 0.5),
+        Sort.TOPIC: (0.35, 0.15),
+    },
+    Region.LOG: {
+        Sort.HOST: (0.8, 0.3), Sort.NAME: (0.5, 0.2), Sort.GENERIC: (0.4, 0.12), Sort.VARIABLE: (0.4, 0.1), Sort.ERROR: (0.5, 0.5),
+        Sort.TOPIC: (0.1, 0.0),
+    },
+    Region.FRAME: {
+        Sort.HOST: (0.3, 0.2), Sort.NAME: (0.08, 0.05), Sort.GENERIC: (0.05, 0.04), Sort.VARIABLE: (0.1, 0.05), Sort.ERROR: (0.06, 0.04),
+    },
+    Region.BUILD: {Sort.HOST: (0.2, 0.05), Sort.NAME: (0.05, 0.03), Sort.GENERIC: (0.03, 0.02), Sort.VARIABLE: (0.1, 0.05)},
+    Region.CONFIG: {Sort.HOST: (0.12, 0.12), Sort.NAME: (0.08, 0.08), Sort.GENERIC: (0.04, 0.04), Sort.VARIABLE: (0.08, 0.08)},
+    Region.CODE: {
+        Sort.HOST: (0.45, 0.12), Sort.NAME: (0.25, 0.1), Sort.GENERIC: (0.15, 0.05), Sort.VARIABLE: (0.15, 0.08), Sort.ERROR: (0.35, 0.2),
+    },
+    Region.QUOTED: {
+        Sort.HOST: (0.28, 0.2), Sort.NAME: (0.25, 0.2), Sort.GENERIC: (0.2, 0.15), Sort.VARIABLE: (0.15, 0.1), Sort.ERROR: (0.2, 0.2),
+        Sort.TOPIC: (0.1, 0.0),
+    },
+}  # fmt: skip
+"""Region → sort → weight where something fails around it, and where nothing does. What is absent weighs nothing."""
+
+RULED_OUT, OUTSIDE, COMPARED, CODES, BUILDING, PLATFORM, LIBRARY, ASIDE = 0.2, 0.15, 0.6, 0.5, 0.25, 0.7, 0.5, 0.5
+"""What is left of the weight where the customer rules it out, where another supplier is named, …"""
+
+_HERE = frozenset({Region.SUBJECT, Region.PROSE, Region.LOG})
+"""Where a failing host can be proof."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    sort: Sort
+    word: str
+    region: Region
+    weight: float
+    unreachable: bool = False
+    doubt: str = ""
+    """Why an unreachable host is no proof, in this sentence."""
+
+    def __str__(self) -> str:
+        return f'"{self.word}" in the {self.region}'
+
+
+@dataclass(slots=True)
+class Case:
+    """What speaks for one add-on. `against` says what took weight away; `confidence` is what is left, 0 to 1."""
+
+    known: Known
+    hits: list[Hit] = field(default_factory=list)
+    against: list[str] = field(default_factory=list)
+    confidence: float = 0.0
+    first: int = 0
+    """Where it is first spoken of; the subject comes before the body."""
+
+    @property
+    def slug(self) -> str:
+        return self.known.slug
+
+    @property
+    def proof(self) -> Hit | None:
+        """A host of the add-on that does not answer, said without reservation."""
+        return next((h for h in self.hits if h.unreachable and not h.doubt), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """All cases with any hit, the strongest first, and the symptoms. `doubt`: why nothing in this text is proof."""
+
+    cases: tuple[Case, ...]
+    symptoms: Symptoms
+    doubt: str
+
+
+EMPTY = Reading((), Symptoms((), "", "", "", ""), "")
+
+
+def read(subject: str, body: str, addons: tuple[AddonKnown, ...]) -> Reading:
+    """Weigh the case-folded texts for every attached add-on."""
+    known = _known(addons)
+    text = f"{subject}\n{body}"
+    # Nearly always nothing: all that is spent on a ticket about something else.
+    present = {word for part, words in known.gates.items() if part in text for word in words if word in text}
+    if not present:
+        return EMPTY
+    found = [case for each in known.addons if (case := _case(each, subject, body, present)) is not None]
+    if not found:
+        return EMPTY
+    symptoms = symptoms_of(subject, body)
+    for case in found:
+        _conclude(case, subject, body, symptoms)
+    best = max(case.confidence for case in found) - NEARLY
+    found.sort(key=lambda case: (case.confidence < best, case.first if case.confidence >= best else -case.confidence))
+    return Reading(tuple(found), symptoms, _doubt(subject, body, symptoms))
+
+
+@dataclass(frozen=True, slots=True)
+class _AllKnown:
+    """`gates`: a part that some needles share → those needles. Where the part is not in a text, none of them is."""
+
+    addons: tuple[Known, ...]
+    gates: dict[str, tuple[str, ...]]
+
+
+@lru_cache(maxsize=1024)
+def _known(addons: tuple[AddonKnown, ...]) -> _AllKnown:
+    known = known_by(addons)
+    return _AllKnown(known, _gates({word for each in known for _, word in each.needles}))
+
+
+def _gates(words: set[str], size: int = 4) -> dict[str, tuple[str, ...]]:
+    """Cover the words by few parts of `size` characters, the part of most words first: a third of the searches are left."""
+    left, gates = set(words), dict[str, tuple[str, ...]]()
+    while left:
+        shared: dict[str, list[str]] = {}
+        for word in sorted(left):
+            for part in {word[i : i + size] for i in range(max(1, len(word) - size + 1))}:
+                shared.setdefault(part, []).append(word)
+        part = max(sorted(shared), key=lambda part: len(shared[part]))
+        gates[part] = tuple(shared[part])
+        left.difference_update(shared[part])
+    return gates
+
+
+def _case(known: Known, subject: str, body: str, present: set[str]) -> Case | None:
+    """The case for one add-on before what speaks against it is counted; None without a hit."""
+    hits: list[Hit] = []
+    against: list[str] = []
+    layout: Layout | None = None
+    first = 2 * _FAR
+    for sort, word, start, end, here in _places(known, subject, body, present):
+        if here == 0:
+            passage = in_subject(subject, start, end)
+        else:
+            layout = layout or Layout(body)
+            passage = layout.passage(start, end)
+        hit = _weigh(known, sort, word, passage, against)
+        if hit is not None:
+            hits.append(hit)
+            first = min(first, here * _FAR + start)
+    return Case(known, hits, against, first=first) if hits or against else None
+
+
+def _places(known: Known, subject: str, body: str, present: set[str]) -> Iterator[tuple[Sort, str, int, int, int]]:
+    """(sort, word, start, end, 0 for the subject or 1 for the body); hosts first, so that the name inside a host is not a second hit."""
+    for here, text in enumerate((subject, body)):
+        seen: list[tuple[int, int]] = []
+        for sort, word in known.needles:
+            if word not in present:
+                continue
+            place, hits = text.find(word), 0
+            while place >= 0 and hits < MOST_HITS:
+                end = place + len(word)
+                stands = known.stands(sort, text, place, end)
+                if stands is not None and not any(left <= place < right for left, right in seen):
+                    hits += 1
+                    seen.append((place, end))
+                    yield stands, word, place, end, here
+                place = text.find(word, end)
+
+
+def _weigh(known: Known, sort: Sort, word: str, passage: Passage, against: list[str]) -> Hit | None:
+    """One hit. None where its sentence says that it is not this one."""
+    said = passage.region in (Region.SUBJECT, Region.PROSE, Region.QUOTED)
+    if said and phrases.is_ruled_out(passage.before, passage.after):
+        against.append(f'the {passage.region} rules it out: "{_shortened(passage)}"')
+        return None
+    failing = phrases.is_failing(passage.text)
+    weight = WEIGHTS[passage.region].get(sort, (0.0, 0.0))[_FAILING if failing else _PLAIN]
+    if sort in (Sort.NAME, Sort.GENERIC) and phrases.LIBRARY.match(passage.after[:24]):
+        weight *= LIBRARY
+    if sort is Sort.GENERIC and passage.after.startswith("://"):
+        weight *= LIBRARY
+    if said and phrases.ASIDE.search(passage.text) and not failing:
+        weight *= ASIDE
+    if said and sort is Sort.HOST and other_hosts(passage.text, known.hosts):
+        weight *= COMPARED
+    if sort in (Sort.GENERIC, Sort.ERROR, Sort.TOPIC) and (other := foreign_host(passage.text, known.hosts)):
+        weight *= OUTSIDE
+        against.append(f"it is about another host: {other}")
+    unreachable = sort is Sort.HOST and passage.region in _HERE and phrases.UNREACHABLE.search(passage.text) is not None
+    doubt = _reservation(passage, known.hosts) if unreachable else ""
+    return Hit(sort, word, passage.region, weight, unreachable, doubt)
+
+
+def _reservation(passage: Passage, hosts: tuple[str, ...]) -> str:
+    if passage.region is Region.LOG:
+        return ""
+    if phrases.is_over(passage.text):
+        return "it is over"
+    if others := other_hosts(passage.text, hosts):
+        return f"other hosts are named with it: {others}"
+    if phrases.is_supposed(passage.text):
+        return "it is only supposed"
+    if phrases.is_hypothetical(passage.text):
+        return "it is asked, not said"
+    if phrases.is_compared(passage.text):
+        return "it is compared with something else"
+    return ""
+
+
+def _conclude(case: Case, subject: str, body: str, symptoms: Symptoms) -> None:
+    """Add up the hits, then take away what speaks against them."""
+    best: dict[tuple[Sort | None, Region], float] = {}
+    suppliers = _suppliers(case, subject, body)
+    for hit in case.hits:
+        own = hit.sort in (Sort.HOST, Sort.NAME, Sort.VARIABLE)
+        weight = hit.weight * (1.0 if not suppliers or hit.sort is Sort.HOST else COMPARED if own else OUTSIDE)
+        key = (hit.sort if hit.region in _HERE else None, hit.region)
+        best[key] = max(best.get(key, 0.0), weight)
+    left = 1.0
+    for weight in best.values():
+        left *= 1 - weight
+    confidence = 1 - left
+    named = any(h.region is Region.SUBJECT for h in case.hits)
+    if suppliers:
+        case.against.append(f'another supplier is named: "{suppliers}"')
+    if any("rules it out" in line for line in case.against):
+        confidence *= RULED_OUT
+    if symptoms.build:
+        confidence *= BUILDING if not named or phrases.LIBRARY.search(subject) else 2 * BUILDING
+        case.against.append(f'a build or deploy fails: "{symptoms.build}"')
+    if symptoms.codes:
+        confidence *= CODES if not named else PLATFORM
+        case.against.append(f"the platform's own error codes: {', '.join(symptoms.codes)}")
+    elif symptoms.platform:
+        confidence *= PLATFORM if not named else 0.85
+        case.against.append(f'it is about the platform: "{symptoms.platform}"')
+    if phrases.is_compared(subject) or (phrases.is_compared(body[:2000]) and not symptoms.broken):
+        confidence *= COMPARED
+        case.against.append("it compares or plans a move")
+    case.confidence = round(confidence, 2)
+
+
+def _suppliers(case: Case, subject: str, body: str) -> str:
+    """Another supplier of the same kind in the text; only its generic evidence could be meant for that one."""
+    for name in case.known.kinds:
+        found = ELSEWHERE[name].search(subject) or ELSEWHERE[name].search(body[:8000])
+        if found:
+            return found.group()
+    return ""
+
+
+def _doubt(subject: str, body: str, symptoms: Symptoms) -> str:
+    """Why no host in this text is proof: the trouble may lie on our side, or on the way."""
+    if symptoms.is_platform:
+        return f"signs of the platform's own trouble: {symptoms.words}"
+    found = phrases.DOUBT.search(subject) or phrases.DOUBT.search(body[:8000])
+    return f'the cause may lie elsewhere: "{found.group()}"' if found else ""
+
+
+def _shortened(passage: Passage) -> str:
+    text = " ".join(passage.text[max(0, passage.start - 40) : passage.end + 40].split())
+    return text if len(text) <= 110 else text[:109] + "…"

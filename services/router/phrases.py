@@ -1,0 +1,158 @@
+"""How a sentence speaks of a service it names: it fails, it is ruled out, it is compared, it is only supposed. Pure; case-folded text."""
+
+from __future__ import annotations
+
+import re
+
+FAILING = re.compile(
+    r"econnrefused|econnreset|etimedout|epipe|ehostunreach|refus(?:es|ed|ing|e)?\b|timed? ?-?out|times out|timing out|time-?outs?\b"
+    r"|unreachable|unresponsive"
+    r"|(?:can ?not|can't|cannot|could ?n[o']t|unable to|not able to|fails? to|failed to|impossible to|no longer) (?:\w+ )?(?:connect"
+    r"|reach|talk|log ?in|login|authenticate|open|send|deliver|write|read|resolve|access|post)"
+    r"|(?:does|do|did|is|are|was|were)(?: not|n't| no longer) (?:answer|respond|reach|connect|accept|work|arriv|receiv|deliver|available"
+    r"|get|load|responding|answering|accepting|working)"
+    r"|no (?:response|answer|connection|longer)|not (?:responding|reachable|answering|available|accepting|arriving|delivered|working)"
+    r"|connection (?:was )?(?:reset|closed|lost|dropped|error|failed|failure)|lost connection"
+    r"|certificate (?:has |is |was )?(?:expired|invalid)|expired certificate|handshake|ssl_error|sslerror|tls error"
+    r"|auth\w* (?:failed|failure|error|rejected)|invalid (?:password|credentials|username)|wrongpass|noauth|access denied|permission denied"
+    r"|\b(?:535|421|454|451|550|554)\b|\b50[0234]\b|too many connections|max(?:imum)? number of clients|connection limit|\boom\b"
+    r"|readonly|misconf"
+    r"|\b(?:is|are|was|went|seems?|appears?|be|been) (?:\w+ )?(?:down|dead|gone|offline|unavailable|broken|unstable|flapping|slow|stuck"
+    r"|failing|unusable)\b"
+    r"|outage|unavailable|reject(?:s|ed|ing)?\b|deferred|defers|bounc(?:e|es|ed|ing)|drops?\b|dropped|dropping|los(?:t|es|ing|e)\b"
+    r"|disappear|missing|duplicat|twice|evict|corrupt"
+    r"|stopped|stops\b|stuck|hang(?:s|ing)?\b|fail(?:s|ed|ing|ure|ures)?\b|error(?:s|ed)?\b|exception|crash|broken|nothing|gaps?\b|delay"
+    r"|late\b|latency|slow|spike|throttl|rate limit"
+    r"|wrong|incorrect|empty|full\b|exceed|expired|denied|blocked|suspended|locked|not (?:show|appear|there|found|synced)"
+    r"|nicht erreichbar|verweigert|keine verbindung|antwortet nicht|fällt aus|ne répond|refus|injoignable|connexion (?:perdue|refus)"
+    r"|en panne|no responde|rechaza|caíd|não responde|recusa|перестал|ошибк|медленн|не отвеча|接続できません|エラー"
+)
+"""The service does something it should not. Only looked for near a hit."""
+
+UNREACHABLE = re.compile(
+    r"econnrefused|econnreset|etimedout|epipe|refus(?:es|ed|ing|e)?\b|timed? ?-?out|times out|timing out|time-?outs?\b|unreachable"
+    r"|unresponsive"
+    r"|(?:can ?not|can't|cannot|could ?n[o']t|unable to|not able to|fails? to|failed to|no longer) (?:\w+ )?(?:connect|reach|talk to"
+    r"|log ?in to|authenticate)"
+    r"|(?:does|do|did|is|are|was|were)(?: not|n't| no longer) (?:answer|respond|reachable|accept|responding|answering|accepting|receiv)"
+    r"|no (?:response|answer) |not (?:responding|reachable|answering|accepting)|connection (?:was )?(?:reset|closed|lost|dropped|failed)"
+    r"|lost connection"
+    r"|certificate (?:has |is |was )?expired|expired certificate|handshake (?:fail|error)"
+    r"|auth\w* (?:failed|failure|error|rejected)|answers? 535|\b(?:535|421|454|451|550|554)\b|too many connections"
+    r"|max(?:imum)? number of clients|connection limit"
+    r"|oom command|readonly you|misconf|wrongpass|noauth|\b(?:is|went|has been|been) (?:down|offline|unavailable)\b"
+    r"|could not establish|cannot establish|(?:return(?:s|ed|ing)?|answer(?:s|ed)?|respond(?:s|ed)? with|gives?|gets?|sends?) (?:a |an "
+    r"|http |status |code |only )*50[0234]"
+    r"|deferred|(?:shows?|receives?|gets?) nothing|nothing (?:arrives|is shown|comes)|reject(?:s|ed|ing)\b|(?:drops|loses|dropping|losing) "
+    r"|nicht erreichbar|verweigert|antwortet nicht|ne répond (?:pas|plus)|no responde|não responde|接続できません"
+)
+"""Stronger: the service at that host does not take, or throws out, what is sent to it."""
+
+_RULED_OUT_BEFORE = re.compile(
+    r"(?:(?:is|are|was|were|be)(?: \w+ly| \w+)? ?(?:not|n't)|it'?s not|that'?s not|\bnot|isn'?t|aren'?t|wasn'?t|weren'?t)"
+    r" (?:\w+ly )?(?:(?:a|an|the|our|any|about|due to|caused by|because of|related to|coming from|it is|it's) )*(?:(?:problem|issue"
+    r"|matter|fault|error|bug|outage) (?:with|of|in|at|on) )?(?:(?:a|an|the|our) )?$"
+    r"|(?:rul(?:e|ed|ing) out|ruled|exclud(?:e|ed|ing)|eliminat(?:e|ed)|nothing to do with|unrelated to|independent of|other than"
+    r"|except(?: for)?|apart from|aside from"
+    r"|unlike|without|rather than|instead of|no (?:\w+ )?(?:problem|issue|error|trouble|incident)s? (?:\w+ )?(?:with|at|on)|(?:do|does"
+    r"|did)(?:n't| not) (?:use|involve|touch|think (?:it is|it's|this is))"
+    r"|uninstalled|stopped using|not using|ce n'est pas|es liegt nicht an|es ist nicht|no es|não é)"
+    r" (?:(?:a|an|the|our|any|both|that|it is|it's|un|une|le|la) )*(?:\w+ (?:and|or|nor) )?(?:\w+ )?$"
+    r"|(?:for comparison|by comparison|in contrast)[:,]? (?:\w+ ){0,3}$"
+)
+_RULED_OUT_AFTER = re.compile(
+    r"(?:'s)?(?: (?:and|or) \w+| itself| server| instance| service| status page| dashboard| metrics| side| add-?on| connection| logs?)*"
+    r" ?(?:is|are|was|were|looks?|seems?|works?|appears?|shows?|reports?|says?|answers?|responds?|has|have|had|can be|could be|est|ist"
+    r"|funktioniert|läuft)"
+    r" (?:(?:all|completely|totally|perfectly|absolutely|still|also|both|been|to be|everything|it is|all systems|itself|now|that all is"
+    r"|already) )*"
+    r"(?:fine\b|ok\b|okay|healthy|green|up\b(?! to)|up and running|good|normal|innocent|operational|unaffected|ruled out|excluded"
+    r"|not (?:the|to blame|involved|affected|related|our fault|it\b)"
+    r"|no (?:errors|problems?|issues?|incidents?)|nothing to do|nothing unusual|nothing wrong|idle|perfect|in \d+ ?ms|within \d+|quickly"
+    r"|instantly"
+    r"|without (?:any )?(?:problem|error|trouble|issue)|well\b|as (?:expected|usual|before|always))"
+    r"|[^.,;:]{0,12} (?:is|was)(?: not|n't) (?:the|our|a|to|involved|affected|related)\b"
+    r"|[^.,;:]{0,20}\bpong\b|,? (?:and )?(?:there|that one|it|which) [^.]{0,20}\b(?:is|are|works|looks|was) (?:right|fine|ok|correct"
+    r"|good|well)\b"
+    r"|[^.,;:]{0,25}\b(?:works?|working|runs?|connects?|answers?) (?:fine|well|normally|perfectly|without)\b"
+)
+_BUT_THEN = re.compile(
+    r"\b(?:until|till|before|yesterday|last (?:week|month|night)|for (?:months|years|weeks)|but (?:now|since|then|today)|used to"
+    r"|no longer|any ?more|previously)\b"
+)
+_COMPARING = re.compile(
+    r"\bcompar|\bversus\b|\bvs\b|alternative|\bmigrat|\bmov(?:e|ing) (?:\w+ ){0,3}(?:away|from|to|over|off)"
+    r"|\bswitch(?:ing)? (?:\w+ ){0,2}(?:from|to|over)|difference between|instead of|replac(?:e|ing)|choose between|which is better"
+    r"|better than"
+    r"|cheaper|thinking (?:of|about)|consider(?:ing)?|evaluat|umsteigen|wechseln zu"
+)
+_SUPPOSING = re.compile(
+    r"\b(?:maybe|perhaps|might|possibly|not sure|could be|may be|i guess|suspect|we wonder|wondering|unclear|cannot tell|can't tell"
+    r"|don't know|no idea)\b"
+)
+_HYPOTHETICAL = re.compile(
+    r"\b(?:what happens|if|would(?! not|n't)|could(?! not|n't)|should|whether|in case|suppose|when we|how (?:do|can|to|should)"
+    r"|is it possible|can (?:we|i))\b"
+)
+DOUBT = re.compile(
+    r"packet loss|lose packets|\bdns\b|enotfound|getaddrinfo|name resolution|cannot resolve|could not resolve|nameserver"
+    r"|\bnetwork(?:ing)?\b|firewall|egress|outbound|private space|peering|vpn|allow-?list|whitelist"
+    r"|works? (?:\w+ )?(?:fine )?(?:from|on|in|with) (?:my|our|a|another|other|the other|local|localhost|staging|outside|every other)"
+    r"|from (?:my|our|a) (?:laptop|local|office|own)|reachable from|locally|localhost|127\.0\.0\.1"
+    r"|only (?:on )?(?:one|some|two|a few|certain|from|web\.\d|worker\.\d)|(?:one|some|two|half) of (?:the|our) dynos|new dynos"
+    r"|after (?:a |the )?(?:daily )?(?:dyno )?restart|other dynos|in one region|our (?:code|client|pool|bug|change)"
+    r"|(?:since|after) (?:the |our |we |my |i |a )*(?:last |latest |new )?(?:deploy|releas|upgrad|updat|migrat|push|refactor|chang|mov"
+    r"|bump|switch|roll)"
+    r"|(?:we|i|somebody|someone|colleague) (?:accidentally |have |had |just )*(?:delet|remov|destroy|detach|deprovision|cancel|chang"
+    r"|switch|mov|edit)\w*(?! nothing)|typo|deprovision"
+    r"|external (?:services?|hosts?|apis?)|other (?:services|hosts|add-?ons|apis)|any host|as well as|docker|github actions|\bci\b"
+    r"|tableau|metabase|pgadmin|datagrip|last (?:week|month|year)|incident"
+    r"|stack upgrade|heroku-\d\d|dyno type|your side|from heroku|to heroku|is it (?:you|heroku|the platform)|your (?:router|network"
+    r"|platform)"
+)
+"""Signs in the whole text that the fault may be between us and the add-on, or at home: no assignment without an agent's look."""
+LIBRARY = re.compile(
+    r"[-_ ]?(?:'s )?(?:gem|rb|py|js|node|client|clients|library|lib|package|sdk|module|driver|npm|plugin|docs|documentation|tutorial"
+    r"|adapter|wrapper|version \d)\b"
+)
+
+
+ASIDE = re.compile(
+    r"\b(?:by the way|btw|fyi|in case (?:that|it|this) matters|for (?:completeness|your information|the record)|our stack|the stack"
+    r"|we (?:also )?use)\b"
+)
+"""It is mentioned in passing."""
+_OVER = re.compile(
+    r"\b(?:is|are|was|were|been|got|seems?|now) (?:\w+ )?(?:solved|resolved|fixed|recovered|over|back to normal|working again|ok again"
+    r"|fine again|up again|reachable again)\b"
+    r"|works? again|recovered|resolved itself|went away|is gone now"
+)
+
+
+def is_over(text: str) -> bool:
+    """What failed does so no more."""
+    return _OVER.search(text) is not None
+
+
+def is_failing(passage: str) -> bool:
+    return FAILING.search(passage) is not None
+
+
+def is_ruled_out(before: str, after: str) -> bool:
+    """The sentence says that it is not this one, or that it works."""
+    if _RULED_OUT_BEFORE.search(before[-90:]):
+        return True
+    found = _RULED_OUT_AFTER.match(after[:110])
+    return found is not None and not _BUT_THEN.search(after)
+
+
+def is_compared(text: str) -> bool:
+    return _COMPARING.search(text) is not None
+
+
+def is_supposed(text: str) -> bool:
+    return _SUPPOSING.search(text) is not None
+
+
+def is_hypothetical(text: str) -> bool:
+    return _HYPOTHETICAL.search(text) is not None

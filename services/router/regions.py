@@ -1,0 +1,150 @@
+"""Where in a ticket a word stands: the same name weighs much in a sentence, little in a pasted config, nothing in a stack frame. Pure.
+
+Everything here takes case-folded text. Only the surroundings of a hit are looked at, so a long log costs no more than a short one.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Region(StrEnum):
+    SUBJECT = "subject"
+    PROSE = "body"
+    LOG = "log"
+    """A log line, or the line of an exception that says what went wrong."""
+    FRAME = "stack frame"
+    """A place in a program: which library was running, not who failed."""
+    BUILD = "build output"
+    """What a package manager or build prints, and lists of dependencies."""
+    CONFIG = "config listing"
+    CODE = "code"
+    QUOTED = "quoted text"
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A hit with what stands around it: the sentence in prose, the line elsewhere. The hit is `text[start:end]`."""
+
+    region: Region
+    text: str
+    start: int
+    end: int
+
+    @property
+    def before(self) -> str:
+        return self.text[: self.start]
+
+    @property
+    def after(self) -> str:
+        return self.text[self.end :]
+
+
+REACH = 300
+"""Characters on each side of a hit that are looked at."""
+
+_QUOTED_FROM = re.compile(
+    r"^[^\n]{0,20}(?:-+ ?original message|begin forwarded|forwarded message|urspr(?:ü|ue)ngliche nachricht|message d'origine)"
+    r"|^on [^\n]{5,90}\swrote:\s*$|^am [^\n]{5,90}\sschrieb[^\n]{0,60}:\s*$|^le [^\n]{5,90}\sa écrit\s?:\s*$",
+    re.MULTILINE,
+)
+_CONFIG_LINE = re.compile(
+    r"""\s*(?:export\s+|set\s+|env\s+)?["']?(?:[a-z0-9]+(?:_[a-z0-9]+)+|url|host|hostname|server|address|port|username|password|endpoint)["']?"""
+    r"""\s*(?:=>|[:=])\s*["']?\S+["']?,?\s*$"""
+)
+_CONFIG_TOKEN = re.compile(r"""[("'\[{]*[a-z0-9]+(?:_[a-z0-9]+)+["']?[:=]\S*$""")
+_CONFIG_VALUE = re.compile(r"""[a-z0-9]*_\w+["']?(?:=|\s*=>)\S""")
+_RELEASE_LINE = re.compile(r"\bv\d+:? +(?:deploy|attach|detach|set|provision|update|rollback|promote|enable|remove|add)\b|@ref:")
+_BUILD_LINE = re.compile(
+    r"\s*(?:remote:|-{3,}>|={3,}>|npm (?:err|warn|error)|yarn |pnpm |pip\d? |poetry |collecting |installing |downloading |fetching "
+    r"|building wheel"
+    r"|requirement |added \d|bundle |bundler|gem |mvn |\[info\]|\[error\] failed to execute goal|go: |cargo |composer |compiling "
+    r"|\$ (?:pip|npm|bundle|yarn|go|mvn|composer|heroku addons)"
+    r"|(?:error|warn(?:ing)?):? (?:failed building|could not (?:find|install|build)|no matching|package)|implementation ['\"]"
+    r"""|["']?@?[\w./-]+["']?(?:\s*(?:==|~>|>=|<=|~=)\s*v?\d|["']\s*:\s*["'][\^~]?\d)|[\w-]+ \(\d+(?:\.\d+)+\)\s*$|[\w-]+@\^?\d)"""
+)
+_FRAME_LINE = re.compile(
+    r"\s*(?:at [\w$.<>\[\] ]+\s?\(|at (?:async )?[\w$./<>-]+[.:/]\S*\s*$|from /|file [\"'/]|#\d+ |\.\.\. \d+ more|in <\w)"
+    r"|[^ ]*(?:vendor/bundle|node_modules/|site-packages/|/gems/|/lib/(?:ruby|python)[\d./])"
+    r"|.{0,40}(?:vendor/bundle|node_modules/|site-packages/|/gems/)\S*:\d+"
+    r"|\s*/?[\w./-]+\.(?:rb|py|js|ts|java|go|php|exs?|scala|kt|cs):\d+"
+)
+_LOG_LINE = re.compile(
+    r"\W{0,3}(?:\d{4}-\d\d-\d\d[t ]\d\d:\d\d|\w{3} +\d\d? \d\d:\d\d:\d\d|\d\d:\d\d:\d\d[.,: ])"
+    r"|.{0,60}(?:\bapp\[|heroku\[|\bat=(?:error|info|warn))"
+    r"|\W{0,3}(?:caused by:? |uncaught |unhandled |\[?(?:error|fatal|warn|critical|panic)\b)"
+    r"|\W{0,3}(?:[\w$/]+(?:\.|::))*[\w$]*(?:error|exception|refused|timeout|failure)\b\s*[:(]"
+    r"|\W{0,3}(?:econn|etimedout|enotfound|ehostunreach|getaddrinfo|dial tcp)"
+)
+_STOP = re.compile(r"[.!?;]+\s|\n\s*\n|\n(?=\s*(?:[-*•>]|\d+[.)])\s)|。|！|？")
+
+
+class Layout:
+    """A body with the spans that change what a line is: code fences, and where the quoted mail begins."""
+
+    __slots__ = ("_fences", "_quoted_from", "body")
+
+    def __init__(self, body: str) -> None:
+        self.body = body
+        self._fences: list[int] = [m.start() for m in re.finditer("```", body)] if "```" in body else []
+        found = _QUOTED_FROM.search(body) if ("wrote:" in body or "messag" in body or "nachricht" in body or "schrieb" in body
+                                              or "a écrit" in body) else None  # fmt: skip
+        self._quoted_from = found.start() if found else len(body) + 1
+
+    def passage(self, start: int, end: int) -> Passage:
+        """The hit `body[start:end]` with its region and surroundings."""
+        body = self.body
+        left = body.rfind("\n", max(0, start - 4000), start) + 1 or max(0, start - 4000)
+        right = body.find("\n", end, end + 4000)
+        right = right if right >= 0 else min(len(body), end + 4000)
+        region = self._region(body[left:right], start, left)
+        if region in (Region.PROSE, Region.QUOTED):
+            left, right = _sentence(body, start, end)
+        left, right = max(left, start - REACH), min(right, end + REACH)
+        return Passage(region, body[left:right], start - left, end - left)
+
+    def _region(self, line: str, start: int, left: int) -> Region:
+        stripped = line.lstrip()
+        if start >= self._quoted_from or stripped.startswith(">"):
+            return Region.QUOTED
+        head = stripped[:500]
+        if _RELEASE_LINE.search(line[:2000]) or _CONFIG_VALUE.match(line, start - left):
+            return Region.CONFIG
+        if _CONFIG_LINE.match(line[:2000]) or _CONFIG_TOKEN.search(line[max(0, start - left - 200) : start - left].rpartition(" ")[2]):
+            return Region.CONFIG
+        before = line[: start - left].rstrip()
+        if before.endswith((":", "=", "=>")) and _CONFIG_TOKEN.search(before[-80:].rpartition(" ")[2]):
+            return Region.CONFIG
+        if _BUILD_LINE.match(head):
+            return Region.BUILD
+        if _FRAME_LINE.match(head) and not _LOG_LINE.match(head[:80]):
+            return Region.FRAME
+        if _LOG_LINE.match(head):
+            return Region.LOG
+        fenced = sum(1 for fence in self._fences if fence < start) % 2 == 1
+        if fenced or line.startswith(("    ", "\t")):
+            return Region.CODE
+        return Region.PROSE
+
+
+OPENING, END = 24_000, 8_000
+"""Characters of a long body that are read: people say what it is about before the log they paste, or after it."""
+
+
+def opening_and_end(body: str) -> str:
+    return body if len(body) <= OPENING + END else f"{body[:OPENING]}\n{body[-END:]}"
+
+
+def in_subject(subject: str, start: int, end: int) -> Passage:
+    return Passage(Region.SUBJECT, subject, start, end)
+
+
+def _sentence(body: str, start: int, end: int) -> tuple[int, int]:
+    """The sentence around the hit; in wrapped mail it goes over line ends."""
+    left = max(0, start - REACH)
+    for stop in _STOP.finditer(body, left, start):
+        left = stop.end()
+    stop_after = _STOP.search(body, end, min(len(body), end + REACH))
+    return left, stop_after.start() + 1 if stop_after else min(len(body), end + REACH)

@@ -1,0 +1,118 @@
+"""What a text says of the trouble itself: the platform's error codes, builds that fail, what is broken, what is planned. Pure.
+
+All of it reads case-folded text, and only the first part of a long one: what a ticket is about is said at its beginning.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+OPENING = 12_000
+"""Characters of a body that are read for symptoms."""
+
+_CODE = re.compile(r"(?<![\w.#-])(?:h1[0-9]|h2[0-8]|h3[0-1]|h8[0-2]|h99|r1[0-7]|r99)(?![\w-]|\.\w)")
+"""Router and dyno error codes (seed 001, and Error Codes in the Dev Center)."""
+
+_BUILD = re.compile(
+    r"push (?:is |was |gets )?rejected|pushes are rejected|pre-receive hook|failed to compile|failed to push|compiled slug"
+    r"|slug (?:is )?(?:too large|size)"
+    r"|(?:build|builds|deploy|deploys|deployment|deployments|release phase|release command|pipeline promotion)"
+    r"(?: (?:process|step|of \S+|on \S+|to \S+|for \S+))?(?: \w+)? (?:fail|crash|break|hang|is failing|are failing|is broken"
+    r"|keeps failing|aborts|stops|error|times? out)"
+    r"|(?:cannot|can ?not|can't|could not|unable to|not able to|fails? to|failed to) (?:deploy|build|install|push|release|compile)"
+    r"|fail(?:s|ed|ing)? (?:during|while|at|in|on) (?:the )?(?:build|deploy|install|bundle|compil|asset|slug)"
+    r"|failed building wheel|could not build wheels|no matching distribution|could not find a version that satisfies|npm err!|npm error"
+    r"|an error occurred while installing|gem::ext::builderror|bundle install.{0,40}fail|native extension|build failed"
+    r"|buildpack.{0,30}(?:fail|error)"
+    r"|eresolve|dependency resolution|requirements\.txt.{0,60}(?:fail|error|conflict)"
+)
+_PLATFORM = re.compile(
+    r"(?:any|all|every|no|our|open) (?:outgoing|outbound|external) (?:connections?|requests?|traffic|hosts?|calls?)|(?:one"
+    r"|single) dyno\b|\b(?:web|worker)\.\d+ (?:only|can ?not|can't|alone)|no web (?:dynos|processes)|memory quota|boot timeout"
+    r"|failed to bind to \$port|application error|app crashed|state changed from (?:up|starting) to crashed"
+    r"|dynos? (?:keeps? |are |is )?(?:crash|restart|cycl|idl|not start|stuck|do(?:es)? not (?:start|boot)|won't (?:start|boot))"
+    r"|custom domain|ssl cert(?:ificate)? (?:of|for) (?:our|my|the) (?:custom )?(?:domain|site|app|shop)|automated certificate|\bacm\b"
+    r"|heroku (?:cli|dashboard|login|run|scheduler|pipelines?|ci)\b|review apps?|config vars? (?:page|changes?|tab|do(?:es)? not)"
+    r"|two-factor"
+    r"|(?:heroku )?scheduler|request timeout|router log|preboot"
+)
+_BROKEN = re.compile(
+    r"\b(?:is|are|went|goes|completely|totally|been) down\b|\bcrash(?:es|ed|ing)?\b|\boutage\b|\b50[0234]s?\b|unreachable"
+    r"|connection refused|refuse[sd]? conn"
+    r"|econnrefused|does not (?:boot|start|respond|answer)|won't (?:boot|start)|not (?:reachable|responding)|stopped working|times? out"
+    r"|timing out|timeouts?\b"
+    r"|cannot (?:log ?in|connect|deploy|reach|push)|can't (?:log ?in|connect|deploy|reach|push)|\bfail(?:s|ing)?\b|\bbroken\b|error page"
+    r"|not work(?:ing)? (?:any ?more|since)|\bexit(?:s|ed)? (?:with )?(?:code|status)|every request|all (?:of )?(?:our )?(?:requests"
+    r"|users|customers)"
+)
+_NOW = re.compile(
+    r"\bsince (?:\d|this|yesterday|last|about|noon|midnight|the|our|we|monday|tuesday|wednesday|thursday|friday|saturday|sunday|an hour"
+    r"|\w+ o'clock)"
+    r"|right now|currently|at the moment|this morning|tonight|today|suddenly|keeps?\b|for the last \w+ (?:min|hour)|started (?:at|about"
+    r"|around)|began"
+)
+_PLANNING = re.compile(
+    r"\bplan(?:s|ning|ned)?\b|prepar|\bdesign|\breview (?:of|our)|architect|should (?:we|i)|would you|recommend|advice|advise|opinion"
+    r"|strateg|best (?:way|practice)"
+    r"|next (?:month|week|year|quarter|spring|summer|autumn|fall|winter|black friday)|\bexpect(?:ing|ed)?\b|how (?:do|would|should|can"
+    r"|could) (?:we|i|others|you)"
+    r"|black friday|launch|campaign|sizing|\bscal(?:e|ing)\b|multi-region|fail-?over (?:plan|design|set)|split(?:ting)?|migrat"
+    r"|trade-?off|choos|which (?:one|region|queue|database)"
+    r"|in the long run|road ?map|optimi[sz]|capacity|blueprint|second pair of eyes|what should we change"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Symptoms:
+    """Words found, as evidence; empty where there are none. `codes` are the platform's own error codes."""
+
+    codes: tuple[str, ...]
+    build: str
+    platform: str
+    broken: str
+    now: str
+
+    @property
+    def is_platform(self) -> bool:
+        return bool(self.codes or self.build or self.platform)
+
+    @property
+    def words(self) -> str:
+        """The platform's signs, for a trail."""
+        return ", ".join(f'"{word}"' for word in (*self.codes, self.build, self.platform) if word)
+
+
+def symptoms_of(subject: str, body: str) -> Symptoms:
+    """What subject and body (case-folded) say is wrong."""
+    text = f"{subject}\n{body[:OPENING]}"
+    codes = tuple(dict.fromkeys(code.upper() for code in _CODE.findall(text)))
+    return Symptoms(codes[:5], _first(_BUILD, text), _first(_PLATFORM, text), _first(_BROKEN, text), _first(_NOW, text))
+
+
+def is_break_fix(subject: str, body: str, found: Symptoms) -> bool:
+    """Something is broken now, and nobody asks for a plan: conservative, since architects can tell as well."""
+    planning = len(set(_PLANNING.findall(f"{subject}\n{body[:OPENING]}")))
+    if _PLANNING.search(subject):
+        return False
+    if found.codes or found.build:
+        return planning == 0 or bool(found.now and planning <= 1)
+    return bool(found.broken and found.now) and planning == 0
+
+
+_PLANS = (
+    "plan", "prepar", "design", "architect", "recommend", "advi", "strateg", "expect", "scal", "migrat", "capacity", "optimi",
+    "sizing", "split",
+)  # fmt: skip
+"""Cheap to look for; without two of them nothing reads like architecture."""
+
+
+def is_about_plans(text: str) -> bool:
+    """Whether it reads like an architecture question: several different words of planning."""
+    text = text[:OPENING]
+    return len([word for word in _PLANS if word in text]) > 1 and len(set(_PLANNING.findall(text))) >= 3
+
+
+def _first(pattern: re.Pattern[str], text: str) -> str:
+    found = pattern.search(text)
+    return found.group() if found else ""
