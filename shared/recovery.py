@@ -159,6 +159,7 @@ class Recovery(Generic[R]):
         for i, (p, key) in enumerate(touched):
             owed.extend((p, key, effect) for effect in self._wants(parts[p], key))
             if i % 500 == 0:
+                self._progress()
                 await asyncio.sleep(0)  # heartbeats go on
         return owed
 
