@@ -128,6 +128,10 @@ class Desk:
         self._put(f"apps/{name}-app", {"name": f"{name}-app", "owner": email, "collaborators": [], "stage": stage, "addons": list(addons)})
         return Person(name, token, self.stack.portal, email)
 
+    def browser(self) -> httpx.Client:
+        """What a browser is to the portal: it asks for pages, keeps cookies, and goes where it is sent only when told to."""
+        return httpx.Client(base_url=self.stack.portal, headers={"Accept": "text/html"}, timeout=10)
+
     def _put(self, path: str, document: dict[str, Any]) -> None:
         answer = self.person("admin").call("PUT", f"/v1/directory/{path}", document)
         assert answer.status_code in (200, 201, 202, 204), answer.text
