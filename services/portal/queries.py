@@ -49,7 +49,7 @@ class Queries:
         """`{items: [...], counts: {...}, next: cursor|None}`: what the actor may see of what was asked for.
 
         An item is `{id, subject, status, queue, provider, requested_priority, priority, kind, app, addon, plan, requester,
-        requester_name, suggestion, due_at, breached, replies, opened_at, updated_at, first, seq}`. Counts are of everything the
+        requester_name, suggestion, appealed, due_at, breached, replies, opened_at, updated_at, first, seq}`. Counts are of everything the
         actor may see, whatever was asked: `{total, live, statuses: {status: n}, queues: {queue: live n},
         priorities: {priority: live n}}`. Raises Refused for a bad parameter or cursor.
         """

@@ -21,7 +21,7 @@ _LIST_FIELDS = (
     "subject", "status", "queue", "provider", "requested_priority", "priority", "kind", "app", "addon", "plan", "requester",
     "requester_name", "suggestion", "due_at", "opened_at", "updated_at", "first", "seq",
 )  # fmt: skip
-LISTED = dict.fromkeys((*_LIST_FIELDS, "clocks", "reply_count", "order_key", "opened_key", "updated_key"), 1)
+LISTED = dict.fromkeys((*_LIST_FIELDS, "appeal", "clocks", "reply_count", "order_key", "opened_key", "updated_key"), 1)
 """The fields a list reads: no words, no participants."""
 
 _TICKET_FIELDS = (
@@ -102,6 +102,7 @@ def listed(doc: Shape, actor: Actor) -> Shape:
     shown: Shape = {"id": doc["_id"], **{name: doc.get(name) for name in _LIST_FIELDS}}
     shown["replies"] = doc.get("reply_count", 0)
     shown["breached"] = any(clock["state"] == "breached" for clock in doc["clocks"] if clock["name"] in e.PROMISES)
+    shown["appealed"] = actor.is_staff and (doc.get("appeal") or {}).get("state") == "open"
     if not actor.is_staff:
         shown["suggestion"] = None
     return shown

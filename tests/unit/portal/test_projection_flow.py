@@ -129,6 +129,16 @@ def test_what_is_between_the_customer_and_us_is_not_the_providers() -> None:
         assert "h" not in map(str, shown.values())
 
 
+def test_an_open_appeal_is_a_flag_in_the_lists_of_staff() -> None:
+    staff, customer = e.Actor(email="a", roles=(e.Role.AGENT,)), e.Actor(email=ANN)
+    doc = Doc()
+    doc.add(reviewed())
+    assert not shapes.listed(doc.add(), staff)["appealed"]
+    assert shapes.listed(doc.add(APPEALED), staff)["appealed"]
+    assert not shapes.listed(doc.add(), customer)["appealed"]
+    assert not shapes.listed(doc.add(DECIDED), staff)["appealed"]
+
+
 def test_the_hash_of_a_link_is_for_staff_only() -> None:
     fact = {
         "id": "f", "topic": "tickets", "seq": 4, "type": "TicketShared", "at": "", "order": "", "data": SHARED.model_dump(mode="json"),
