@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from cli import doctor, due, route, seed, submit, tickets, topics, up, verify
+from cli import dead_letters, doctor, due, policy, replay, route, seed, simulate, submit, tickets, topics, up, verify
 
 app = typer.Typer(
     name="signalbox",
@@ -20,7 +20,12 @@ app.command()(submit.submit)
 app.add_typer(tickets.app, name="tickets")
 app.command()(due.due)
 app.command()(route.route)
+app.add_typer(policy.app, name="policy")
+app.command()(simulate.simulate)
 app.command()(verify.verify)
+app.command()(replay.record)
+app.command()(replay.replay)
+app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(topics.app, name="topics")
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from shared.errors import Refused
 from shared.mistakes import invalid
 from shared.policy import DESK, ON_CALL, DeskPolicy, OnCallPolicy
+from shared.policy.checks import mistakes_in
 
 MODELS: dict[str, type[BaseModel]] = {DESK: DeskPolicy, ON_CALL: OnCallPolicy}
 """Policy document → its shape."""
@@ -21,6 +22,9 @@ def check_policy(name: str, document: Mapping[str, Any]) -> BaseModel:
     if model is None:
         raise Refused("no-such-policy", f"There is no policy {name!r}; there are {', '.join(MODELS)}.", status=404)
     try:
-        return model.model_validate(document)
+        found = model.model_validate(document)
     except ValidationError as error:
         raise invalid(error.errors(include_url=False, include_input=False, include_context=False)) from error
+    if mistakes := mistakes_in(found):
+        raise invalid([{"loc": place, "msg": words} for place, words in mistakes])
+    return found

@@ -1,0 +1,89 @@
+"""What a what-if found, as one JSON document: the command prints it, the HTTP call answers it, the HTML report is drawn from it. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from cli.proof.what_if import ASSUMED, Call, WhatIf
+
+LISTED = 500
+"""Tickets told one by one; the sums are of all of them."""
+
+
+def comparison(found: WhatIf, name: str, versions: dict[str, int]) -> dict[str, Any]:
+    """`{policy, against, window, tickets, changed, breaches, pages, days, items, empty, assumed}`; see docs/decisions/0005."""
+    then, draft = found.calls()
+    extra, fewer = _without(draft, then), _without(then, draft)
+    fields = Counter(_kind(field) for changed in found.changed for field in changed.fields)
+    days = sorted(found.days.items())
+    return {
+        "policy": name,
+        "against": versions,
+        "window": {"since": found.since, "until": found.until},
+        "tickets": found.seen,
+        "skipped": found.skipped,
+        "changed": {"tickets": len(found.changed), **{field: fields[field] for field in sorted(fields)}},
+        "breaches": _breaches(found),
+        "pages": {
+            "then": len(then), "draft": len(draft),
+            "extra": [call.as_json() for call in extra], "fewer": [call.as_json() for call in fewer],
+            "people": _people(then, draft), "hours": {"then": _hours(then), "draft": _hours(draft)},
+        },
+        "days": [{"day": day, "tickets": n, "changed": c, "breaches_then": a, "breaches_draft": b} for day, (n, c, a, b) in days],
+        "items": [_item(changed) for changed in found.changed[:LISTED]],
+        "listed": min(LISTED, len(found.changed)),
+        "empty": not found.changed and not extra and not fewer,
+        "assumed": list(ASSUMED),
+    }  # fmt: skip
+
+
+def _kind(field: str) -> str:
+    return field.partition(" ")[0]
+
+
+def _without(calls: Sequence[Call], others: Sequence[Call]) -> list[Call]:
+    known = {call.same for call in others}
+    return [call for call in calls if call.same not in known]
+
+
+def _breaches(found: WhatIf) -> dict[str, Any]:
+    then, draft = found.breaches
+    extra = [(c.ticket, clock, c.draft.breaches[clock]) for c in found.changed for clock in c.draft.breaches if clock not in c.now.breaches]
+    fewer = [(c.ticket, clock, c.now.breaches[clock]) for c in found.changed for clock in c.now.breaches if clock not in c.draft.breaches]
+    return {
+        "then": sum(then.values()), "draft": sum(draft.values()),
+        "by_clock": {clock: {"then": then.get(clock, 0), "draft": draft.get(clock, 0)} for clock in sorted(then.keys() | draft.keys())},
+        "extra": [_breach(*one) for one in extra], "fewer": [_breach(*one) for one in fewer],
+    }  # fmt: skip
+
+
+def _breach(ticket: str, clock: str, due_at: datetime) -> dict[str, Any]:
+    return {"ticket_id": ticket, "clock": clock, "due_at": due_at}
+
+
+def _people(then: Sequence[Call], draft: Sequence[Call]) -> dict[str, dict[str, int]]:
+    """Person → pages, and those between 22:00 and 07:00 where they live."""
+    found: dict[str, dict[str, int]] = {}
+    for side, calls in (("then", then), ("draft", draft)):
+        for call in calls:
+            mine = found.setdefault(call.person, {"then": 0, "draft": 0, "night_then": 0, "night_draft": 0})
+            mine[side] += 1
+            mine[f"night_{side}"] += call.local.hour >= 22 or call.local.hour < 7
+    return dict(sorted(found.items()))
+
+
+def _hours(calls: Sequence[Call]) -> list[int]:
+    counted = Counter(call.local.hour for call in calls)
+    return [counted[hour] for hour in range(24)]
+
+
+def _item(changed: Any) -> dict[str, Any]:
+    now, draft = changed.now, changed.draft
+    return {
+        "ticket_id": changed.ticket, "subject": now.subject, "plan": now.plan, "opened_at": now.opened_at,
+        "changes": {field: {"then": old, "draft": new} for field, (old, new) in changed.fields.items()},
+        "because": {field: draft.because[field] for field in ("queue", "priority") if field in changed.fields and draft.because.get(field)},
+    }  # fmt: skip

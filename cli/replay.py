@@ -1,0 +1,162 @@
+"""`signalbox record` and `signalbox replay`: what was asked in a window, as a file; and asked again of services on a prefix of their own.
+
+A scenario is JSON lines: `{"after": seconds from its beginning, "topic": "requests" | "urgent" | "policies", "event": {...}}`.
+Facts are not in it: whoever serves the other prefix decides anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import orjson
+import typer
+
+from cli import client
+from cli.client import AsJson
+from cli.settings import CommandSettings
+from cli.topics import create_missing
+from cli.verify import Instant, aware, quietly
+from shared import topics
+from shared.errors import Poisonous, Unavailable
+from shared.events import Event
+from shared.settings import load
+from shared.wire import Message, record_for
+
+RECORDED = (topics.POLICIES.name, topics.REQUESTS.name, topics.URGENT.name)
+SOURCE = "signalbox-replay"
+AT_ONCE = 500
+
+
+class Line(NamedTuple):
+    """`event` happened `after` the scenario's beginning."""
+
+    after: timedelta
+    topic: str
+    event: Event
+
+
+def record(
+    out: Annotated[Path, typer.Argument(help="The file to write.")], since: Instant = None, until: Instant = None, as_json: AsJson = False
+) -> None:
+    """Write what was asked in a window, with the policies it was asked under, as a scenario."""
+    settings = load(CommandSettings)
+    quietly()
+    try:
+        lines = asyncio.run(_recorded(settings, aware(since), aware(until)))
+    except Unavailable as problem:
+        client.err.print(str(problem), markup=False)
+        raise typer.Exit(client.AWAY) from None
+    out.write_bytes(b"".join(written(line) for line in lines))
+    told = {"lines": len(lines), "seconds": lines[-1].after.total_seconds() if lines else 0.0, "file": str(out)}
+    if as_json:
+        client.show_json(told)
+    else:
+        client.out.print(f"{told['lines']} lines over {told['seconds']:.0f} s in {out}", markup=False)
+
+
+def replay(
+    scenario: Annotated[Path, typer.Argument(help="A file of `signalbox record`, or of deploy/demo/scenarios.")],
+    prefix: Annotated[str, typer.Option(help="The topic prefix to ask on; never the one in use.")],
+    speed: Annotated[float, typer.Option(min=0, help="1: as it was; 60: an hour in a minute; 0: as fast as it goes.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Ask it all again, now, on another prefix: start services with SIGNALBOX_TOPIC_PREFIX set to it. Its topics are made if missing.
+
+    Every request keeps its id and its content; only `at` is of now. So the same scenario is decided once per prefix.
+    """
+    settings = load(CommandSettings)
+    if prefix == settings.topic_prefix:
+        raise typer.BadParameter(f"{prefix!r} is the prefix in use: a replay needs one of its own", param_hint="--prefix")
+    lines = read(scenario)
+    quietly()
+    try:
+        told = asyncio.run(_replay(settings.model_copy(update={"topic_prefix": prefix}), lines, speed))
+    except Unavailable as problem:
+        client.err.print(str(problem), markup=False)
+        raise typer.Exit(client.AWAY) from None
+    if as_json:
+        client.show_json(told)
+    else:
+        client.out.print(f"{told['lines']} asked on {prefix} in {told['seconds']} s")
+
+
+def scenario_of(messages: Iterable[Message], since: datetime | None, until: datetime | None) -> list[Line]:
+    """The window's requests in the order of time, with every policy published before its end at the beginning."""
+    asked: list[tuple[datetime, str, Event]] = []
+    policies: list[tuple[datetime, str, Event]] = []
+    for message in messages:
+        try:
+            event = topics.read(message.value, message.headers.get("ce_type")) if message.value else None
+        except Poisonous:
+            continue
+        if event is None or (until and event.at >= until):
+            continue
+        if message.topic == topics.POLICIES.name:
+            policies.append((event.at, message.topic, event))
+        elif since is None or event.at >= since:
+            asked.append((event.at, message.topic, event))
+    asked.sort(key=lambda entry: entry[0])
+    begin = asked[0][0] if asked else None
+    policies.sort(key=lambda entry: entry[0])
+    return [Line(max(at - begin, timedelta(0)) if begin else timedelta(0), topic, event) for at, topic, event in [*policies, *asked]]
+
+
+def written(line: Line) -> bytes:
+    return orjson.dumps({"after": line.after.total_seconds(), "topic": line.topic, "event": orjson.loads(line.event.wire())}) + b"\n"
+
+
+def read(path: Path) -> list[Line]:
+    """The scenario in a file. Ends the command with the line that is wrong."""
+    try:
+        return list(_lines(path.read_bytes()))
+    except (OSError, orjson.JSONDecodeError, KeyError, TypeError, ValueError, Poisonous) as error:
+        raise typer.BadParameter(f"{path.name}: {error}", param_hint="SCENARIO") from error
+
+
+def _lines(raw: bytes) -> Iterator[Line]:
+    for number, text in enumerate(raw.splitlines(), 1):
+        if not text.strip():
+            continue
+        found: dict[str, Any] = orjson.loads(text)
+        if found["topic"] not in RECORDED:
+            raise ValueError(f"line {number}: a scenario holds {', '.join(RECORDED)}, not {found['topic']}")
+        event = topics.read(orjson.dumps(found["event"]))
+        if event is None:
+            raise ValueError(f"line {number}: this version knows no {found['event'].get('type')}")
+        yield Line(timedelta(seconds=found["after"]), found["topic"], event)
+
+
+async def _recorded(settings: CommandSettings, since: datetime | None, until: datetime | None) -> list[Line]:
+    from cli.proof.reading import reading
+
+    async with reading(settings.kafka_bootstrap_servers, settings.topic_prefix) as log:
+        return scenario_of([message for name in RECORDED for message in await log.whole(name)], since, until)
+
+
+async def _replay(settings: CommandSettings, lines: list[Line], speed: float) -> dict[str, Any]:
+    from shared.bus import Producer
+    from shared.clock import clock_from
+
+    await create_missing(settings.kafka_bootstrap_servers, settings)
+    clock, began = clock_from(settings), time.monotonic()
+    producer = Producer(settings.kafka_bootstrap_servers, settings.topic_prefix, SOURCE)
+    try:
+        done = 0
+        while done < len(lines):
+            due = lines[done].after.total_seconds() / speed if speed else 0.0
+            await asyncio.sleep(max(0.0, began + due - time.monotonic()))
+            passed = time.monotonic() - began
+            ready = done + 1
+            while ready < len(lines) and ready - done < AT_ONCE and (not speed or lines[ready].after.total_seconds() / speed <= passed):
+                ready += 1
+            now = clock.now()
+            await producer.send_many([record_for(topic, event.having({"at": now}), SOURCE) for _, topic, event in lines[done:ready]])
+            done = ready
+    finally:
+        await producer.stop()
+    return {"lines": len(lines), "prefix": settings.topic_prefix, "seconds": round(time.monotonic() - began, 1)}

@@ -1,0 +1,98 @@
+"""`signalbox simulate`: a draft policy over a window of the log. Nothing is written: this process has no producer at all."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+
+from cli import client
+from cli.client import AsJson
+from cli.policy import usable
+from cli.policy_file import Checked
+from cli.settings import CommandSettings
+from cli.verify import Instant, aware, quietly
+from shared.errors import Unavailable
+from shared.settings import load
+
+WINDOW = timedelta(days=30)
+
+
+def simulate(
+    policy: Annotated[Path, typer.Option(help="The draft as YAML or JSON, or - for standard input.")],
+    name: Annotated[str | None, typer.Option(help="default or on-call; otherwise the file's name, or what it holds.")] = None,
+    since: Instant = None,
+    until: Instant = None,
+    html: Annotated[Path | None, typer.Option(help="Write a report that needs nothing but itself.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What would have been different: queues, priorities, deadlines, breaches, and who would have been paged at what hour.
+
+    The tickets opened in the window (the last 30 days) are decided again, under the policy of then and under the draft.
+    The same policy gives an empty difference.
+    """
+    draft = usable(policy, name, as_json)
+    settings = load(CommandSettings)
+    quietly()
+    began = time.monotonic()
+    try:
+        found = asyncio.run(_simulate(settings, draft, aware(since), aware(until)))
+    except Unavailable as problem:
+        client.err.print(str(problem), markup=False)
+        raise typer.Exit(client.AWAY) from None
+    found["seconds"] = round(time.monotonic() - began, 1)
+    if html is not None:
+        from cli.proof.page import html as drawn
+
+        html.write_text(drawn(found))
+    if as_json:
+        client.out.file.write(orjson.dumps(found, option=orjson.OPT_UTC_Z).decode() + "\n")
+    else:
+        _tell(found, html)
+
+
+async def _simulate(settings: CommandSettings, draft: Checked, since: datetime | None, until: datetime | None) -> dict[str, Any]:
+    from cli.proof.comparison import comparison
+    from cli.proof.reading import reading
+    from cli.proof.what_if import WhatIf
+    from shared.clock import clock_from
+    from shared.topics import REQUESTS
+
+    until = until or clock_from(settings).now()
+    assert draft.policy is not None
+    async with reading(settings.kafka_bootstrap_servers, settings.topic_prefix) as log:
+        policies = await log.policies()
+        found = WhatIf(policies, draft.policy, since or until - WINDOW, until)
+        async for piece in log.slices((REQUESTS.name,)):
+            found.take(piece)
+    versions = {name: max(known) for name, known in (("default", policies.desk), ("on-call", policies.on_call)) if known}
+    return comparison(found, draft.name, versions)
+
+
+def _tell(found: dict[str, Any], html: Path | None) -> None:
+    def say(words: str) -> None:
+        client.out.print(words, markup=False, highlight=False, soft_wrap=True)
+
+    changed, breaches, pages = found["changed"], found["breaches"], found["pages"]
+    say(f"{found['tickets']} tickets, {found['seconds']} s; nothing was sent")
+    if found["empty"]:
+        say("nothing would have been different")
+    else:
+        fields = ", ".join(f"{count} another {field}" for field, count in changed.items() if field != "tickets")
+        say(f"{changed['tickets']} tickets change" + (f": {fields}" if fields else ""))
+        say(f"breaches {breaches['then']} → {breaches['draft']}: {len(breaches['extra'])} more, {len(breaches['fewer'])} fewer")
+        say(f"pages {pages['then']} → {pages['draft']}: {len(pages['extra'])} more, {len(pages['fewer'])} fewer")
+        for call in pages["extra"][:20]:
+            say(
+                f"  would have paged {call['person']} at {call['local'][:16].replace('T', ' ')} ({call['zone']}), ticket {call['ticket_id']}"
+            )
+        for item in found["items"][:20]:
+            told = "; ".join(f"{field}: {pair['then']} → {pair['draft']}" for field, pair in item["changes"].items())
+            say(f"  {item['ticket_id']} {told}")
+    if html is not None:
+        say(f"report: {html}")
