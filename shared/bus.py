@@ -301,8 +301,11 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         batch = {(tp.topic[len(prefix) :], tp.partition): [_message(prefix, record) for record in records] for tp, records in found.items()}
         return self.generation, batch
 
-    async def batches(self, max_wait: float = 1.0) -> AsyncIterator[Batch]:
-        """For stateless readers: handle each batch and `commit` it before asking for the next. Ends after `finish()`."""
+    async def batches(self, max_wait: float = 1.0, *, gather: float = 0.0) -> AsyncIterator[Batch]:
+        """For stateless readers: handle each batch and `commit` it before asking for the next. Ends after `finish()`.
+
+        `gather`: seconds to let more messages come once the first have; a batch costs the same with one or with fifty.
+        """
         stopping = asyncio.ensure_future(self._stopping.wait())
         fetching: asyncio.Task[tuple[int, Batch]] | None = None
         try:
@@ -313,6 +316,13 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
                     break
                 generation, batch = fetching.result()
                 fetching = None
+                if batch and gather:
+                    await asyncio.sleep(gather)
+                    fetched_under, more = await self.fetch(0)
+                    if fetched_under != generation:
+                        generation, batch = fetched_under, {}
+                    for where, messages in more.items():
+                        batch.setdefault(where, []).extend(messages)
                 async with self.lock:
                     if batch and generation == self.generation:
                         yield batch

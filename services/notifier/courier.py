@@ -1,7 +1,7 @@
 """The courier: facts in, ordinary mail and webhooks out, by way of the outbox.
 
-For each batch: what it makes owed → recorded in MongoDB with its first attempt → said on `notices` → handed to the
-destinations → the batch committed. A crash anywhere repeats the step under the same ids. MongoDB or Kafka away: it waits,
+For each batch: what it makes owed → recorded in MongoDB with its first attempt and the facts that tell of it → handed to the
+destinations → the batch committed; the recorder says the facts on `notices`. A crash anywhere repeats the step under the same ids. MongoDB or Kafka away: it waits,
 and commits nothing.
 """
 

@@ -80,7 +80,8 @@ class Outbox:
     async def take_in(self, told: Iterable[tuple[Told, str | None]], now: datetime) -> list[Owed]:
         """Record what is owed, each with the trace it came by; the new ones, ready to be sent. Repeats are dropped.
 
-        Waits for MongoDB and Kafka: obligation and first attempt stand in both before anything is sent.
+        Waits for MongoDB: obligation and first attempt stand there, with the facts that tell of them, before anything is sent.
+        Kafka hears of them within milliseconds, and nobody waits for that.
         """
         batch = secrets.token_hex(8)
         owed: dict[str, Owed] = {}
@@ -97,9 +98,8 @@ class Outbox:
         if not documents:
             return []
         fresh = await self.patience.insist(lambda: self._insert(documents, batch))
-        await self.recorder.say(kept for notice in fresh for kept in documents[notice]["unsaid"])
         suppressed = [notice for notice in fresh if notice not in owed]
-        self.recorder.said(suppressed)
+        self.recorder.say_soon((kept for notice in fresh for kept in documents[notice]["unsaid"]), over=suppressed)
         for notice in suppressed:
             SETTLED.labels(documents[notice]["kind"], Phase.SUPPRESSED).inc()
         return [owed[notice] for notice in fresh if notice in owed]

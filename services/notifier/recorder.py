@@ -1,7 +1,8 @@
 """Writes what becomes of notices: to MongoDB first, then to Kafka, many at a time.
 
 A change of a notice and the facts that tell of it are written to its document together (`unsaid` holds the facts); after
-Kafka's ack the facts of a notice that is over are dropped from it. A crash in between leaves them to be said again.
+Kafka's ack the facts of a notice that is over are dropped from it. A crash in between leaves them to be said again. Facts of
+a notice are said before a later change of it overwrites them, so none is left out.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ T = TypeVar("T")
 
 SOURCE = "notifier.courier"
 AT_ONCE = 1000
+GATHER_S = 0.005
+"""What becomes of notices in this time is written in one go. Longer would be cheaper, and a kill would repeat more mails."""
 _PAUSES = (0.05, 0.2, 0.5, 1.0, 2.0)
 
 
@@ -76,6 +79,8 @@ class Recorder:
         self._notices, self._producer, self._patience = notices, producer, patience
         self._changes: list[_Change] = []
         self._said: list[str] = []
+        self._first: list[dict[str, Any]] = []
+        self._first_over: list[str] = []
         self._came = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -93,9 +98,17 @@ class Recorder:
         if self._said:
             self._wake()
 
+    def say_soon(self, kept: Iterable[dict[str, Any]], over: Iterable[str]) -> None:
+        """Publish facts that stand in their documents already, before any later change; `over`: notices that end with them."""
+        self._first.extend(kept)
+        self._first_over.extend(over)
+        self._wake()
+
     async def say(self, kept: Iterable[dict[str, Any]]) -> None:
         """Publish facts now; waits for Kafka."""
         records = to_say(kept)
+        if not records:
+            return
         await self._patience.insist(lambda: self._producer.send_many(records))
 
     async def drained(self) -> None:
@@ -105,18 +118,22 @@ class Recorder:
     async def run(self) -> None:
         while True:
             await self._came.wait()
+            await asyncio.sleep(GATHER_S)
             changes, self._changes = self._changes[:AT_ONCE], self._changes[AT_ONCE:]
             # What was said belongs to notices that are over, so its order among the changes does not matter.
             said, self._said = self._said, []
             writes = [UpdateOne({"_id": notice}, {"$unset": {"unsaid": ""}}) for notice in said]
             writes += [UpdateOne({"_id": change.notice}, _with_unsaid(change)) for change in changes]
+            first, self._first, ended, self._first_over = self._first, [], self._first_over, []
+            await self.say(first)
+            self._said.extend(ended)
             await self._patience.insist(lambda writes=writes: self._notices.bulk(writes))  # type: ignore[misc]
             await self.say(kept for change in changes for kept in change.unsaid)
             for change in changes:
                 if not change.done.done():
                     change.done.set_result(None)
             self._said.extend(change.notice for change in changes if change.over)
-            if not (self._changes or self._said):
+            if not (self._changes or self._said or self._first):
                 self._came.clear()
                 self._idle.set()
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import secrets
 import time
 from collections import OrderedDict
@@ -41,6 +42,9 @@ FACTS = Counter("signalbox_projected_total", "Events the projector has written t
 BATCH = Histogram("signalbox_projector_batch_seconds", "One batch: read, fold, write, commit")
 
 _REMEMBERED = 20_000
+GATHER_S = 0.02
+"""A batch is a transaction, and costs nearly the same with one fact or with fifty: a ticket's facts come within this time."""
+SAY_EVERY_S = 1.0
 """Documents kept in memory between batches."""
 _WORKED_BY_A_SPINE = frozenset(topic.name for topic in CHANGELOG_WORKERS.values())
 """Topics whose worker writes the dead letter itself."""
@@ -76,6 +80,7 @@ class Projector:
         self._views = ""
         self._generation = -1
         self._feed = 0
+        self._said: dict[tuple[str, int], int] = {}
         self._stopping = False
         self._trouble: str | None = "starting"
 
@@ -92,8 +97,11 @@ class Projector:
         await self._consumer.start()
         try:
             self._trouble = None
-            async for batch in self._consumer.batches():
+            saying = asyncio.create_task(self._keep_saying())
+            async for batch in self._consumer.batches(gather=GATHER_S):
                 await self._until_done(batch)
+            saying.cancel()
+            await self._say_where_we_are()
         finally:
             self._trouble = "stopped"
             await self._consumer.stop()
@@ -132,10 +140,22 @@ class Projector:
         self._feed = fold.feed
         self._remember(fold.docs)
         await self._report(poison)
-        await self._consumer.commit(batch)
         for (topic, _), found in batch.items():
             FACTS.labels(topic).inc(len(found))
         BATCH.observe(time.perf_counter() - begun)
+
+    async def _keep_saying(self) -> None:
+        while True:
+            await asyncio.sleep(SAY_EVERY_S)
+            async with self._consumer.lock:
+                await self._say_where_we_are()
+
+    async def _say_where_we_are(self) -> None:
+        """Tell Kafka, for those who watch the lag; the views' own positions are what counts, so now and then is enough."""
+        if self._generation == self._consumer.generation and self._said != self._next:
+            self._said = dict(self._next)
+            with contextlib.suppress(Unavailable):
+                await self._consumer.commit_offsets({where: (end, "") for where, end in self._said.items()})
 
     async def _begin(self) -> None:
         """Other partitions are ours now, or a write may have half happened: forget, count afresh, read from where the views stand.
@@ -190,29 +210,25 @@ class Projector:
         writes["requests"] = [_settling(name, doc) for name, doc in changes.settled.items()]
         writes["counts"] = [self._counter(counted) for counted in changes.counted]
         async with self._store.transaction() as session:
-            await self._still_ours(session)
-            for where, end in ends.items():
-                await self._move(where, end, session)
+            await self._move(ends, session)
             for collection, mine in writes.items():
                 await self._store[collection].bulk(mine, ordered=False, session=session)
 
-    async def _still_ours(self, session: Session) -> None:
-        """A dropped database has lost the mark that was made with the views. Raises Elsewhere."""
-        marked = {"_id": "views", "made": self._views}
-        if not await self._store["positions"].update(marked, {"$inc": {"batches": 1}}, session=session):
-            raise Elsewhere("the views were dropped")
+    async def _move(self, ends: dict[tuple[str, int], int], session: Session) -> None:
+        """The positions, each from where we left it to its end, in one round trip. Raises Elsewhere.
 
-    async def _move(self, where: tuple[str, int], end: int, session: Session) -> None:
-        """The position of a partition, from where we left it to `end`. Raises Elsewhere."""
-        name, stood = f"{where[0]}/{where[1]}", self._next[where]
+        The mark that was made with the views moves with them: a dropped database has lost it.
+        """
+        moves = [UpdateOne({"_id": "views", "made": self._views}, {"$inc": {"batches": 1}})]
+        for (topic, partition), end in ends.items():
+            stood = self._next[topic, partition]
+            moves.append(UpdateOne({"_id": f"{topic}/{partition}", "next": stood}, {"$set": {"next": end}}, upsert=stood == 0))
         try:
-            moved = await self._store["positions"].update(
-                {"_id": name, "next": stood}, {"$set": {"next": end}}, upsert=stood == 0, session=session
-            )
+            moved = await self._store["positions"].bulk(moves, session=session)
         except Duplicate as error:
-            raise Elsewhere(f"{name} was begun by somebody else") from error
-        if not moved:
-            raise Elsewhere(f"{name} does not stand at {stood}")
+            raise Elsewhere("a partition was begun by somebody else") from error
+        if moved != len(moves):
+            raise Elsewhere("the views were dropped, or do not stand where we left them")
 
     def _counter(self, counted: Counted) -> ReplaceOne[Doc]:
         doc = {"_id": counted.id, **counted._asdict(), "n": self._counts.get(counted, 0)}

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import faust
 import structlog
 
-from services.portal.figures import ALL, BREACHED_HOURLY, figures_of, points, value_of
+from services.portal.figures import ALL, BREACHED_HOURLY, COUNTED, figures_of, points, value_of
 from services.portal.settings import PortalSettings
 from shared.bus import Producer, Reader, record_for
 from shared.clock import Clock, clock_from
@@ -27,7 +27,7 @@ from shared.errors import Poisonous, Unavailable
 from shared.events import Event, FigureComputed
 from shared.ids import derive
 from shared.telemetry import serve_health
-from shared.topics import read
+from shared.topics import read, type_of
 
 log = structlog.get_logger()
 
@@ -103,7 +103,8 @@ class Pulse:
         async for occurred in stream.noack().events():
             # What is not an event is its author's and the projector's to report.
             with contextlib.suppress(Poisonous):
-                fact = read(occurred.value or b"", dict(occurred.headers or {}).get("ce_type"))
+                ce_type = dict(occurred.headers or {}).get("ce_type")
+                fact = read(occurred.value, ce_type) if occurred.value and type_of(occurred.value, ce_type) in COUNTED else None
                 if fact is not None:
                     self._add(fact, occurred)
             self._counted.append(occurred)

@@ -38,9 +38,7 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 class Sessions:
     """Logs in, recognises and logs out. One per process."""
 
-    def __init__(
-        self, store: Store, directory: Lookup, clock: Clock, secret: str | None, *, lasts: timedelta, secure: bool
-    ) -> None:
+    def __init__(self, store: Store, directory: Lookup, clock: Clock, secret: str | None, *, lasts: timedelta, secure: bool) -> None:
         self._store, self._directory, self._clock, self._secret = store, directory, clock, secret
         self._lasts, self._secure = lasts, secure
         self._hasher = PasswordHasher()

@@ -248,7 +248,9 @@ async def test_a_restart_in_the_middle_loses_nothing_and_keeps_the_ids(office: O
         (hook,) = await office.gets("webhook", key)
         assert hook["id"] == owed[key]
     await eventually(lambda: nothing_left_to_say(office, 18), what="all outcomes said")
-    assert len(office.far.receipts.since(0, "mail")) == 12
+    mails = [mail["id"] for mail in office.far.receipts.since(0, "mail")]
+    assert len(set(mails)) == 12
+    assert how is signal.SIGKILL or len(mails) == 12, "only a kill between send and record may send again, under the same Message-ID"
     for notice in owed.values():
         seqs = list(dict.fromkeys(fact.seq for fact in await office.said() if fact.key == notice))
         assert seqs == list(range(1, len(seqs) + 1))
