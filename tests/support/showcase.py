@@ -328,7 +328,26 @@ def _breached(now: datetime) -> Log:
         reason="urgent is for production apps only and this app is staging; you may appeal with more information",
     ).clock(timedelta(hours=4))
     due = story.at + timedelta(hours=4)
-    return story.add(e.ClockBreached(at=due, policy=STAMP, clock="initial-response", due_at=due, detected_at=due), "tmr_x").log
+    story.add(e.ClockBreached(at=due, policy=STAMP, clock="initial-response", due_at=due, detected_at=due), "tmr_x")
+    return _appealed(story).log
+
+
+def _appealed(story: Story) -> Story:
+    """The requester appeals, grants access and shares; a colleague joins."""
+    said: dict[str, Any] = {"by": story.requester, "policy": STAMP}
+    story.add(
+        e.PriorityAppealed(
+            **said, at=story.later(20), information="We release from it tonight.", priority=e.Priority.HIGH, changed_by="system"
+        )
+    )
+    story.add(e.AccessGranted(**said, at=story.later(1), app="premium-staging"))
+    story.add(e.TicketShared(**said, at=story.later(1), token_hash="h", expires_at=story.at + timedelta(days=30)))
+    return story.add(
+        e.ParticipantJoined(
+            at=story.later(5), by="free@example.com", policy=STAMP, participant="free@example.com", participant_name="Fiona Free",
+            subject=story.subject, requester=story.requester, participants=(story.requester, "free@example.com"),
+        )
+    )  # fmt: skip
 
 
 def _solved(now: datetime) -> Log:

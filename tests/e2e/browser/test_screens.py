@@ -15,15 +15,22 @@ SCREENS = [
     (None, "/help"), (None, "/status"), (None, "/login"), ("premier", "/tickets/new"), ("free", "/tickets/new"), ("premium", "/tickets"),
     ("stranger", "/tickets"),
     ("redisco", "/tickets"), ("agent", "/queue"), ("agent", "/queue?q=nothing+like+this"), ("agent", "ticket"), ("premium", "ticket"),
-    ("primary", "/pages"), ("primary", "page"), ("agent", "/on-call"), ("ops", "/ops"), ("ops", "/ops/attention"), ("free", "/no/such/page"),
+    ("reviewer", "appeal"), ("premium", "appeal"), ("stranger", "/share/tkt_x.y.z"),
+    ("primary", "/pages"), ("primary", "page"), ("agent", "/on-call"), ("ops", "/ops"), ("ops", "/ops/attention"),
+    ("free", "/no/such/page"),
 ]  # fmt: skip
 LOOKS: list[tuple[int, Literal["light", "dark"]]] = [(1440, "light"), (1440, "dark"), (320, "light"), (320, "dark")]
 
 
 def show(visit: Visit, preview: str, who: str | None, path: str) -> Page:
-    start = {"ticket": "/queue?q=redis" if who == "agent" else "/tickets", "page": "/pages"}.get(path, path)
+    starts = {
+        "ticket": "/queue?q=redis" if who == "agent" else "/tickets",
+        "appeal": "/queue?q=libpq" if who == "reviewer" else "/tickets?q=libpq",
+        "page": "/pages",
+    }
+    start = starts.get(path, path)
     page = visit(preview, who, start, reduced_motion="reduce", allow=("404",) if "no/such" in path else ())
-    if path == "ticket":
+    if path in ("ticket", "appeal"):
         page.locator(".row .subject").first.click()
         page.wait_for_selector(".line")
         if who == "agent":
