@@ -59,6 +59,9 @@ SERVICES: dict[str, tuple[str, ...]] = {
 
 ENGINE = ("kafka", "mongod")
 
+NICENESS = {"pulse": 10}
+"""Figures may come late; people may not be kept waiting for them."""
+
 
 class UnknownName(Exception):
     """`--only` or `--without` names something that is not in the table."""
@@ -128,6 +131,7 @@ def service_programs(names: Iterable[str], *, env: Mapping[str, str], ports: Map
             cwd=ROOT,
             log=data / "logs" / f"{name}.log",
             ports=ports_of(name, ports),
+            niceness=NICENESS.get(name, 0),
         )
         for name in names
     ]

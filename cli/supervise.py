@@ -29,7 +29,7 @@ _libc = ctypes.CDLL(None, use_errno=True)  # loaded before any fork: the child m
 
 @dataclass(frozen=True)
 class Program:
-    """What to run. `grace` is how many seconds SIGTERM gets before SIGKILL."""
+    """What to run. `grace` is how many seconds SIGTERM gets before SIGKILL; `niceness` above 0 gives way to the others."""
 
     name: str
     argv: tuple[str, ...]
@@ -38,6 +38,7 @@ class Program:
     log: Path
     ports: Mapping[str, int] = field(default_factory=dict)
     grace: float = 8.0
+    niceness: int = 0
 
 
 def next_pause(previous: float, alive: float) -> float:
@@ -123,6 +124,7 @@ class Child:
 
         def die_with_supervisor() -> None:
             _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+            os.nice(program.niceness)
             if os.getppid() != supervisor:  # it died between the fork and the line above
                 os._exit(1)
 

@@ -35,6 +35,14 @@ HEARTBEAT_S = 1.0
 _REBALANCE_S = 15.0
 """How long the group waits for a member to finish the batch it has in hand."""
 
+_LONG_POLL_MS = 1500
+"""How long the broker may keep a replica's fetch that finds nothing; it answers at once when something comes."""
+_PATIENT_S = 1.0
+"""While we are busy with a turn, aiokafka holds the next fetch back so long. Sent earlier, it would leave out the partitions
+whose records still wait to be taken, and these could not be fetched before it comes back: up to half a second late."""
+_BACKOFF_MS = 250
+"""Between tries to reach a broker that is away."""
+
 BATCH_BYTES = 512 * 1024
 """Kafka refuses a batch over `message.max.bytes` (1 MiB as shipped)."""
 GROUP_BYTES = 400 * 1024
@@ -171,6 +179,7 @@ class Producer:
                 candidate = AIOKafkaProducer(
                     bootstrap_servers=self._bootstrap, client_id=self._client_id, acks="all", enable_idempotence=True,
                     linger_ms=self._linger_ms, max_batch_size=BATCH_BYTES, request_timeout_ms=int(self._timeout * 1000),
+                    retry_backoff_ms=_BACKOFF_MS,
                 )  # fmt: skip
                 try:
                     await bounded("connecting", candidate.start(), self._timeout)
@@ -271,6 +280,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             session_timeout_ms=int(session_timeout * 1000), heartbeat_interval_ms=int(HEARTBEAT_S * 1000),
             rebalance_timeout_ms=int(_REBALANCE_S * 1000), max_poll_records=max_records,
             request_timeout_ms=max(int(timeout * 1000), int(_REBALANCE_S * 1000) + 5000),
+            retry_backoff_ms=_BACKOFF_MS,
         )  # fmt: skip
 
     async def start(self) -> None:
@@ -281,6 +291,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         except Unavailable:
             await self.stop()
             raise
+        self._kafka._fetcher._prefetch_backoff = _PATIENT_S
 
     async def stop(self) -> None:
         """Leave (a static member stays until its session ends), within the timeout."""
@@ -382,7 +393,7 @@ class Reader:
         self._known: set[str] = set()
         self._kafka = AIOKafkaConsumer(
             bootstrap_servers=bootstrap, client_id=client_id, enable_auto_commit=False, auto_offset_reset="earliest",
-            request_timeout_ms=int(timeout * 1000),
+            request_timeout_ms=int(timeout * 1000), fetch_max_wait_ms=_LONG_POLL_MS, retry_backoff_ms=_BACKOFF_MS,
         )  # fmt: skip
 
     async def start(self) -> None:

@@ -7,7 +7,7 @@ instants come back as aware UTC datetimes (milliseconds). A server that does not
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from datetime import UTC
 from typing import Any
 
@@ -137,7 +137,7 @@ class Collection:
         with _translated(f"indexing {self.name}"):
             await self._motor.create_index(list(fields), **options)
 
-    async def watch(self, pipeline: Sequence[Mapping[str, Any]] = (), *, resume_after: Any = None) -> AsyncIterator[Document]:
+    async def watch(self, pipeline: Sequence[Mapping[str, Any]] = (), *, resume_after: Any = None) -> AsyncGenerator[Document, None]:
         """Changes as they come, full documents with them; each has its resume token as `_id`. Ends by Unavailable."""
         with _translated(f"watching {self.name}"):
             async with self._motor.watch(list(pipeline), full_document="updateLookup", resume_after=resume_after) as stream:

@@ -41,11 +41,11 @@ GROUP = "portal-projector"
 FACTS = Counter("signalbox_projected_total", "Events the projector has written to the views", ["topic"])
 BATCH = Histogram("signalbox_projector_batch_seconds", "One batch: read, fold, write, commit")
 
-_REMEMBERED = 20_000
+_REMEMBERED = 5_000
+"""Documents kept in memory between batches: a ticket's facts come close together, so more of them would only weigh."""
 GATHER_S = 0.02
 """A batch is a transaction, and costs nearly the same with one fact or with fifty: a ticket's facts come within this time."""
 SAY_EVERY_S = 1.0
-"""Documents kept in memory between batches."""
 _WORKED_BY_A_SPINE = frozenset(topic.name for topic in CHANGELOG_WORKERS.values())
 """Topics whose worker writes the dead letter itself."""
 

@@ -57,7 +57,7 @@ class Pulse:
             f"{settings.topic_prefix}pulse", broker=f"kafka://{settings.kafka_bootstrap_servers}", store="memory://", web_enabled=False,
             topic_allow_declare=False, topic_disable_leader=True, topic_partitions=partitions, datadir=settings.data_dir / "pulse",
             consumer_auto_offset_reset="earliest", broker_commit_interval=5.0, autodiscover=False, loghandlers=[],
-            broker_session_timeout=10.0, broker_heartbeat_interval=2.0, broker_rebalance_timeout=15.0,
+            producer_linger=0.1, broker_session_timeout=10.0, broker_heartbeat_interval=2.0, broker_rebalance_timeout=15.0,
         )  # fmt: skip
         self._tables = {
             MINUTE: self._table("minutes", MINUTE, timedelta(hours=3)),

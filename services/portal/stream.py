@@ -1,5 +1,9 @@
 """What happens, as it happens: one MongoDB change stream per process, fanned out in memory to whoever may see it.
 
+The stream watches the one document that every batch of the projector changes (`positions`), and only while somebody listens:
+to be told of each document by itself cost as much as a tenth of everything else together. What a batch has brought is then
+read at once, by its numbers.
+
 An entry is sent when the views already hold it, so a reader that reloads on an entry finds what it announced. Entries are
 numbered by the one projector (`feed`); a reader that comes back names the last it got and is given what it missed.
 """
@@ -9,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import orjson
@@ -29,8 +33,8 @@ _BACKLOG = 2000
 """Entries a slow reader may be behind."""
 _MISSED = 1000
 """Entries a returning reader is given one by one; beyond them it is told to load the page again."""
-_CHANGES = [{"$match": {"operationType": {"$in": ["insert", "update", "replace"]}}}]
-_LOOK_AGAIN_S = 0.5
+_CHANGES: list[Shape] = [{"$match": {"documentKey._id": "views"}}, {"$project": {"operationType": 1}}]
+_FIRST_LOOK_S, _LOOK_AGAIN_S = 0.02, 0.5
 """A change that came before the watch began is found by looking."""
 
 
@@ -61,27 +65,84 @@ class Hub:
     def __init__(self, store: Store, queries: Queries) -> None:
         self._store, self._queries = store, queries
         self._readers: set[asyncio.Queue[Shape | None]] = set()
+        self._wanted = asyncio.Event()
+        self._joining = asyncio.Lock()
+        self._given = 0
         self._waiting: dict[str, set[asyncio.Event]] = defaultdict(set)
 
     async def run(self) -> None:
         """Watch until cancelled; while MongoDB is away, try again. Readers come back after a gap and get what they missed."""
-        await asyncio.gather(self._follow("timeline", self._on_fact), self._follow("requests", self._on_request))
-
-    async def _follow(self, collection: str, on_change: Callable[[Shape], None]) -> None:
         while True:
+            await self._wanted.wait()
             try:
-                async for change in self._store[collection].watch(_CHANGES):
-                    on_change(change)
+                async with contextlib.aclosing(self._store["positions"].watch(_CHANGES)) as changes:
+                    await self._follow(changes)
             except Unavailable as error:
                 log.warning("the stream waits for MongoDB", error=str(error))
-            for reader in self._readers:
-                self._push(reader, None)
-            await asyncio.sleep(0.5)
+                for reader in self._readers:
+                    self._push(reader, None)
+                await asyncio.sleep(0.5)
+
+    async def _follow(self, changes: AsyncGenerator[Shape, None]) -> None:
+        """Until a change comes and nobody listens."""
+        patience = _FIRST_LOOK_S
+        coming: asyncio.Future[Any] = asyncio.ensure_future(anext(changes))
+        try:
+            while True:
+                if self._readers or self._waiting:
+                    await asyncio.wait({coming}, timeout=patience)
+                    patience = min(2 * patience, _LOOK_AGAIN_S)
+                    await self._look()
+                else:
+                    await self._nobody(coming)
+                    patience = _FIRST_LOOK_S
+                if coming.done():
+                    coming.result()
+                    if not self._wanted.is_set():
+                        return
+                    coming = asyncio.ensure_future(anext(changes))
+        finally:
+            coming.cancel()
+            await asyncio.wait([coming])
+
+    async def _nobody(self, coming: asyncio.Future[Any]) -> None:
+        """Wait for a change, or for somebody who wants to know of it."""
+        self._wanted.clear()
+        asked = asyncio.ensure_future(self._wanted.wait())
+        either: set[asyncio.Future[Any]] = {coming, asked}
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            asked.cancel()
+
+    async def _look(self) -> None:
+        """Hand out what is new in the timeline, and let those who wait for a request look again."""
+        while self._readers:
+            facts = await self._store["timeline"].find({"feed": {"$gt": self._given}}, order=[("feed", 1)], limit=_BACKLOG)
+            for fact in facts:
+                for reader in self._readers:
+                    self._push(reader, fact)
+                self._given = fact["feed"]
+            if len(facts) < _BACKLOG:
+                break
+        for waiting in self._waiting.values():
+            for changed in waiting:
+                changed.set()
+
+    async def _join(self, reader: asyncio.Queue[Shape | None]) -> None:
+        """From here on the reader gets everything. Raises Unavailable."""
+        async with self._joining:
+            if not self._readers:
+                newest = await self._store["timeline"].find({}, order=[("feed", -1)], limit=1, fields={"feed": 1})
+                self._given = newest[0]["feed"] if newest else 0
+            self._readers.add(reader)
+        self._wanted.set()
 
     async def settled(self, request_id: str, timeout: float) -> bool:
         """Wait until the views hold what became of a request; False after `timeout` seconds. Raises Unavailable."""
         changed = asyncio.Event()
         self._waiting[request_id].add(changed)
+        self._wanted.set()
         try:
             async with asyncio.timeout(timeout):
                 while not await self._queries.is_settled(request_id):
@@ -104,9 +165,12 @@ class Hub:
         """
         actor = await who()
         queue: asyncio.Queue[Shape | None] = asyncio.Queue(_BACKLOG)
-        self._readers.add(queue)
         loop = asyncio.get_running_loop()
         try:
+            with contextlib.suppress(Unavailable):
+                await self._join(queue)
+            if queue not in self._readers:
+                return
             yield HELLO
             given = last or 0
             if last is not None and actor is not None:
@@ -146,15 +210,6 @@ class Hub:
                 who = who if who is not None and may_see_fact(who, fact["type"], fact.get("audience")) else None
             if who is not None:
                 yield {"event": event_of(fact, who), "feed": fact["feed"]}
-
-    def _on_request(self, change: Shape) -> None:
-        for waiting in self._waiting.get(change["documentKey"]["_id"], ()):
-            waiting.set()
-
-    def _on_fact(self, change: Shape) -> None:
-        if change["operationType"] == "insert":
-            for reader in self._readers:
-                self._push(reader, change["fullDocument"])
 
     def _push(self, reader: asyncio.Queue[Shape | None], fact: Shape | None) -> None:
         """A reader that is too far behind is sent away: it comes back naming the last entry it got."""
