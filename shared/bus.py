@@ -7,6 +7,7 @@ offsets, every wait bounded. A dependency that does not answer in its time raise
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from typing import TypeVar
@@ -32,6 +33,7 @@ Ask = Callable[[list[TopicPartition]], Awaitable[Mapping[TopicPartition, int]]]
 
 SESSION_TIMEOUT_S = 6.0
 HEARTBEAT_S = 1.0
+COMMIT_EVERY_S = 0.2
 _REBALANCE_S = 15.0
 """How long the group waits for a member to finish the batch it has in hand."""
 
@@ -248,7 +250,8 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
     """A member of a consumer group that commits by hand. Rebalances wait for `lock`, so hold it from reading to committing.
 
     `generation` grows when partitions are taken away: what was fetched under an older one must be dropped; `settled` is the
-    generation whose assignment is known; `on_change` is called when either moves. With `instance`
+    generation whose assignment is known; `refused` the one in which a commit was refused; `on_change`
+    is called when either moves. With `instance`
     the membership is static: a killed process that comes back under the same name goes on at once, without the session
     timeout. The range assignor gives the same numbers of every topic to one member.
     """
@@ -270,6 +273,9 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self.generation = 0
         self.settled = -1
         self.assigned: frozenset[tuple[str, int]] = frozenset()
+        self.refused = -1
+        self._uncommitted: dict[tuple[str, int], tuple[int, str]] = {}
+        self._committing: asyncio.Future[None] | None = None
         self._on_change = on_change
         self._prefix, self._topics, self._timeout, self._max_records = prefix, topics, timeout, max_records
         self._stopping = asyncio.Event()
@@ -296,6 +302,10 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
     async def stop(self) -> None:
         """Leave (a static member stays until its session ends), within the timeout."""
         self._stopping.set()
+        if self._committing is not None:
+            self._committing.cancel()
+        with contextlib.suppress(Unavailable):
+            await self._commit_now()
         await _let_end(self._kafka.stop(), min(self._timeout, 3.0))
 
     def finish(self) -> None:
@@ -342,9 +352,9 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             if fetching is not None:
                 fetching.cancel()
 
-    async def commit(self, batch: Batch) -> bool:
-        """Commit what follows the last message of each partition of the batch. See `commit_offsets`."""
-        return await self.commit_offsets({where: (messages[-1].offset + 1, "") for where, messages in batch.items()})
+    def commit(self, batch: Batch) -> None:
+        """Commit, soon, what follows the last message of each partition of the batch. See `commit_soon`."""
+        self.commit_soon({where: (messages[-1].offset + 1, "") for where, messages in batch.items()})
 
     async def commit_offsets(self, offsets: Mapping[tuple[str, int], tuple[int, str]]) -> bool:
         """Commit (next offset, note) by partition. False: the group moved on, whoever owns them now repeats the work.
@@ -361,6 +371,35 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             raise
         return True
 
+    def commit_soon(self, offsets: Mapping[tuple[str, int], tuple[int, str]]) -> None:
+        """Commit these within `COMMIT_EVERY_S`, and before partitions are given up or the consumer stops.
+
+        A commit costs as much as the work of a small batch; whoever is killed before it repeats that work under the same
+        ids. A refusal shows in `refused`.
+        """
+        self._uncommitted.update(offsets)
+        if self._uncommitted and (self._committing is None or self._committing.done()):
+            self._committing = asyncio.ensure_future(self._commit_later())
+
+    async def _commit_later(self) -> None:
+        while self._uncommitted:
+            await asyncio.sleep(COMMIT_EVERY_S)
+            try:
+                await self._commit_now()
+            except Unavailable as error:
+                log.warning("a commit waits", reason=str(error))
+
+    async def _commit_now(self) -> None:
+        """Commit what waits. Raises Unavailable: it still waits."""
+        offsets, self._uncommitted = self._uncommitted, {}
+        generation = self.generation
+        try:
+            if offsets and not await self.commit_offsets(offsets):
+                self.refused = generation
+        except (Unavailable, asyncio.CancelledError):
+            self._uncommitted = {**offsets, **self._uncommitted}
+            raise
+
     def hold(self, topic: str, partition: int, offset: int) -> None:
         """Go back to `offset` of a partition and read no further until `release`."""
         where = TopicPartition(self._prefix + topic, partition)
@@ -373,6 +412,9 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
     async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
         """aiokafka's background task calls this: the batch in hand is finished and committed first."""
         async with self.lock:
+            with contextlib.suppress(Unavailable):
+                await self._commit_now()
+            self._uncommitted = {}
             self.generation += 1
             self.assigned = frozenset()
             self._on_change()

@@ -1,9 +1,10 @@
 """The spine: the one loop that keeps state, the same for router, sla and pager (DESIGN sections 2 and 3).
 
 For each batch, under one lock that a rebalance also waits for: decide on the rows -> publish the facts, await all acks ->
-publish the rows to the changelog, await all acks -> commit exactly the offsets done. Any failed publish ends the process
-without a commit. Timers and the outcomes of side effects are decided in the same loop under the same lock; no timer fires
-before the input has been read to the end it had when the partition was assigned. Recovery: `shared/recovery.py`.
+publish the rows to the changelog, await all acks -> commit exactly the offsets done (within 0.2 s, `Consumer.commit_soon`).
+Any failed publish ends the process without a commit. Timers and the outcomes of side effects are decided in the same loop
+under the same lock; no timer fires before the input has been read to the end it had when the partition was
+assigned. Recovery: `shared/recovery.py`.
 
 Not covered, said plainly: a worker cut off from the group coordinator but not from the partition leaders can, within one
 batch, write facts beside the new owner's; readers then keep the first of each (key, seq).
@@ -98,7 +99,7 @@ class Spine(Generic[R]):
         self._woken: asyncio.Future[Any] | None = None
         self._wake_pending = False
         self._parts: dict[int, Part] = {}
-        self._loaded = self._fenced = -1
+        self._loaded = -1
         self._fetching: asyncio.Task[tuple[int, Batch]] | None = None
         self._in_hand: tuple[int, Batch] | None = None
         self._held: dict[int, float] = {}
@@ -181,7 +182,7 @@ class Spine(Generic[R]):
             self._fetching.cancel()
         if self._effects is not None:
             await self._effects.stop(patience=3.0)
-            if self._effects.outcomes and self._loaded == self._consumer.generation != self._fenced:
+            if self._effects.outcomes and self._loaded == self._consumer.generation != self._consumer.refused:
                 with contextlib.suppress(Unavailable):
                     await self._decide({}, self._effects.take())
 
@@ -194,7 +195,7 @@ class Spine(Generic[R]):
             await self._load()
         if self._in_hand is not None and self._in_hand[0] != consumer.generation:
             self._in_hand = None
-        if self._loaded != consumer.generation or self._fenced == self._loaded:
+        if self._loaded != consumer.generation or consumer.refused == self._loaded:
             return
         batch, self._in_hand = (self._in_hand[1] if self._in_hand else {}), None
         self._release()
@@ -343,7 +344,7 @@ class Spine(Generic[R]):
         self._again_at = time.monotonic() + self._limits.first_hold
 
     async def _publish(self, draft: Draft[R]) -> None:
-        """Facts, rows, commit, each only after all acks of the one before. Raises Unavailable: nothing was committed."""
+        """Facts, rows, each only after all acks of the one before; then the offsets may be committed. Raises Unavailable: they may not."""
         outputs = self._work.outputs
         self._burst.add(draft.fresh_letters, time.monotonic())
         self._watchdog.check()
@@ -361,8 +362,7 @@ class Spine(Generic[R]):
             part = self._parts[partition]
             part.next_offset = offset
             offsets[self._work.input, partition] = (offset, part.note())
-        if not await self._consumer.commit_offsets(offsets):
-            self._fenced = self._loaded
+        self._consumer.commit_soon(offsets)
         self._watchdog.progressed()
 
     def _remember(self, draft: Draft[R], record: Record) -> None:

@@ -57,7 +57,7 @@ async def follow_clocks(settings: Settings, producer: Producer) -> None:
                 records = records_for(message for messages in batch.values() for message in messages)
                 if records:
                     await producer.send_many(records)
-                await consumer.commit(batch)
+                consumer.commit(batch)
                 pause = 0.1
         except Unavailable as error:
             log.warning("timers wait", error=str(error), seconds=pause)

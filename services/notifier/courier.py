@@ -1,8 +1,8 @@
 """The courier: facts in, ordinary mail and webhooks out, by way of the outbox.
 
-For each batch: what it makes owed → recorded in MongoDB with its first attempt and the facts that tell of it → handed to the
-destinations → the batch committed; the recorder says the facts on `notices`. A crash anywhere repeats the step under the same ids. MongoDB or Kafka away: it waits,
-and commits nothing.
+For each batch: what it makes owed → recorded in MongoDB with its first attempt and the facts that tell of it → handed to
+the destinations → the batch committed; the recorder says the facts on `notices`. A crash anywhere repeats the step under the
+same ids. MongoDB or Kafka away: it waits, and commits nothing.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class Courier:
         self._trouble = None
         async for batch in self._consumer.batches():
             await self._handle(batch)
-            await insist(lambda batch=batch: self._consumer.commit(batch))  # type: ignore[misc]
+            self._consumer.commit(batch)
 
     async def _handle(self, batch: Batch) -> None:
         now = self._clock.now()

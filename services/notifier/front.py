@@ -179,7 +179,7 @@ class Front:
             async for batch in consumer.batches():
                 records = records_for(in_order(batch), self._clock.now())
                 await producer.send_many(records)
-                await consumer.commit(batch)
+                consumer.commit(batch)
         except Unavailable as error:
             log.error("ending without a commit, to be started again", error=str(error))
             return 1

@@ -37,17 +37,13 @@ def priority_at_opening(policy: DeskPolicy, admission: Admission, requested: Pri
     assert requested is not None
     may = admission.plan in policy.may_choose_priority
     if tried(_MAY_NOT_CHOOSE, not may, f"plan {admission.plan} may {'' if may else 'not '}choose a priority"):
-        return Verdict(
-            policy.default_priority, f"a {admission.plan} account cannot choose a priority; every ticket starts as {policy.default_priority}",
-            False, tuple(trail),
-        )  # fmt: skip
+        reason = f"a {admission.plan} account cannot choose a priority; every ticket starts as {policy.default_priority}"
+        return Verdict(policy.default_priority, reason, False, tuple(trail))
     wrong_stage = requested is Priority.URGENT and admission.app_stage is not None and admission.app_stage not in policy.urgent_stages
     where = f"the app is {admission.app_stage}" if admission.app_stage else "no app is named, so it counts as production until reviewed"
     if tried("urgent_is_for_production", wrong_stage, where):
-        return Verdict(
-            Priority.HIGH, f"urgent is for production apps only and this app is {admission.app_stage}; you may appeal with more information",
-            False, tuple(trail),
-        )  # fmt: skip
+        reason = f"urgent is for production apps only and this app is {admission.app_stage}; you may appeal with more information"
+        return Verdict(Priority.HIGH, reason, False, tuple(trail))
     pages = entitles_to_page(policy, admission.plan, admission.app_stage, requested)
     tried("urgent_of_plan_pages", pages, f"{requested} of plan {admission.plan}")
     return Verdict(requested, "", pages, tuple(trail))

@@ -104,7 +104,7 @@ async def read_as_group(bootstrap: str, prefix: str, count: int) -> list[bytes]:
     async with asyncio.timeout(20):
         async for batch in consumer.batches():
             values.extend(message.value for messages in batch.values() for message in messages)
-            assert await consumer.commit(batch)
+            consumer.commit(batch)
             if len(values) >= count:
                 consumer.finish()
     await consumer.stop()
