@@ -11,7 +11,7 @@ from shared.errors import Unavailable
 
 GROUPS = {
     "router": "router", "sla": "sla", "front": "notifier.front", "pager": "pager", "courier": "courier", "projector": "portal-projector",
-    "pulse": "pulse",
+    "pulse": "pulse", "timers": "intake.timers",
 }  # fmt: skip
 """Process → its consumer group."""
 
