@@ -59,19 +59,24 @@ def configure_logging(service: str, level: str = "info") -> None:
 
 
 class _Seldom(logging.Filter):
-    """Lets a line of a client library through once in ten seconds: with its server away aiokafka writes sixty a second."""
+    """Lets a line of a client library through once in ten seconds, and says how many it left out since: with its server away
+    aiokafka writes sixty a second."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._last: dict[tuple[str, str], float] = {}
+        self._last: dict[tuple[str, str], tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
         if not record.name.startswith(_NOISY):
             return True
         line = (record.name, str(record.msg)[:60])
-        if record.created - self._last.get(line, 0.0) < _SELDOM_S:
+        said_at, left_out = self._last.get(line, (0.0, 0))
+        if record.created - said_at < _SELDOM_S:
+            self._last[line] = (said_at, left_out + 1)
             return False
-        self._last[line] = record.created
+        self._last[line] = (record.created, 0)
+        if left_out:
+            record.msg, record.args = f"{record.getMessage()} ({left_out} more like it before)", None
         return True
 
 
