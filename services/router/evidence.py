@@ -15,6 +15,21 @@ from services.router.names import Known, Sort, foreign_host, known_by, other_hos
 from services.router.regions import Layout, Passage, Region, in_subject
 from services.router.symptoms import Symptoms, symptoms_of
 from services.router.technology import ELSEWHERE
+from services.router.vocabulary import not_understood
+from services.router.weights import (
+    ASIDE,
+    BUILDING,
+    CODES,
+    COMPARED,
+    CROWD,
+    FAILING,
+    LIBRARY,
+    OUTSIDE,
+    PLAIN,
+    PLATFORM,
+    RULED_OUT,
+    WEIGHTS,
+)
 from shared.events.requests import AddonKnown
 
 ENOUGH = 0.3
@@ -23,41 +38,13 @@ ENOUGH = 0.3
 NEARLY = 0.1
 """Between cases that differ by no more, the one spoken of first is put first."""
 
-MOST_HITS = 24
+MOST_HITS = 6
 """Hits of one word that are looked at: the first ones. A log repeats itself."""
 
-_FAILING, _PLAIN = 0, 1
 _FAR = 1_000_000
-WEIGHTS: dict[Region, dict[Sort, tuple[float, float]]] = {
-    Region.SUBJECT: {
-        Sort.HOST: (0.85, 0.7), Sort.NAME: (0.75, 0.65), Sort.GENERIC: (0.65, 0.55), Sort.VARIABLE: (0.6, 0.5), Sort.ERROR: (0.6, 0.6),
-        Sort.TOPIC: (0.4, 0.2),
-    },
-    Region.PROSE: {
-        Sort.HOST: (0.8, 0.5), Sort.NAME: (0.6, 0.5), Sort.GENERIC: (0.5, 0.36), Sort.VARIABLE: (0.5, 0.35), Sort.ERROR: (0.5, 0.5),
-        Sort.TOPIC: (0.35, 0.15),
-    },
-    Region.LOG: {
-        Sort.HOST: (0.8, 0.3), Sort.NAME: (0.5, 0.2), Sort.GENERIC: (0.4, 0.12), Sort.VARIABLE: (0.4, 0.1), Sort.ERROR: (0.5, 0.5),
-        Sort.TOPIC: (0.1, 0.0),
-    },
-    Region.FRAME: {
-        Sort.HOST: (0.3, 0.2), Sort.NAME: (0.08, 0.05), Sort.GENERIC: (0.05, 0.04), Sort.VARIABLE: (0.1, 0.05), Sort.ERROR: (0.06, 0.04),
-    },
-    Region.BUILD: {Sort.HOST: (0.2, 0.05), Sort.NAME: (0.05, 0.03), Sort.GENERIC: (0.03, 0.02), Sort.VARIABLE: (0.1, 0.05)},
-    Region.CONFIG: {Sort.HOST: (0.12, 0.12), Sort.NAME: (0.08, 0.08), Sort.GENERIC: (0.04, 0.04), Sort.VARIABLE: (0.08, 0.08)},
-    Region.CODE: {
-        Sort.HOST: (0.45, 0.12), Sort.NAME: (0.25, 0.1), Sort.GENERIC: (0.15, 0.05), Sort.VARIABLE: (0.15, 0.08), Sort.ERROR: (0.35, 0.2),
-    },
-    Region.QUOTED: {
-        Sort.HOST: (0.28, 0.2), Sort.NAME: (0.25, 0.2), Sort.GENERIC: (0.2, 0.15), Sort.VARIABLE: (0.15, 0.1), Sort.ERROR: (0.2, 0.2),
-        Sort.TOPIC: (0.1, 0.0),
-    },
-}  # fmt: skip
-"""Region → sort → weight where something fails around it, and where nothing does. What is absent weighs nothing."""
 
-RULED_OUT, OUTSIDE, COMPARED, CODES, BUILDING, PLATFORM, LIBRARY, ASIDE = 0.2, 0.15, 0.6, 0.5, 0.25, 0.7, 0.5, 0.5
-"""What is left of the weight where the customer rules it out, where another supplier is named, …"""
+SHARED_CLOUDS = ("amazonaws.com", "azure.com", "windows.net", "googleapis.com", "cloudapp.net", "herokuapp.com", "herokuspace.com")
+"""Hosts of clouds that many live on: an add-on known by one of these alone is never certain."""
 
 _HERE = frozenset({Region.SUBJECT, Region.PROSE, Region.LOG})
 """Where a failing host can be proof."""
@@ -123,10 +110,11 @@ def read(subject: str, body: str, addons: tuple[AddonKnown, ...]) -> Reading:
         return EMPTY
     symptoms = symptoms_of(subject, body)
     for case in found:
-        _conclude(case, subject, body, symptoms)
+        _conclude(case, subject, body, symptoms, crowd=len(found) > 2)
     best = max(case.confidence for case in found) - NEARLY
     found.sort(key=lambda case: (case.confidence < best, case.first if case.confidence >= best else -case.confidence))
-    return Reading(tuple(found), symptoms, _doubt(subject, body, symptoms))
+    proven = next((case for case in found if case.proof), None)
+    return Reading(tuple(found), symptoms, _doubt(subject, body, symptoms, proven.known.names) if proven else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,9 +189,11 @@ def _weigh(known: Known, sort: Sort, word: str, passage: Passage, against: list[
         against.append(f'the {passage.region} rules it out: "{_shortened(passage)}"')
         return None
     failing = phrases.is_failing(passage.text)
-    weight = WEIGHTS[passage.region].get(sort, (0.0, 0.0))[_FAILING if failing else _PLAIN]
+    weight = WEIGHTS[passage.region].get(sort, (0.0, 0.0))[FAILING if failing else PLAIN]
     if sort in (Sort.NAME, Sort.GENERIC) and phrases.LIBRARY.match(passage.after[:24]):
         weight *= LIBRARY
+    if passage.before.endswith("@") and passage.after.startswith("/"):
+        weight *= OUTSIDE
     if sort is Sort.GENERIC and passage.after.startswith("://"):
         weight *= LIBRARY
     if said and phrases.ASIDE.search(passage.text) and not failing:
@@ -213,7 +203,12 @@ def _weigh(known: Known, sort: Sort, word: str, passage: Passage, against: list[
     if sort in (Sort.GENERIC, Sort.ERROR, Sort.TOPIC) and (other := foreign_host(passage.text, known.hosts)):
         weight *= OUTSIDE
         against.append(f"it is about another host: {other}")
-    unreachable = sort is Sort.HOST and passage.region in _HERE and phrases.UNREACHABLE.search(passage.text) is not None
+    unreachable = (
+        sort is Sort.HOST
+        and not word.endswith(SHARED_CLOUDS)
+        and passage.region in _HERE
+        and phrases.UNREACHABLE.search(passage.text) is not None
+    )
     doubt = _reservation(passage, known.hosts) if unreachable else ""
     return Hit(sort, word, passage.region, weight, unreachable, doubt)
 
@@ -229,12 +224,12 @@ def _reservation(passage: Passage, hosts: tuple[str, ...]) -> str:
         return "it is only supposed"
     if phrases.is_hypothetical(passage.text):
         return "it is asked, not said"
-    if phrases.is_compared(passage.text):
-        return "it is compared with something else"
+    if phrases.is_compared(passage.text) or phrases.is_qualified(passage.text):
+        return "the sentence has a but, or compares"
     return ""
 
 
-def _conclude(case: Case, subject: str, body: str, symptoms: Symptoms) -> None:
+def _conclude(case: Case, subject: str, body: str, symptoms: Symptoms, *, crowd: bool) -> None:
     """Add up the hits, then take away what speaks against them."""
     best: dict[tuple[Sort | None, Region], float] = {}
     suppliers = _suppliers(case, subject, body)
@@ -252,6 +247,9 @@ def _conclude(case: Case, subject: str, body: str, symptoms: Symptoms) -> None:
         case.against.append(f'another supplier is named: "{suppliers}"')
     if any("rules it out" in line for line in case.against):
         confidence *= RULED_OUT
+    if crowd and not named:
+        confidence *= CROWD
+        case.against.append("most of the add-ons are named")
     if symptoms.build:
         confidence *= BUILDING if not named or phrases.LIBRARY.search(subject) else 2 * BUILDING
         case.against.append(f'a build or deploy fails: "{symptoms.build}"')
@@ -276,12 +274,20 @@ def _suppliers(case: Case, subject: str, body: str) -> str:
     return ""
 
 
-def _doubt(subject: str, body: str, symptoms: Symptoms) -> str:
+def _doubt(subject: str, body: str, symptoms: Symptoms, names: frozenset[str]) -> str:
     """Why no host in this text is proof: the trouble may lie on our side, or on the way."""
     if symptoms.is_platform:
         return f"signs of the platform's own trouble: {symptoms.words}"
+    if phrases.is_over(body[:8000]):
+        return "it may be over"
+    if asks := phrases.ASKS_HOW.match(subject):
+        return f'it asks: "{asks.group()}"'
+    if question := phrases.asks_of_platform(body[:8000]):
+        return f'it asks of the platform: "{question[:100]}"'
     found = phrases.DOUBT.search(subject) or phrases.DOUBT.search(body[:8000])
-    return f'the cause may lie elsewhere: "{found.group()}"' if found else ""
+    if found:
+        return f'the cause may lie elsewhere: "{found.group()}"'
+    return not_understood(f"{subject}\n{body}", names)
 
 
 def _shortened(passage: Passage) -> str:

@@ -31,6 +31,8 @@ class Known:
     hosts: tuple[str, ...]
     kinds: tuple[str, ...]
     needles: tuple[tuple[Sort, str], ...]
+    names: frozenset[str]
+    """The single words of its names."""
 
     def stands(self, sort: Sort, text: str, start: int, end: int) -> Sort | None:
         """What the needle at `text[start:end]` is there, with word boundaries looked at; None where it is part of something else."""
@@ -62,7 +64,15 @@ def known_by(addons: tuple[AddonKnown, ...]) -> tuple[Known, ...]:
         needles += [(Sort.NAME, word.replace("-", "_")) for word in sorted(words - generic) if "-" in word]
         needles += [(Sort.GENERIC, word) for word in sorted(generic)]
         needles += [(Sort.TOPIC, topic) for kind in own for topic in kind.topics]
-        found.append(Known(addon.slug, hosts, tuple(kind.name for kind in kinds[addon.slug]), tuple(needles)))
+        found.append(
+            Known(
+                addon.slug,
+                hosts,
+                tuple(kind.name for kind in kinds[addon.slug]),
+                tuple(needles),
+                names=frozenset(part for word in words for part in word.replace("-", " ").split()),
+            )
+        )
     return tuple(found)
 
 

@@ -19,7 +19,7 @@ FAILING = re.compile(
     r"|readonly|misconf"
     r"|\b(?:is|are|was|went|seems?|appears?|be|been) (?:\w+ )?(?:down|dead|gone|offline|unavailable|broken|unstable|flapping|slow|stuck"
     r"|failing|unusable)\b"
-    r"|outage|unavailable|reject(?:s|ed|ing)?\b|deferred|defers|bounc(?:e|es|ed|ing)|drops?\b|dropped|dropping|los(?:t|es|ing|e)\b"
+    r"|outage|unavailable|reject(?:s|ed|ing)?\b|deferred|defers|spam|bounc(?:e|es|ed|ing)|drops?\b|dropped|dropping|los(?:t|es|ing|e)\b"
     r"|disappear|missing|duplicat|twice|evict|corrupt"
     r"|stopped|stops\b|stuck|hang(?:s|ing)?\b|fail(?:s|ed|ing|ure|ures)?\b|error(?:s|ed)?\b|exception|crash|broken|nothing|gaps?\b|delay"
     r"|late\b|latency|slow|spike|throttl|rate limit"
@@ -30,7 +30,9 @@ FAILING = re.compile(
 """The service does something it should not. Only looked for near a hit."""
 
 UNREACHABLE = re.compile(
-    r"econnrefused|econnreset|etimedout|epipe|refus(?:es|ed|ing|e)?\b|timed? ?-?out|times out|timing out|time-?outs?\b|unreachable"
+    r"econnrefused|econnreset|etimedout|epipe|refus(?:es|ed|ing|e)?\b|timed[ -]?out|times out|timing out|unreachable"
+    r"|[a-z]timeout(?:error|exception)?\b(?![\"']?\s*[:=]\s*\d)|execution expired|(?<![\w.-])time-?outs?\b(?![\"']?\s*[:=]|\s+(?:of|is"
+    r"|are|set|setting|settings|to|value|option|parameter|after|from \d|\d)\b)"
     r"|unresponsive"
     r"|(?:can ?not|can't|cannot|could ?n[o']t|unable to|not able to|fails? to|failed to|no longer) (?:\w+ )?(?:connect|reach|talk to"
     r"|log ?in to|authenticate)"
@@ -54,25 +56,30 @@ _RULED_OUT_BEFORE = re.compile(
     r"|matter|fault|error|bug|outage) (?:with|of|in|at|on) )?(?:(?:a|an|the|our) )?$"
     r"|(?:rul(?:e|ed|ing) out|ruled|exclud(?:e|ed|ing)|eliminat(?:e|ed)|nothing to do with|unrelated to|independent of|other than"
     r"|except(?: for)?|apart from|aside from"
-    r"|unlike|without|rather than|instead of|no (?:\w+ )?(?:problem|issue|error|trouble|incident)s? (?:\w+ )?(?:with|at|on)|(?:do|does"
+    r"|unlike|without|rather than|instead of|no (?:\w+ )?(?:problem|issue|error|trouble|incident|timeout|failure)s? (?:\w+ )?(?:with|at"
+    r"|on|from|to|by)|(?:do|does"
     r"|did)(?:n't| not) (?:use|involve|touch|think (?:it is|it's|this is))"
     r"|uninstalled|stopped using|not using|ce n'est pas|es liegt nicht an|es ist nicht|no es|não é)"
     r" (?:(?:a|an|the|our|any|both|that|it is|it's|un|une|le|la) )*(?:\w+ (?:and|or|nor) )?(?:\w+ )?$"
+    r"|\bn?or (?:is|are) (?:it )?(?:the |our )?$"
     r"|(?:for comparison|by comparison|in contrast)[:,]? (?:\w+ ){0,3}$"
 )
 _RULED_OUT_AFTER = re.compile(
-    r"(?:'s)?(?: (?:and|or) \w+| itself| server| instance| service| status page| dashboard| metrics| side| add-?on| connection| logs?)*"
+    r"\)?(?:'s)?(?: (?:and|or) \w+| itself| server| instance| service| status page| dashboard| metrics| side| add-?on| connection| logs?)*"
     r" ?(?:is|are|was|were|looks?|seems?|works?|appears?|shows?|reports?|says?|answers?|responds?|has|have|had|can be|could be|est|ist"
     r"|funktioniert|läuft)"
     r" (?:(?:all|completely|totally|perfectly|absolutely|still|also|both|been|to be|everything|it is|all systems|itself|now|that all is"
     r"|already) )*"
-    r"(?:fine\b|ok\b|okay|healthy|green|up\b(?! to)|up and running|good|normal|innocent|operational|unaffected|ruled out|excluded"
+    r"(?:fine\b|ok\b|okay|healthy|green\b(?! \w)|up\b(?! to)|up and running|good|normal|innocent|operational|unaffected|ruled out|excluded"
     r"|not (?:the|to blame|involved|affected|related|our fault|it\b)"
     r"|no (?:errors|problems?|issues?|incidents?)|nothing to do|nothing unusual|nothing wrong|idle|perfect|in \d+ ?ms|within \d+|quickly"
     r"|instantly"
     r"|without (?:any )?(?:problem|error|trouble|issue)|well\b|as (?:expected|usual|before|always))"
     r"|[^.,;:]{0,12} (?:is|was)(?: not|n't) (?:the|our|a|to|involved|affected|related)\b"
-    r"|[^.,;:]{0,20}\bpong\b|,? (?:and )?(?:there|that one|it|which) [^.]{0,20}\b(?:is|are|works|looks|was) (?:right|fine|ok|correct"
+    r"|[^.]{0,60}\b(?:is|are|was) not (?:involved|affected|related|the (?:cause|problem|issue|culprit))\b|,? is only (?:for|used)\b"
+    r"|[^.,;:]{0,12} (?:does (?:get|receive|answer|work)|(?:gets|receives) (?:all|every))\b|,? (?:is|are) (?:all )?running\b"
+    r"|[^.,;:]{0,20}\b(?:pong\b|accepts? (?:all|every|our|mails|connections))|,? (?:and )?(?:there|that one|it|which) [^.]{0,20}\b(?:is"
+    r"|are|works|looks|was) (?:right|fine|ok|correct"
     r"|good|well)\b"
     r"|[^.,;:]{0,25}\b(?:works?|working|runs?|connects?|answers?) (?:fine|well|normally|perfectly|without)\b"
 )
@@ -100,32 +107,42 @@ DOUBT = re.compile(
     r"|works? (?:\w+ )?(?:fine )?(?:from|on|in|with) (?:my|our|a|another|other|the other|local|localhost|staging|outside|every other)"
     r"|from (?:my|our|a) (?:laptop|local|office|own)|reachable from|locally|localhost|127\.0\.0\.1"
     r"|only (?:on )?(?:one|some|two|a few|certain|from|web\.\d|worker\.\d)|(?:one|some|two|half) of (?:the|our) dynos|new dynos"
-    r"|after (?:a |the )?(?:daily )?(?:dyno )?restart|other dynos|in one region|our (?:code|client|pool|bug|change)"
+    r"|after (?:a |the )?(?:daily )?(?:dyno )?restart|other dynos|in one region|(?:my|our) (?:own )?(?:code|client|pool|bug|change"
+    r"|function|script|loop)"
+    r"|\bbut [^.]{0,60}\b(?:works?|connects?|succeeds?|is fine|are fine|no problem)\b|port 25\b|your maintenance|planned maintenance"
+    r"|attach(?:ed|ing)? (?:it|the|to)|credit card|unpaid|billing|old (?:url|host|value|credentials|password"
+    r"|config)|points to"
     r"|(?:since|after) (?:the |our |we |my |i |a )*(?:last |latest |new )?(?:deploy|releas|upgrad|updat|migrat|push|refactor|chang|mov"
     r"|bump|switch|roll)"
     r"|(?:we|i|somebody|someone|colleague) (?:accidentally |have |had |just )*(?:delet|remov|destroy|detach|deprovision|cancel|chang"
     r"|switch|mov|edit)\w*(?! nothing)|typo|deprovision"
     r"|external (?:services?|hosts?|apis?)|other (?:services|hosts|add-?ons|apis)|any host|as well as|docker|github actions|\bci\b"
     r"|tableau|metabase|pgadmin|datagrip|last (?:week|month|year)|incident"
+    r"|procfile|buildpack|one-off|telnet|\bnc -|says open|is open\b|run:detached|run bash"
     r"|stack upgrade|heroku-\d\d|dyno type|your side|from heroku|to heroku|is it (?:you|heroku|the platform)|your (?:router|network"
     r"|platform)"
 )
 """Signs in the whole text that the fault may be between us and the add-on, or at home: no assignment without an agent's look."""
 LIBRARY = re.compile(
-    r"[-_ ]?(?:'s )?(?:gem|rb|py|js|node|client|clients|library|lib|package|sdk|module|driver|npm|plugin|docs|documentation|tutorial"
+    r"[-_ ]?(?:'s )?(?:gem|rb|py|js|node|client|clients|library|lib|package|sdk|module|driver|npm|plugin|in (?:the |a |my |our )?(?:back"
+    r"|stack)? ?trace|docs|documentation|tutorial"
     r"|adapter|wrapper|version \d)\b"
 )
 
 
+ASKS_HOW = re.compile(
+    r"\W*(?:how|where|which|what is|what are|can (?:i|we|you)|could you|is it possible|is there|do (?:i|we|you)|does|should)\b"
+)
+"""A subject that asks for knowledge."""
 ASIDE = re.compile(
     r"\b(?:by the way|btw|fyi|in case (?:that|it|this) matters|for (?:completeness|your information|the record)|our stack|the stack"
-    r"|we (?:also )?use)\b"
+    r"|we (?:also |only |just )?(?:use|run))\b"
 )
 """It is mentioned in passing."""
 _OVER = re.compile(
     r"\b(?:is|are|was|were|been|got|seems?|now) (?:\w+ )?(?:solved|resolved|fixed|recovered|over|back to normal|working again|ok again"
     r"|fine again|up again|reachable again)\b"
-    r"|works? again|recovered|resolved itself|went away|is gone now"
+    r"|(?:fine|ok|okay|good|well|normal|normally|stable) (?:now|again|since)\b|works? again|recovered|resolved itself|went away|is gone now"
 )
 
 
@@ -140,6 +157,8 @@ def is_failing(passage: str) -> bool:
 
 def is_ruled_out(before: str, after: str) -> bool:
     """The sentence says that it is not this one, or that it works."""
+    before = before[-120:]
+    before = before[: before.rfind(" ") + 1] or before
     if _RULED_OUT_BEFORE.search(before[-90:]):
         return True
     found = _RULED_OUT_AFTER.match(after[:110])
@@ -148,6 +167,30 @@ def is_ruled_out(before: str, after: str) -> bool:
 
 def is_compared(text: str) -> bool:
     return _COMPARING.search(text) is not None
+
+
+_QUALIFIED = re.compile(r"\b(?:but|however|except|unless|whereas|only|instead|because|since we|after we|why|although|though|if)\b")
+
+
+def is_qualified(text: str) -> bool:
+    """The sentence has a but: a contrast, a condition or a cause that an agent should weigh."""
+    return _QUALIFIED.search(text) is not None
+
+
+_ABOUT_PLATFORM = re.compile(
+    r"[^.?!\n]{0,120}\b(?:dynos?|heroku|platform|router|buildpacks?|release|review apps?|pipeline|scheduler|you)\b[^.?!\n]{0,120}\?"
+)
+_ASKED_OF_THEM = re.compile(
+    r"(?:can|could|would|will) you (?:please )?(?:\w+ )?(?:look|check|have a look|restart|help|fix|tell|see|investigate|raise|lift|confirm)"
+)
+
+
+def asks_of_platform(text: str) -> str:
+    """A question about dynos, releases, the platform; empty where there is none. To be looked at is what everybody asks."""
+    for found in _ABOUT_PLATFORM.finditer(text):
+        if not _ASKED_OF_THEM.search(found.group()):
+            return found.group().strip()
+    return ""
 
 
 def is_supposed(text: str) -> bool:

@@ -54,7 +54,7 @@ _CONFIG_LINE = re.compile(
     r"""\s*(?:export\s+|set\s+|env\s+)?["']?(?:[a-z0-9]+(?:_[a-z0-9]+)+|url|host|hostname|server|address|port|username|password|endpoint)["']?"""
     r"""\s*(?:=>|[:=])\s*["']?\S+["']?,?\s*$"""
 )
-_CONFIG_TOKEN = re.compile(r"""[("'\[{]*[a-z0-9]+(?:_[a-z0-9]+)+["']?[:=]\S*$""")
+_CONFIG_TOKEN = re.compile(r"""[("'\[{]*(?:[a-z0-9]+(?:_[a-z0-9]+)+|host(?:name)?|server|url|uri|address|endpoint|port)["']?[:=]\S*$""")
 _CONFIG_VALUE = re.compile(r"""[a-z0-9]*_\w+["']?(?:=|\s*=>)\S""")
 _RELEASE_LINE = re.compile(r"\bv\d+:? +(?:deploy|attach|detach|set|provision|update|rollback|promote|enable|remove|add)\b|@ref:")
 _BUILD_LINE = re.compile(
@@ -77,6 +77,11 @@ _LOG_LINE = re.compile(
     r"|\W{0,3}(?:caused by:? |uncaught |unhandled |\[?(?:error|fatal|warn|critical|panic)\b)"
     r"|\W{0,3}(?:[\w$/]+(?:\.|::))*[\w$]*(?:error|exception|refused|timeout|failure)\b\s*[:(]"
     r"|\W{0,3}(?:econn|etimedout|enotfound|ehostunreach|getaddrinfo|dial tcp)"
+)
+_CODE_LINE = re.compile(
+    r"^(?:const|let|var|def|import|from \S+ import|class|return|function|public|private|@\w+) |\w\.new\(|\brequire\(|\bnew \w+\(|[;{]$"
+    r"|\bprocess\.env\b|\benv\["
+    r"|\w+\([^)]*(?:url|host|port)\s*[:=]"
 )
 _STOP = re.compile(r"[.!?;]+\s|\n\s*\n|\n(?=\s*(?:[-*•>]|\d+[.)])\s)|。|！|？")
 
@@ -114,7 +119,8 @@ class Layout:
             return Region.CONFIG
         if _CONFIG_LINE.match(line[:2000]) or _CONFIG_TOKEN.search(line[max(0, start - left - 200) : start - left].rpartition(" ")[2]):
             return Region.CONFIG
-        before = line[: start - left].rstrip()
+        before = line[: start - left]
+        before = before[: max(before.rfind(" "), before.rfind("\t")) + 1].rstrip()
         if before.endswith((":", "=", "=>")) and _CONFIG_TOKEN.search(before[-80:].rpartition(" ")[2]):
             return Region.CONFIG
         if _BUILD_LINE.match(head):
@@ -124,7 +130,7 @@ class Layout:
         if _LOG_LINE.match(head):
             return Region.LOG
         fenced = sum(1 for fence in self._fences if fence < start) % 2 == 1
-        if fenced or line.startswith(("    ", "\t")):
+        if fenced or line.startswith(("    ", "\t")) or _CODE_LINE.search(head):
             return Region.CODE
         return Region.PROSE
 

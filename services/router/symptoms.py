@@ -29,8 +29,11 @@ _BUILD = re.compile(
 )
 _PLATFORM = re.compile(
     r"(?:any|all|every|no|our|open) (?:outgoing|outbound|external) (?:connections?|requests?|traffic|hosts?|calls?)|(?:one"
-    r"|single) dyno\b|\b(?:web|worker)\.\d+ (?:only|can ?not|can't|alone)|no web (?:dynos|processes)|memory quota|boot timeout"
-    r"|failed to bind to \$port|application error|app crashed|state changed from (?:up|starting) to crashed"
+    r"|single) dyno\b|\b(?:web|worker)\.\d+ (?:only|can ?not|can't|alone)|(?:e-?mail|mail|message|invitation)s? (?:by|from) heroku"
+    r"|account verification|verify (?:the|my|our) account|no web (?:dynos|processes)|sigterm|sigkill"
+    r"|stopping all processes|process running mem=|exit status 1[34]\d|memory quota|boot timeout"
+    r"|failed to bind to \$port|\bbinds? to (?:its|the|a|\$) ?port|application error|app crashed|state changed from (?:up"
+    r"|starting) to crashed"
     r"|dynos? (?:keeps? |are |is )?(?:crash|restart|cycl|idl|not start|stuck|do(?:es)? not (?:start|boot)|won't (?:start|boot))"
     r"|custom domain|ssl cert(?:ificate)? (?:of|for) (?:our|my|the) (?:custom )?(?:domain|site|app|shop)|automated certificate|\bacm\b"
     r"|heroku (?:cli|dashboard|login|run|scheduler|pipelines?|ci)\b|review apps?|config vars? (?:page|changes?|tab|do(?:es)? not)"

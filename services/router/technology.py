@@ -40,7 +40,8 @@ TECHNOLOGIES = (
          "misconf redis", "max number of clients", "loading redis is loading", "loading the dataset in memory", "readonly you can't write",
          "error connecting to redis", "could not connect to redis", "unable to connect to redis", "connection to redis",
          "redis connection to"),
-        ("sidekiq cannot", "cache server", "key-value store", "evicts keys", "evicted keys", "keys are evicted", "keys disappear"),
+        ("sidekiq cannot", "our cache", "the cache is", "cache server", "key-value store", "evicts keys", "evicted keys",
+         "keys are evicted", "keys disappear"),
         r"elasticache|upstash|redis ?labs|redis cloud|redis enterprise cloud|memorystore|azure cache|aiven|heroku[- ]redis"
         r"|heroku data for redis|heroku key-value|\bhkvs\b|digitalocean",
     ),
@@ -52,9 +53,10 @@ TECHNOLOGIES = (
          "535 authentication", "535-", "550 5.", "smtp error", "smtp connect"),
         ("mails are deferred", "mails are not delivered", "mails do not arrive", "emails are not delivered", "emails do not arrive",
          "emails are not being delivered", "emails not being delivered", "emails are not arriving", "mails are not arriving",
-         "emails bounce",
-         "mails bounce", "bounce rate", "bounces", "dkim", "outgoing mail", "transactional mail", "transactional email", "outgoing email",
-         "password reset mails", "password reset emails", "sending emails", "sending mail", "our emails", "our mails"),
+         "emails bounce", "mails bounce",
+         "bounce rate", "bounces", "dkim", "outgoing mail", "transactional mail", "transactional email", "outgoing email",
+         "go to spam", "going to spam", "land in spam", "end up in spam", "email delivery", "mail delivery", "password reset mails",
+         "password reset emails", "sending emails", "sending mail", "our emails", "our mails"),
         r"send ?grid|mailgun|postmark|mandrill|amazon ses|aws ses|\bses\b|spark ?post|mail ?chimp|mailjet|brevo",
     ),
     Technology(
