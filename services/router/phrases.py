@@ -187,6 +187,8 @@ _ASKED_OF_THEM = re.compile(
 
 def asks_of_platform(text: str) -> str:
     """A question about dynos, releases, the platform; empty where there is none. To be looked at is what everybody asks."""
+    if "?" not in text:
+        return ""
     for found in _ABOUT_PLATFORM.finditer(text):
         if not _ASKED_OF_THEM.search(found.group()):
             return found.group().strip()
