@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from cli import dead_letters, doctor, due, policy, replay, route, seed, simulate, submit, tickets, topics, up, verify
+from cli import dead_letters, doctor, due, policy, rebuild, replay, route, seed, simulate, submit, tickets, topics, up, verify
 
 app = typer.Typer(
     name="signalbox",
@@ -23,6 +23,7 @@ app.command()(route.route)
 app.add_typer(policy.app, name="policy")
 app.command()(simulate.simulate)
 app.command()(verify.verify)
+app.command()(rebuild.rebuild)
 app.command()(replay.record)
 app.command()(replay.replay)
 app.add_typer(dead_letters.app, name="dead-letters")

@@ -88,9 +88,8 @@ def _tell(found: dict[str, Any], html: Path | None) -> None:
         say(f"breaches {breaches['then']} → {breaches['draft']}: {len(breaches['extra'])} more, {len(breaches['fewer'])} fewer")
         say(f"pages {pages['then']} → {pages['draft']}: {len(pages['extra'])} more, {len(pages['fewer'])} fewer")
         for call in pages["extra"][:20]:
-            say(
-                f"  would have paged {call['person']} at {call['local'][:16].replace('T', ' ')} ({call['zone']}), ticket {call['ticket_id']}"
-            )
+            at = f"{call['local'][:16].replace('T', ' ')} ({call['zone']})"
+            say(f"  would have paged {call['person']} at {at}, ticket {call['ticket_id']}")
         for item in found["items"][:20]:
             told = "; ".join(f"{field}: {pair['then']} → {pair['draft']}" for field, pair in item["changes"].items())
             say(f"  {item['ticket_id']} {told}")

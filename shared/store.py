@@ -144,6 +144,11 @@ class Collection:
                 async for change in stream:
                     yield change
 
+    async def rename(self, name: str) -> None:
+        """Put this collection in the place of `name`, whose documents are dropped, in one step."""
+        with _translated(f"renaming {self.name}"):
+            await self._motor.rename(name, dropTarget=True)
+
     async def drop(self) -> None:
         with _translated(f"dropping {self.name}"):
             await self._motor.drop()

@@ -35,6 +35,7 @@ from shared.events import (
 )
 from shared.policy import DESK, ON_CALL, DeskPolicy, lane_for, priority_at_opening
 
+TICKETS = 5000
 BEGIN = datetime(2027, 3, 1, tzinfo=UTC)
 SPAN = timedelta(days=31)
 CHANGE = datetime(2027, 3, 15, 12, tzinfo=UTC)
@@ -92,11 +93,15 @@ def _asked(rng: random.Random, story: Story, opened_at: datetime) -> Iterator[Re
     at = opened_at
     if opening.pages:
         page = ids.page_id(opening.lane, ids.obligation_id(ticket, opening.id))
-        yield asked.by("primary", Acknowledge, opened_at + timedelta(seconds=rng.randrange(20, 900)), key=page)
+        yield asked.by("primary", Acknowledge, opened_at + _until_answered(rng), key=page)
     if rng.random() < 0.06:
         at += timedelta(minutes=rng.randrange(1, 60))
         priority = rng.choice([Priority.URGENT, Priority.HIGH, Priority.LOW])
-        yield asked.by("reviewer", ReviewPriority, at, priority=priority, reason="as it looks from here")
+        review = asked.by("reviewer", ReviewPriority, at, priority=priority, reason="as it looks from here")
+        yield review
+        if priority is Priority.URGENT:
+            page = ids.page_id(opening.lane, ids.obligation_id(ticket, review.id))
+            yield asked.by("primary", Acknowledge, at + _until_answered(rng), key=page)
     if rng.random() < 0.08:
         at += timedelta(minutes=rng.randrange(1, 90))
         yield asked.by("agent", AssignTicket, at, provider="redisco")
@@ -112,6 +117,11 @@ def _asked(rng: random.Random, story: Story, opened_at: datetime) -> Iterator[Re
     if story.steps and story.steps[-1].action == "solve" and rng.random() < 0.1:
         at += timedelta(hours=rng.randrange(1, 200))
         yield asked.by(story.who, Reopen, at, reason="It is back.")
+
+
+def _until_answered(rng: random.Random) -> timedelta:
+    """Mostly minutes; one in five sleeps through it, until morning."""
+    return timedelta(seconds=rng.randrange(20, 900) if rng.random() < 0.8 else rng.randrange(3600, 36_000))
 
 
 class _Asked:

@@ -18,7 +18,7 @@ from tests.golden.desk import decide_all
 from tests.golden.month import BEGIN, LASTS, requests
 
 TICKETS = 400
-END = BEGIN + LASTS + timedelta(hours=1)
+END = BEGIN + LASTS + timedelta(minutes=1)
 
 
 @cache

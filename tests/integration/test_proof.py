@@ -1,0 +1,237 @@
+"""The proofs on a real Kafka and MongoDB: a log that was decided on paper is verified, simulated, recorded, replayed, rebuilt."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from deploy.demo.directory import policies
+from services.portal.app import make_projector
+from services.portal.settings import PortalSettings
+from shared.bus import Admin, Producer, Reader
+from shared.events import DeadLetter
+from shared.store import Store
+from shared.topics import PUBLIC
+from shared.wire import Message, Record, record_for
+from tests.golden.desk import decide_all
+from tests.golden.month import BEGIN, LASTS, requests
+
+pytestmark = pytest.mark.integration
+
+ROOT = Path(__file__).parents[2]
+TICKETS = 150
+
+
+@dataclass
+class System:
+    """A prefix and a database of the test's own, and the command on them."""
+
+    kafka: str
+    mongodb: str
+    name: str
+    log: list[Message]
+
+    @property
+    def prefix(self) -> str:
+        return f"{self.name}-"
+
+    def run(self, *arguments: str, expect: int = 0, given: bytes | None = None, **more: str) -> dict[str, Any]:
+        """The JSON that the command prints."""
+        env = {name: value for name, value in os.environ.items() if not name.startswith("SIGNALBOX_")}
+        env |= {
+            "KAFKA_BOOTSTRAP_SERVERS": self.kafka, "MONGODB_URI": self.mongodb, "SIGNALBOX_TOPIC_PREFIX": self.prefix,
+            "SIGNALBOX_MONGODB_DATABASE": self.name, "SIGNALBOX_TOPIC_PARTITIONS": "2", **more,
+        }  # fmt: skip
+        done = subprocess.run(
+            [sys.executable, "-m", "cli.main", *arguments, "--json"], cwd=ROOT, env=env, capture_output=True, input=given, timeout=120
+        )
+        assert done.returncode == expect, f"{done.returncode}: {done.stdout[-2000:]!r} {done.stderr[-2000:]!r}"
+        found: dict[str, Any] = orjson.loads(done.stdout or b"{}")
+        return found
+
+
+@pytest.fixture(scope="module")
+def system(kafka_bootstrap: str, mongodb_uri: str) -> Iterator[System]:
+    made = System(kafka_bootstrap, mongodb_uri, f"proof-{secrets.token_hex(4)}", decide_all(requests(TICKETS), BEGIN + LASTS).messages)
+
+    async def fill() -> None:
+        async with Admin(made.kafka, made.prefix) as admin:
+            for topic in PUBLIC:
+                await admin.create_topic(topic.name, 2)
+        producer = Producer(made.kafka, made.prefix, "test")
+        await producer.send_many([Record(m.topic, m.key, m.value, list(m.headers.items())) for m in made.log])
+        await producer.stop()
+
+    async def empty() -> None:
+        for prefix in (made.prefix, f"{made.prefix}again-"):
+            async with Admin(made.kafka, prefix) as admin:
+                await admin.delete_all()
+        store = Store(made.mongodb, made.name)
+        await store.drop()
+        store.close()
+
+    asyncio.run(fill())
+    yield made
+    asyncio.run(empty())
+
+
+def test_verify_reads_the_log_and_finds_nothing(system: System) -> None:
+    told = system.run("verify")
+    assert told["ok"] and told["differences"] == [] and told["repeats"] == []
+    counted = {topic: sum(m.topic == topic for m in system.log) for topic in ("tickets", "clocks", "pages")}
+    assert [told["counts"][f"{worker} facts"] for worker in ("router", "sla", "pager")] == list(counted.values())
+
+
+def test_verify_names_a_page_that_is_doubled_under_a_new_seq(system: System) -> None:
+    """A copy of the log on a prefix of its own, with one page fact written again."""
+    doubled = next(m for m in system.log if m.topic == "pages" and b"PageAttempted" in m.value)
+    fact = orjson.loads(doubled.value)
+    top = max(orjson.loads(m.value)["seq"] for m in system.log if m.topic == "pages" and m.key == doubled.key)
+    again = Record("pages", doubled.key, orjson.dumps({**fact, "seq": top + 1}), list(doubled.headers.items()))
+    copy = System(system.kafka, system.mongodb, f"{system.name}-copy", [])
+
+    async def fill() -> None:
+        async with Admin(copy.kafka, copy.prefix) as admin:
+            for topic in PUBLIC:
+                await admin.create_topic(topic.name, 2)
+        producer = Producer(copy.kafka, copy.prefix, "test")
+        await producer.send_many([*(Record(m.topic, m.key, m.value, list(m.headers.items())) for m in system.log), again])
+        await producer.stop()
+
+    async def empty() -> None:
+        async with Admin(copy.kafka, copy.prefix) as admin:
+            await admin.delete_all()
+
+    asyncio.run(fill())
+    try:
+        differences = copy.run("verify", expect=1)["differences"]
+    finally:
+        asyncio.run(empty())
+    (named,) = differences
+    assert (named["kind"], named["key"], named["seq"]) == ("extra", doubled.key, top + 1)
+    assert (named["about"]["to"], named["about"]["step"]) == (fact["to"], str(fact["step"]))
+
+
+def test_simulate_tells_what_a_draft_changes_and_writes_nothing(system: System, tmp_path: Path) -> None:
+    ends = asyncio.run(_ends(system))
+    same = system.run("simulate", "--policy", "-", "--name", "default", "--since", "2027-03-01", "--until", "2027-03-14",
+                      given=orjson.dumps(policies()["default"]))  # fmt: skip
+    assert same["empty"] and same["tickets"] > 40
+    report = tmp_path / "report.html"
+    stages = ["production", "staging", "development"]
+    draft = orjson.dumps(
+        {**policies()["default"], "pages": ["premium", "enterprise", "premier", "legacy-enterprise"], "urgent_stages": stages}
+    )
+    window = ("--since", "2027-03-01", "--until", "2027-03-14", "--html", str(report))
+    told = system.run("simulate", "--policy", "-", *window, given=draft)
+    assert told["pages"]["extra"] and told["pages"]["extra"][0]["local"] and "<svg" in report.read_text()
+    assert asyncio.run(_ends(system)) == ends, "the log is as it was"
+
+
+def test_a_recording_is_asked_again_on_another_prefix(system: System, tmp_path: Path) -> None:
+    scenario, again = tmp_path / "scenario.jsonl", f"{system.prefix}again-"
+    recorded = system.run("record", str(scenario), "--since", "2027-03-02", "--until", "2027-03-04")
+    lines = scenario.read_bytes().splitlines()
+    first, last = orjson.loads(lines[0]), orjson.loads(lines[-1])
+    assert first["topic"] == "policies" and last["topic"] in ("requests", "urgent") and last["after"] > 0
+    system.run("replay", str(scenario), "--prefix", system.prefix, expect=2)
+    told = system.run("replay", str(scenario), "--prefix", again, "--speed", "0")
+    assert told["lines"] == recorded["lines"]
+    asked = asyncio.run(_read(system.kafka, again, "requests"))
+    wanted = {orjson.loads(line)["event"]["id"] for line in lines if b'"topic":"requests"' in line}
+    assert {orjson.loads(m.value)["id"] for m in asked} == wanted
+    assert all(orjson.loads(m.value)["at"] < "2027" for m in asked), "they are asked now, not then"
+
+
+@contextlib.asynccontextmanager
+async def projected(system: System) -> AsyncIterator[None]:
+    """The live projector at work."""
+    settings = PortalSettings(
+        kafka_bootstrap_servers=system.kafka, mongodb_uri=system.mongodb, mongodb_database=system.name, topic_prefix=system.prefix
+    )
+    projector, producer = make_projector(settings)
+    running = asyncio.create_task(projector.run())
+    try:
+        yield
+    finally:
+        projector.stop()
+        await running
+        await producer.stop()
+
+
+async def test_views_are_rebuilt_beside_the_old_ones_and_put_in_their_place(system: System) -> None:
+    store = Store(system.mongodb, system.name)
+    facts = sum(m.topic in ("tickets", "clocks", "pages") for m in system.log)
+
+    async def until(documents: int) -> None:
+        async with asyncio.timeout(40):
+            while await store["timeline"].count({}) < documents:
+                await asyncio.sleep(0.1)
+
+    async with projected(system):
+        await until(facts)
+        feeds = {doc["_id"]: doc["feed"] for doc in await store["timeline"].find({}, fields={"feed": 1})}
+        told = await asyncio.to_thread(system.run, "rebuild")
+        assert told["equal"] and told["switched"] and told["compared"]
+        assert {name for name, view in told["collections"].items() if view["documents"]} >= {"tickets", "timeline", "pages", "requests"}
+        assert {doc["_id"]: doc["feed"] for doc in await store["timeline"].find({}, fields={"feed": 1})} == feeds
+        assert not [name for name in await store.collections() if name.startswith("rebuilt.")]
+
+        await store["tickets"].update({"opened_key": {"$gt": ""}}, {"$set": {"subject": "somebody's finger slipped"}})
+        wrong = await asyncio.to_thread(lambda: system.run("rebuild", expect=1))
+        assert not wrong["switched"] and [name for name, view in wrong["collections"].items() if not view["equal"]] == ["tickets"]
+        forced = await asyncio.to_thread(lambda: system.run("rebuild", "--force", expect=1))
+        assert forced["switched"]
+        assert (await asyncio.to_thread(system.run, "rebuild"))["equal"], "the live projector goes on from the new views"
+    store.close()
+
+
+async def test_a_dead_letter_is_listed_shown_and_put_back_where_it_came_from(system: System) -> None:
+    asked = next(m for m in system.log if m.topic == "requests")
+    producer = Producer(system.kafka, system.prefix, "test")
+    offset = await producer.send(Record("requests", asked.key, b"{}", [("ce_type", b"dev.signalbox.Solve")], 1))
+    letter = DeadLetter(
+        id="dlt_test", key=asked.key, at=BEGIN, worker="router", topic="requests", partition=1, offset=offset, reason="does not parse",
+        raw="e30=", headers={"ce_type": "dev.signalbox.Solve"}, parked=True,
+    )  # fmt: skip
+    await producer.send(record_for("dead-letters", letter, "router"))
+    await producer.send(record_for("dead-letters", letter, "router"))
+    await producer.stop()
+    (listed,) = await asyncio.to_thread(lambda: system.run("dead-letters", "list", "--worker", "router"))
+    assert (listed["id"], listed["offset"], listed["parked"]) == ("dlt_test", offset, True)
+    assert (await asyncio.to_thread(lambda: system.run("dead-letters", "show", "dlt_test")))["raw"] == "{}"
+    await asyncio.to_thread(lambda: system.run("dead-letters", "redrive", "dlt_test"))
+    last = [m for m in await _read(system.kafka, system.prefix, "requests") if m.partition == 1][-1]
+    assert (last.value, last.key, last.headers["redrive"], last.headers["ce_type"]) == (
+        b"{}", asked.key, b"dlt_test", b"dev.signalbox.Solve",
+    )  # fmt: skip
+
+
+async def _read(kafka: str, prefix: str, topic: str) -> list[Message]:
+    reader = Reader(kafka, prefix)
+    await reader.start()
+    try:
+        starts = {(topic, partition): 0 for partition in range(await reader.partitions(topic))}
+        return [message async for messages in reader.read_to_end(starts) for message in messages]
+    finally:
+        await reader.stop()
+
+
+async def _ends(system: System) -> dict[tuple[str, int], int]:
+    reader = Reader(system.kafka, system.prefix)
+    await reader.start()
+    try:
+        return await reader.ends((topic.name, partition) for topic in PUBLIC for partition in range(2))
+    finally:
+        await reader.stop()
