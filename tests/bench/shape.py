@@ -3,7 +3,7 @@
     KAFKA_BOOTSTRAP_SERVERS=… python -m tests.bench.shape bare|router <prefix> <messages>
 
 Either takes what is in `requests` under the prefix and says in one line of JSON how many messages it took from its first turn
-to its last, in how many seconds, and with how much CPU time of its own.
+to its last, how many facts it wrote, in how many seconds, and with how much CPU time of its own.
 
 What differs, so that nobody reads more into the share than it says: the bare shape takes the request's id from its JSON and no
 more, writes **one** fact (the request again) and a row of ids per message, and checks nothing; it has no headers, no dead letters,
@@ -29,6 +29,7 @@ from services.router import handlers
 from shared.clock import SystemClock
 from shared.events import PolicyPublished
 from shared.garbage import spare_what_lives
+from shared.meters import FACTS
 from shared.policy import DESK
 from shared.policy.book import PolicyBook
 from shared.runtime import HANDLED, Spine
@@ -73,8 +74,8 @@ async def bare(bootstrap: str, prefix: str, count: int) -> dict[str, float]:
         ]
         await asyncio.gather(*states)
         await consumer.commit({TopicPartition(tp.topic, tp.partition): offset for tp, offset in done.items()})
-        begun.see(taken)
-    found = begun.until(taken)
+        begun.see(taken, taken)
+    found = begun.until(taken, taken)
     await consumer.stop()
     await producer.stop()
     return found
@@ -85,11 +86,12 @@ async def router(bootstrap: str, prefix: str, count: int) -> dict[str, float]:
     book = PolicyBook()
     book.take(DESK, PolicyPublished(key=DESK, at=datetime.now(UTC), version=1, document=policies()[DESK]).wire())
     spine = Spine(handlers.work(book.of), bootstrap=bootstrap, prefix=prefix, clock=SystemClock())
-    running, handled, begun = asyncio.create_task(spine.run()), HANDLED.labels("router", "message"), Meter()
-    while (taken := int(handled._value.get())) < count and not running.done():
-        begun.see(taken)
+    handled, written = HANDLED.labels("router", "message")._value, FACTS.labels("router")._value
+    running, begun = asyncio.create_task(spine.run()), Meter()
+    while (taken := int(handled.get())) < count and not running.done():
+        begun.see(taken, int(written.get()))
         await asyncio.sleep(0.002)
-    found = begun.until(taken)
+    found = begun.until(taken, int(written.get()))
     spine.stop()
     await running
     return found
@@ -99,16 +101,17 @@ class Meter:
     """Begins with the first turn that is done, so that connecting, joining and warming up do not count."""
 
     def __init__(self) -> None:
-        self._first: tuple[int, float, float] | None = None
+        self._first: tuple[int, int, float, float] | None = None
 
-    def see(self, taken: int) -> None:
+    def see(self, taken: int, facts: int) -> None:
         if self._first is None and taken > 0:
-            self._first = (taken, time.perf_counter(), time.process_time())
+            self._first = (taken, facts, time.perf_counter(), time.process_time())
 
-    def until(self, taken: int) -> dict[str, float]:
+    def until(self, taken: int, facts: int) -> dict[str, float]:
         assert self._first is not None
-        before, begun, worked = self._first
-        return {"messages": taken - before, "seconds": time.perf_counter() - begun, "cpu": time.process_time() - worked}
+        before, written, begun, worked = self._first
+        seconds, cpu = time.perf_counter() - begun, time.process_time() - worked
+        return {"messages": taken - before, "facts": facts - written, "seconds": seconds, "cpu": cpu}
 
 
 def main() -> None:
