@@ -105,7 +105,7 @@ def linked_actor(intake: Intake, page: str, form: AcknowledgeForm, now: e.Instan
 
 async def put_document(intake: Intake, kind: str, given: str, document: dict[str, Any] | None, asked: Asked, trace: str) -> Answer:
     """PUT and DELETE /v1/directory/{kind}/{id}: answered when this process reads it back."""
-    _admins_only(asked.actor)
+    admins_only(asked.actor)
     doc_id = documents.id_of(kind, given)
     kept = None if document is None else documents.check(kind, doc_id, document)
     key = f"{kind}:{doc_id}"
@@ -122,7 +122,7 @@ async def put_document(intake: Intake, kind: str, given: str, document: dict[str
 
 async def put_policy(intake: Intake, name: str, document: dict[str, Any], note: str, asked: Asked, trace: str) -> Answer:
     """PUT /v1/policies/{name}: the next version, if nobody else took its number. Raises Refused `version-conflict` (409)."""
-    _admins_only(asked.actor)
+    admins_only(asked.actor)
     check_policy(name, document)
     reference = intake.reference
     async with reference.publishing:
@@ -201,7 +201,8 @@ def _accepted(what: Literal["ticket", "page"], request: e.Request, warnings: tup
     }
 
 
-def _admins_only(actor: Actor) -> None:
+def admins_only(actor: Actor) -> None:
+    """Raises Refused `forbidden` (403)."""
     if not is_admin(actor):
         raise Refused("forbidden", "Reference data and policy are for admins.", status=403)
 

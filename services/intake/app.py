@@ -27,6 +27,7 @@ from services.intake.domain import Asked
 from services.intake.door import Door, read_object
 from services.intake.forms import PAGE_ACTIONS, TICKET_ACTIONS, AcknowledgeForm, Form, TicketForm, fill
 from services.intake.policies import MODELS
+from services.intake.what_if import WhatIfs, window_of
 from shared import problems, telemetry
 from shared.errors import Refused, Unavailable
 from shared.telemetry import Check
@@ -136,6 +137,8 @@ def _pages(app: FastAPI, intake: Intake, door: Door) -> None:
 
 
 def _reference(app: FastAPI, intake: Intake, door: Door) -> None:
+    what_ifs = WhatIfs()
+
     async def put_document(request: Request) -> Response:
         body, asked = await door.asked(request)
         kind, doc_id = request.path_params["kind"], request.path_params["doc_id"]
@@ -152,6 +155,12 @@ def _reference(app: FastAPI, intake: Intake, door: Door) -> None:
         note = request.query_params.get("note", "")[:500]
         return await _done("policy", asked, api.put_policy(intake, request.path_params["name"], body, note, asked, _trace(request)))
 
+    async def what_if(request: Request) -> Response:
+        actor, now = door.who(request, "write")
+        api.admins_only(actor)
+        since, until = window_of(request.query_params, now)
+        return _json(200, await what_ifs.ask(request.path_params["name"], await read_object(request), since, until))
+
     async def get_policy(request: Request) -> Response:
         actor, _ = door.who(request, "read")
         version = request.query_params.get("version")
@@ -166,6 +175,7 @@ def _reference(app: FastAPI, intake: Intake, door: Door) -> None:
     _write(app, "PUT", "/v1/directory/{kind}/{doc_id:path}", put_document, *DOCUMENTS.values(), name="put-document", status=200)
     app.add_api_route("/v1/directory/{kind}/{doc_id:path}", remove_document, methods=["DELETE"], name="remove-document")
     _write(app, "PUT", "/v1/policies/{name}", put_policy, *MODELS.values(), name="put-policy", status=200)
+    _write(app, "POST", "/v1/policies/{name}/simulate", what_if, *MODELS.values(), name="simulate-policy", status=200)
     app.add_api_route("/v1/policies/{name}", get_policy, methods=["GET"], name="get-policy")
     app.add_api_route("/v1/policies/{name}/versions", list_versions, methods=["GET"], name="list-policy-versions")
 
