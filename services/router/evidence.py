@@ -192,6 +192,8 @@ def _weigh(known: Known, sort: Sort, word: str, passage: Passage, against: list[
     weight = WEIGHTS[passage.region].get(sort, (0.0, 0.0))[FAILING if failing else PLAIN]
     if sort in (Sort.NAME, Sort.GENERIC) and phrases.LIBRARY.match(passage.after[:24]):
         weight *= LIBRARY
+    if said and phrases.TRACE.search(passage.text):
+        weight *= LIBRARY
     if passage.before.endswith("@") and passage.after.startswith("/"):
         weight *= OUTSIDE
     if sort is Sort.GENERIC and passage.after.startswith("://"):

@@ -123,6 +123,10 @@ DOUBT = re.compile(
     r"|platform)"
 )
 """Signs in the whole text that the fault may be between us and the add-on, or at home: no assignment without an agent's look."""
+TRACE = re.compile(
+    r"\bin (?:the|a|its|our|my) (?:back|stack|thread)?[- ]?(?:trace|dump)|\b(?:trace|dump) (?:has|shows|contains|says|points)"
+)
+"""It is only seen in a trace: that says what was running."""
 LIBRARY = re.compile(
     r"[-_ ]?(?:'s )?(?:gem|rb|py|js|node|client|clients|library|lib|package|sdk|module|driver|npm|plugin|in (?:the |a |my |our )?(?:back"
     r"|stack)? ?trace|docs|documentation|tutorial"

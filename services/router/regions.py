@@ -71,6 +71,8 @@ _FRAME_LINE = re.compile(
     r"|.{0,40}(?:vendor/bundle|node_modules/|site-packages/|/gems/)\S*:\d+"
     r"|\s*/?[\w./-]+\.(?:rb|py|js|ts|java|go|php|exs?|scala|kt|cs):\d+"
 )
+_PATH = re.compile(r"(?:gems|node_modules|site-packages|vendor|lib)/\S*$")
+"""A hit within a path of a library, wherever in the line."""
 _LOG_LINE = re.compile(
     r"\W{0,3}(?:\d{4}-\d\d-\d\d[t ]\d\d:\d\d|\w{3} +\d\d? \d\d:\d\d:\d\d|\d\d:\d\d:\d\d[.,: ])"
     r"|.{0,60}(?:\bapp\[|heroku\[|\bat=(?:error|info|warn))"
@@ -123,6 +125,8 @@ class Layout:
         before = before[: max(before.rfind(" "), before.rfind("\t")) + 1].rstrip()
         if before.endswith((":", "=", "=>")) and _CONFIG_TOKEN.search(before[-80:].rpartition(" ")[2]):
             return Region.CONFIG
+        if _PATH.search(line[max(0, start - left - 120) : start - left].rpartition(" ")[2]):
+            return Region.FRAME
         if _BUILD_LINE.match(head):
             return Region.BUILD
         if _FRAME_LINE.match(head) and not _LOG_LINE.match(head[:80]):
