@@ -26,8 +26,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in benches]
 
     def rank(item: pytest.Item) -> int:
-        part = item.path.relative_to(HERE).parts[0]
-        return ORDER.index(part) if part in ORDER else len(ORDER)
+        """The browser's tests come last: Playwright keeps an event loop running in this thread, where no other may run then."""
+        parts = item.path.relative_to(HERE).parts
+        return ORDER.index(parts[0]) if parts[0] in ORDER and "browser" not in parts else len(ORDER)
 
     items.sort(key=rank)
 
