@@ -59,8 +59,9 @@ SERVICES: dict[str, tuple[str, ...]] = {
 
 ENGINE = ("kafka", "mongod")
 
-NICENESS = {"pulse": 10}
-"""Figures may come late; people may not be kept waiting for them."""
+NICENESS = {"courier": 5, "sink": 5, "pulse": 10}
+"""Who gives way when there is more to do than the machine can: mail and figures may come late; taking a ticket in, routing it,
+showing it and waking people may not."""
 
 
 class UnknownName(Exception):

@@ -68,6 +68,14 @@ def tail(log: Path, lines: int = 12) -> str:
         return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])
 
 
+def _give_way(niceness: int) -> None:
+    """Linux groups processes by session where it is a desktop's kernel, and then only the niceness of the group counts."""
+    if niceness:
+        os.nice(niceness)
+        with contextlib.suppress(OSError):
+            Path("/proc/self/autogroup").write_text(str(niceness))
+
+
 class Child:
     """One program and the process that runs it at the moment."""
 
@@ -124,7 +132,7 @@ class Child:
 
         def die_with_supervisor() -> None:
             _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-            os.nice(program.niceness)
+            _give_way(program.niceness)
             if os.getppid() != supervisor:  # it died between the fork and the line above
                 os._exit(1)
 
