@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from cli import dead_letters, doctor, due, policy, rebuild, replay, route, seed, simulate, submit, tickets, topics, up, verify
+from cli import dead_letters, doctor, due, page, policy, rebuild, replay, route, seed, simulate, submit, tickets, topics, up, verify
 
 app = typer.Typer(
     name="signalbox",
@@ -18,6 +18,7 @@ app.command()(doctor.doctor)
 app.command()(seed.seed)
 app.command()(submit.submit)
 app.add_typer(tickets.app, name="tickets")
+app.add_typer(page.app, name="page")
 app.command()(due.due)
 app.command()(route.route)
 app.add_typer(policy.app, name="policy")

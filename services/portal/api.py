@@ -100,8 +100,10 @@ async def list_pages(actor: Who, portal: Parts, state: str | None = None, limit:
     return Json({"items": _found(await portal.desk.pages(actor, state=state, limit=limit))})
 
 
-@router.get("/pages/{page_id}")
-async def get_page(page_id: str, actor: Who, portal: Parts) -> Response:
+@router.get("/pages/{page_id}", responses={202: {"description": "the view does not hold request `after` yet"}})
+async def get_page(page_id: str, actor: Who, portal: Parts, after: str | None = None) -> Response:
+    if after is not None and not await portal.hub.settled(after, AFTER_S):
+        return Json({"state": "pending", "page_id": page_id, "request_id": after}, 202)
     return Json(_found(await portal.desk.page(actor, page_id)))
 
 
