@@ -15,8 +15,8 @@ import typer
 
 from cli import client
 from cli.client import AsJson
+from cli.proof.spread import quietly
 from cli.settings import CommandSettings
-from cli.verify import quietly
 from shared.bus import Consumer, Producer, Reader
 from shared.errors import Unavailable
 from shared.settings import load

@@ -18,9 +18,10 @@ import typer
 
 from cli import client
 from cli.client import AsJson
+from cli.proof.spread import quietly
 from cli.settings import CommandSettings
 from cli.topics import create_missing
-from cli.verify import Instant, aware, quietly
+from cli.verify import Instant, aware
 from shared import topics
 from shared.errors import Poisonous, Unavailable
 from shared.events import Event

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
@@ -15,10 +17,17 @@ from cli import client
 from cli.client import AsJson
 from cli.policy import usable
 from cli.policy_file import Checked
+from cli.proof.spread import quietly, spread
 from cli.settings import CommandSettings
-from cli.verify import Instant, aware, quietly
+from cli.verify import Instant, aware
 from shared.errors import Unavailable
+from shared.policy import DeskPolicy, OnCallPolicy
 from shared.settings import load
+from shared.topics import REQUESTS
+
+if TYPE_CHECKING:
+    from cli.proof.log import Policies
+    from cli.proof.what_if import Sums
 
 WINDOW = timedelta(days=30)
 
@@ -41,7 +50,7 @@ def simulate(
     quietly()
     began = time.monotonic()
     try:
-        found = asyncio.run(_simulate(settings, draft, aware(since), aware(until)))
+        found = _simulate(settings, draft, aware(since), aware(until))
     except Unavailable as problem:
         client.err.print(str(problem), markup=False)
         raise typer.Exit(client.AWAY) from None
@@ -56,22 +65,44 @@ def simulate(
         _tell(found, html)
 
 
-async def _simulate(settings: CommandSettings, draft: Checked, since: datetime | None, until: datetime | None) -> dict[str, Any]:
+def _simulate(settings: CommandSettings, draft: Checked, since: datetime | None, until: datetime | None) -> dict[str, Any]:
     from cli.proof.comparison import comparison
-    from cli.proof.reading import reading
     from cli.proof.what_if import WhatIf
     from shared.clock import clock_from
-    from shared.topics import REQUESTS
 
-    until = until or clock_from(settings).now()
     assert draft.policy is not None
-    async with reading(settings.kafka_bootstrap_servers, settings.topic_prefix) as log:
-        policies = await log.policies()
-        found = WhatIf(policies, draft.policy, since or until - WINDOW, until)
-        async for piece in log.slices((REQUESTS.name,)):
-            found.take(piece)
+    until = until or clock_from(settings).now()
+    since = since or until - WINDOW
+    policies, partitions, requests = asyncio.run(_beginning(settings))
+    found = WhatIf(policies, draft.policy, since, until)
+    for part in spread(functools.partial(_part, settings, policies, draft.policy, since, until), partitions, requests):
+        found.sums.add(part)
     versions = {name: max(known) for name, known in (("default", policies.desk), ("on-call", policies.on_call)) if known}
     return comparison(found, draft.name, versions)
+
+
+async def _beginning(settings: CommandSettings) -> tuple[Policies, int, int]:
+    from cli.proof.reading import reading
+
+    async with reading(settings.kafka_bootstrap_servers, settings.topic_prefix) as log:
+        return await log.policies(), await log.partitions(), await log.length(REQUESTS.name)
+
+
+def _part(
+    settings: CommandSettings, policies: Policies, draft: DeskPolicy | OnCallPolicy, since: datetime, until: datetime, share: Sequence[int]
+) -> Sums:
+    """What some partitions come to; runs in a process of its own where the log is long."""
+    from cli.proof.reading import reading
+    from cli.proof.what_if import WhatIf
+
+    async def live() -> Sums:
+        found = WhatIf(policies, draft, since, until)
+        async with reading(settings.kafka_bootstrap_servers, settings.topic_prefix) as log:
+            for partition in share:
+                found.take(await log.slice(partition, (REQUESTS.name,)))
+        return found.sums
+
+    return asyncio.run(live())
 
 
 def _tell(found: dict[str, Any], html: Path | None) -> None:

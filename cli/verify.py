@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import sys
+import functools
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
-import structlog
 import typer
 
 from cli import client
 from cli.client import AsJson
+from cli.proof.spread import quietly, spread
 from cli.settings import CommandSettings
 from shared.errors import Unavailable
 from shared.settings import load
+from shared.topics import DEAD_LETTERS, REQUESTS
 
 if TYPE_CHECKING:
     from cli.proof.differences import Tally
+    from cli.proof.log import Done, Place, Policies
+    from cli.proof.obligations import Obligations
+    from cli.proof.verification import Verification
 
 Instant = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"], help="UTC.")]
 SHOWN = 50
@@ -40,7 +45,7 @@ def verify(
     quietly()
     began = time.monotonic()
     try:
-        tally = asyncio.run(_verify(settings, aware(since), aware(until)))
+        tally = _verify(settings, aware(since), aware(until))
     except Unavailable as problem:
         client.err.print(str(problem), markup=False)
         raise typer.Exit(client.AWAY) from None
@@ -53,23 +58,62 @@ def verify(
         raise typer.Exit(1)
 
 
-async def _verify(settings: CommandSettings, since: datetime | None, until: datetime | None) -> Tally:
-    from cli.proof.log import LANE_TOPICS, TICKET_TOPICS, lettered
-    from cli.proof.reading import reading
+def _verify(settings: CommandSettings, since: datetime | None, until: datetime | None) -> Tally:
     from cli.proof.verification import Verification
-    from shared import topics
+
+    known, partitions, requests = asyncio.run(_known(settings))
+    found = Verification(known.policies, known.decided, known.put_aside, known.as_of)
+    for tally, obligations in spread(functools.partial(_tickets, settings, known), partitions, requests):
+        found.add(tally, obligations)
+    asyncio.run(_lanes(settings, found, partitions))
+    return found.finish(since, until)
+
+
+@dataclass(frozen=True)
+class Known:
+    """What every part of the log is judged by."""
+
+    policies: Policies
+    decided: Done
+    put_aside: dict[str, set[Place]]
+    as_of: datetime
+
+
+async def _known(settings: CommandSettings) -> tuple[Known, int, int]:
+    from cli.proof.log import lettered
+    from cli.proof.reading import reading
     from shared.clock import clock_from
 
     async with reading(settings.kafka_bootstrap_servers, settings.topic_prefix) as log:
         decided = await log.decided()
         as_of = clock_from(settings).now()
-        policies = await log.policies()
-        found = Verification(policies, decided, lettered(await log.whole(topics.DEAD_LETTERS.name)), as_of)
-        async for piece in log.slices(TICKET_TOPICS):
-            found.tickets(piece)
-        async for piece in log.slices(LANE_TOPICS):
-            found.lanes(piece)
-        return found.finish(since, until)
+        aside = lettered(await log.whole(DEAD_LETTERS.name))
+        return Known(await log.policies(), decided, aside, as_of), await log.partitions(), await log.length(REQUESTS.name)
+
+
+def _tickets(settings: CommandSettings, known: Known, share: Sequence[int]) -> tuple[Tally, Obligations]:
+    """Some partitions of what is keyed by ticket; runs in a process of its own where the log is long."""
+    from cli.proof.log import TICKET_TOPICS
+    from cli.proof.reading import reading
+    from cli.proof.verification import Verification
+
+    async def check() -> tuple[Tally, Obligations]:
+        found = Verification(known.policies, known.decided, known.put_aside, known.as_of)
+        async with reading(settings.kafka_bootstrap_servers, settings.topic_prefix) as log:
+            for partition in share:
+                found.tickets(await log.slice(partition, TICKET_TOPICS))
+        return found.tally, found.obligations
+
+    return asyncio.run(check())
+
+
+async def _lanes(settings: CommandSettings, found: Verification, partitions: int) -> None:
+    from cli.proof.log import LANE_TOPICS
+    from cli.proof.reading import reading
+
+    async with reading(settings.kafka_bootstrap_servers, settings.topic_prefix) as log:
+        for partition in range(partitions):
+            found.lanes(await log.slice(partition, LANE_TOPICS))
 
 
 def _tell(tally: Tally, seconds: float, most: int | None) -> None:
@@ -98,11 +142,3 @@ def _tell(tally: Tally, seconds: float, most: int | None) -> None:
 def aware(at: datetime | None) -> datetime | None:
     """A time from the command line, in UTC."""
     return None if at is None else at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-
-
-def quietly() -> None:
-    """Only what matters, and on standard error: standard output is the report's."""
-    structlog.configure(
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
-        wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
-    )

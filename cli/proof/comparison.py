@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from cli.proof.what_if import ASSUMED, Call, WhatIf
+from cli.proof.what_if import ASSUMED, Call, Sums, WhatIf
 
 LISTED = 500
 """Tickets told one by one; the sums are of all of them."""
@@ -16,26 +16,27 @@ LISTED = 500
 def comparison(found: WhatIf, name: str, versions: dict[str, int]) -> dict[str, Any]:
     """`{policy, against, window, tickets, changed, breaches, pages, days, items, empty, assumed}`; see docs/decisions/0005."""
     then, draft = found.calls()
+    sums = found.sums
     extra, fewer = _without(draft, then), _without(then, draft)
-    fields = Counter(_kind(field) for changed in found.changed for field in changed.fields)
-    days = sorted(found.days.items())
+    fields = Counter(_kind(field) for changed in sums.changed for field in changed.fields)
+    days = sorted(sums.days.items())
     return {
         "policy": name,
         "against": versions,
         "window": {"since": found.since, "until": found.until},
-        "tickets": found.seen,
-        "skipped": found.skipped,
-        "changed": {"tickets": len(found.changed), **{field: fields[field] for field in sorted(fields)}},
-        "breaches": _breaches(found),
+        "tickets": sums.seen,
+        "skipped": sums.skipped,
+        "changed": {"tickets": len(sums.changed), **{field: fields[field] for field in sorted(fields)}},
+        "breaches": _breaches(sums),
         "pages": {
             "then": len(then), "draft": len(draft),
             "extra": [call.as_json() for call in extra], "fewer": [call.as_json() for call in fewer],
             "people": _people(then, draft), "hours": {"then": _hours(then), "draft": _hours(draft)},
         },
         "days": [{"day": day, "tickets": n, "changed": c, "breaches_then": a, "breaches_draft": b} for day, (n, c, a, b) in days],
-        "items": [_item(changed) for changed in found.changed[:LISTED]],
-        "listed": min(LISTED, len(found.changed)),
-        "empty": not found.changed and not extra and not fewer,
+        "items": [_item(changed) for changed in sums.changed[:LISTED]],
+        "listed": min(LISTED, len(sums.changed)),
+        "empty": not sums.changed and not extra and not fewer,
         "assumed": list(ASSUMED),
     }  # fmt: skip
 
@@ -49,10 +50,10 @@ def _without(calls: Sequence[Call], others: Sequence[Call]) -> list[Call]:
     return [call for call in calls if call.same not in known]
 
 
-def _breaches(found: WhatIf) -> dict[str, Any]:
-    then, draft = found.breaches
-    extra = [(c.ticket, clock, c.draft.breaches[clock]) for c in found.changed for clock in c.draft.breaches if clock not in c.now.breaches]
-    fewer = [(c.ticket, clock, c.now.breaches[clock]) for c in found.changed for clock in c.now.breaches if clock not in c.draft.breaches]
+def _breaches(sums: Sums) -> dict[str, Any]:
+    then, draft = sums.breaches
+    extra = [(c.ticket, clock, c.draft.breaches[clock]) for c in sums.changed for clock in c.draft.breaches if clock not in c.now.breaches]
+    fewer = [(c.ticket, clock, c.now.breaches[clock]) for c in sums.changed for clock in c.now.breaches if clock not in c.draft.breaches]
     return {
         "then": sum(then.values()), "draft": sum(draft.values()),
         "by_clock": {clock: {"then": then.get(clock, 0), "draft": draft.get(clock, 0)} for clock in sorted(then.keys() | draft.keys())},

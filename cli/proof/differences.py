@@ -86,6 +86,15 @@ class Tally:
     incomplete: int = 0
     put_aside: int = 0
 
+    def add(self, other: Tally) -> None:
+        """What another process found."""
+        self.differences += other.differences
+        self.repeats += other.repeats
+        self.counts += other.counts
+        self.waiting += other.waiting
+        self.incomplete += other.incomplete
+        self.put_aside += other.put_aside
+
     def as_json(self) -> dict[str, Any]:
         return {
             "differences": [difference.as_json() for difference in self.differences],

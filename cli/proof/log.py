@@ -119,3 +119,13 @@ def lettered(messages: Iterable[Message]) -> dict[str, set[Place]]:
 
 Decided = Callable[[str, Message], bool]
 """(worker, input) → whether the worker says that it is done with it."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """A `Decided` by what the workers have committed: (worker, topic, partition) → the first offset that is not done."""
+
+    committed: Mapping[tuple[str, str, int], int]
+
+    def __call__(self, worker: str, message: Message) -> bool:
+        return message.offset < self.committed.get((worker, message.topic, message.partition), 0)

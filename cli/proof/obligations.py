@@ -41,6 +41,11 @@ class Obligations:
             oldest = min((message.at for message in piece.all(_INBOX)), default=float("inf"))
             self._cut_at = max(self._cut_at or 0.0, oldest)
 
+    def add(self, other: Obligations) -> None:
+        """What another process was told."""
+        for name, (event, causes) in other._expected.items():
+            self._expected.setdefault(name, (event, []))[1].extend(causes)
+
     def event(self, cause: str) -> Event | None:
         """An input that `page-inbox` no longer keeps, made again."""
         found = self._expected.get(cause)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 
-from cli.proof.log import Decided, Policies, Slice
+from cli.proof.log import Done, Policies, Slice
 from shared import topics
 from shared.bus import Admin, Message, Reader
 
@@ -21,6 +21,12 @@ class LogReader:
     async def partitions(self) -> int:
         return await self._reader.partitions(topics.REQUESTS.name)
 
+    async def length(self, name: str) -> int:
+        """How many records a topic keeps, about."""
+        places = [(name, partition) for partition in range(await self._reader.partitions(name))]
+        begins, ends = await self._reader.begins(places), await self._reader.ends(places)
+        return sum(ends[place] - begins[place] for place in places)
+
     async def slice(self, partition: int, names: Sequence[str]) -> Slice:
         """One partition number of the topics, from the first record kept to the end as it stands."""
         places = [(name, partition) for name in names]
@@ -30,10 +36,6 @@ class LogReader:
             for message in messages:
                 found.add(message)
         return found
-
-    async def slices(self, names: Sequence[str]) -> AsyncIterator[Slice]:
-        for partition in range(await self.partitions()):
-            yield await self.slice(partition, names)
 
     async def whole(self, name: str) -> list[Message]:
         """All of a small topic (policies, dead letters), partition after partition."""
@@ -46,14 +48,14 @@ class LogReader:
     async def policies(self) -> Policies:
         return Policies.of(await self.whole(topics.POLICIES.name))
 
-    async def decided(self) -> Decided:
+    async def decided(self) -> Done:
         """How far each worker has come. Ask before reading: what it has committed by then has its facts in the log."""
         found: dict[tuple[str, str, int], int] = {}
         async with Admin(self._bootstrap, self._prefix) as admin:
             for worker in GROUPS:
                 committed = await admin.committed(worker)
                 found |= {(worker, topic, partition): offset for (topic, partition), (offset, _) in committed.items()}
-        return lambda worker, message: message.offset < found.get((worker, message.topic, message.partition), 0)
+        return Done(found)
 
 
 @contextlib.asynccontextmanager

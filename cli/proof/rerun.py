@@ -237,13 +237,11 @@ class Rerun:
 
     def _best(self, light: Light | None, decide: Callable[[Work[Any]], list[Fact]]) -> list[Fact]:
         """What the worker decides under the rules it may have had: as in the log where one of them leads there."""
-        first: list[Fact] | None = None
-        for work in self.subject.under(light):
-            found = decide(work)
-            if self._agrees(found):
-                return found
-            first = found if first is None else first
-        return first or []
+        works = self.subject.under(light)
+        if len(works) == 1:
+            return decide(works[0])
+        tried = [decide(work) for work in works]
+        return next((found for found in tried if self._agrees(found)), tried[0])
 
     def _agrees(self, expected: Sequence[Fact]) -> bool:
         recorded_ones = [self.facts.by_seq.get(fact.seq) for fact in expected]

@@ -18,25 +18,30 @@ class Verification:
 
     def __init__(self, policies: Policies, decided: Decided, put_aside: Mapping[str, set[Place]], as_of: datetime) -> None:
         self.tally = Tally()
-        self._obligations = Obligations()
-        self._around = Circumstances(decided, put_aside, as_of, spare=self._obligations.event)
+        self.obligations = Obligations()
+        self._around = Circumstances(decided, put_aside, as_of, spare=self.obligations.event)
         self._alone = Circumstances(decided, put_aside, as_of)
         self._by_ticket: Sequence[Subject] = (router_subject(policies), sla_subject(policies))
         self._by_lane: Sequence[Subject] = (pager_subject(policies),)
 
+    def add(self, tally: Tally, obligations: Obligations) -> None:
+        """What another process found in its slices of tickets."""
+        self.tally.add(tally)
+        self.obligations.add(obligations)
+
     def tickets(self, piece: Slice) -> None:
-        self._obligations.take(piece)
+        self.obligations.take(piece)
         for subject in self._by_ticket:
             self._check(subject, piece, self._alone)
 
     def lanes(self, piece: Slice) -> None:
-        self._obligations.seen(piece)
+        self.obligations.seen(piece)
         for subject in self._by_lane:
             self._check(subject, piece, self._around)
 
     def finish(self, since: datetime | None = None, until: datetime | None = None) -> Tally:
         """The tally; with a window, only the differences in it."""
-        self._obligations.compare(self.tally, self._around.decided, self._around.as_of)
+        self.obligations.compare(self.tally, self._around.decided, self._around.as_of)
         tally = self.tally
         tally.differences = [d for d in tally.differences if d.at is None or ((not since or d.at >= since) and (not until or d.at < until))]
         tally.differences.sort(key=lambda d: (d.topic, d.key, d.seq))

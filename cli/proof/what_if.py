@@ -7,12 +7,12 @@ asked for (auto-close, take-back) is replayed as it was asked then.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from cli.proof.course import Course, lived
+from cli.proof.course import Answers, Course, lived
 from cli.proof.log import InForce, Policies, Slice
 from cli.proof.outcome import Outcome, outcome_of, unlike
 from cli.proof.subjects import pager_work, rules_of, stamped
@@ -22,19 +22,19 @@ from services.notifier.pager_steps import Rules
 from services.router import handlers as router
 from services.sla import handlers as sla
 from shared.errors import Poisonous, Unavailable
-from shared.events import AckAsked, Event, Fact, OpenTicket, PageAcknowledged, PageEscalated, PageOpened
+from shared.events import AckAsked, Event, Fact, OpenTicket, PageEscalated, PageOpened
 from shared.policy import DeskPolicy, OnCallPolicy
 from shared.topics import REQUESTS
 from shared.work import Work, read_event
 
 FOLLOWED = timedelta(hours=3)
-"""So long after the last word on a lane its escalation is followed: a page nobody ever acknowledged repeats without end."""
-ANSWERS_IN = timedelta(minutes=1)
-"""A page that there was not then has no acknowledgement in the log: whoever is paged first is taken to answer so quickly."""
+"""So long after the last word on a lane its timers are followed."""
+ROUNDS = 3
+"""A page nobody ever acknowledged is followed through so many rounds of its escalation: it repeats without end."""
 
 ASSUMED = (
     "People do as they did, at the times they did: replies, reviews, assignments and acknowledgements come from the log.",
-    f"A page that there was not then is taken to be acknowledged {ANSWERS_IN.seconds // 60} minute after the first person is paged.",
+    "A page that there was not then is taken to be acknowledged by the first person paged, at once.",
     "What the system itself asked for then (closing, taking back) is asked again at the same times.",
 )
 
@@ -118,20 +118,42 @@ def _newest(versions: Mapping[int, InForce], at: datetime) -> InForce | None:
     return max(known, key=lambda v: v.version) if known else min(versions.values(), key=lambda v: v.version, default=None)
 
 
+@dataclass
+class Sums:
+    """What was found, side 0 under the policies of then and side 1 under the draft: `changed` tickets, how many were `seen`,
+    `days`: day → [tickets, changed, breaches then, breaches under the draft], `breaches` by clock, and what the lanes were told."""
+
+    changed: list[Changed] = field(default_factory=list)
+    seen: int = 0
+    skipped: int = 0
+    days: dict[str, list[int]] = field(default_factory=dict)
+    breaches: tuple[dict[str, int], dict[str, int]] = field(default_factory=lambda: ({}, {}))
+    inbox: tuple[dict[str, list[Event]], dict[str, list[Event]]] = field(default_factory=lambda: ({}, {}))
+    asked: dict[str, list[Event]] = field(default_factory=dict)
+
+    def add(self, other: Sums) -> None:
+        """What another process found in its partitions."""
+        self.changed += other.changed
+        self.seen += other.seen
+        self.skipped += other.skipped
+        for day, counts in other.days.items():
+            self.days[day] = [a + b for a, b in zip(self.days.get(day, [0] * 4), counts, strict=True)]
+        for mine, theirs in zip(self.breaches, other.breaches, strict=True):
+            for clock, count in theirs.items():
+                mine[clock] = mine.get(clock, 0) + count
+        for told, more in ((self.inbox[0], other.inbox[0]), (self.inbox[1], other.inbox[1]), (self.asked, other.asked)):
+            for lane, events in more.items():
+                told[lane] = [*told.get(lane, []), *events]
+
+
 class WhatIf:
-    """Fed with slices of topic `requests`. `changed`: the tickets that differ; `seen`: how many were compared."""
+    """Fed with slices of topic `requests`; `sums` is what it found."""
 
     def __init__(self, policies: Policies, draft: DeskPolicy | OnCallPolicy, since: datetime, until: datetime) -> None:
         self.since, self.until = since, until
         self.worlds = then(policies), drafted(policies, draft)
         self.is_desk = isinstance(draft, DeskPolicy)
-        self.changed: list[Changed] = []
-        self.seen = self.skipped = 0
-        self.days: dict[str, list[int]] = {}
-        """Day → [tickets, changed, breaches then, breaches under the draft]."""
-        self.breaches: tuple[dict[str, int], dict[str, int]] = ({}, {})
-        self._inbox: tuple[dict[str, list[Event]], dict[str, list[Event]]] = ({}, {})
-        self._asked: dict[str, list[Event]] = {}
+        self.sums = Sums()
 
     def take(self, piece: Slice) -> None:
         for key in piece.keys(REQUESTS.name):
@@ -147,22 +169,19 @@ class WhatIf:
             now = self._live(0, key, requests)
             draft = self._live(1, key, requests) if self.is_desk else now
         except Unavailable:
-            self.skipped += 1
+            self.sums.skipped += 1
             return
-        if draft is now:
-            for lane, events in self._inbox[0].items():
-                self._inbox[1].setdefault(lane, events)
         fields = unlike(now, draft)
-        self.seen += 1
-        day = self.days.setdefault(now.opened_at.date().isoformat() if now.opened_at else "", [0, 0, 0, 0])
+        self.sums.seen += 1
+        day = self.sums.days.setdefault(now.opened_at.date().isoformat() if now.opened_at else "", [0, 0, 0, 0])
         day[0] += 1
         day[1] += bool(fields)
         for side, outcome in enumerate((now, draft)):
             day[2 + side] += len(outcome.breaches)
             for clock in outcome.breaches:
-                self.breaches[side][clock] = self.breaches[side].get(clock, 0) + 1
+                self.sums.breaches[side][clock] = self.sums.breaches[side].get(clock, 0) + 1
         if fields:
-            self.changed.append(Changed(key, now, draft, fields))
+            self.sums.changed.append(Changed(key, now, draft, fields))
 
     def _live(self, side: int, key: str, requests: Sequence[Event]) -> Outcome:
         world = self.worlds[side]
@@ -171,7 +190,9 @@ class WhatIf:
         for fact in facts:
             handler = front.HANDLERS["tickets"].get(type(fact))
             for event in handler(fact) if handler else ():
-                self._inbox[side].setdefault(event.key, []).append(event)
+                self.sums.inbox[side].setdefault(event.key, []).append(event)
+                if not self.is_desk:
+                    self.sums.inbox[1].setdefault(event.key, []).append(event)
         return outcome_of(facts, clocks)
 
     def _page_requests(self, piece: Slice, page: str) -> None:
@@ -184,27 +205,24 @@ class WhatIf:
             handler = kinds.get(type(request)) if request is not None else None
             if handler is not None:
                 for event in handler(request):
-                    self._asked.setdefault(event.key, []).append(event)
+                    self.sums.asked.setdefault(event.key, []).append(event)
 
     def calls(self) -> tuple[list[Call], list[Call]]:
         """Who was paged, and who would have been: after all slices were taken."""
         found: tuple[list[Call], list[Call]] = ([], [])
-        for lane in dict.fromkeys((*self._inbox[0], *self._inbox[1])):
-            was = self._lane(0, lane, self._asked.get(lane, []))
-            there = {fact.page for fact in was.facts if isinstance(fact, PageOpened)}
-            would = self._lane(1, lane, self._asked.get(lane, []))
-            new = _unanswered(would.facts, there)
-            if new:
-                would = self._lane(1, lane, [*self._asked.get(lane, []), *new])
+        for lane in dict.fromkeys((*self.sums.inbox[0], *self.sums.inbox[1])):
+            was = self._lane(0, lane, None)
+            would = self._lane(1, lane, {fact.page for fact in was.facts if isinstance(fact, PageOpened)})
             found[0].extend(_calls(lane, was.facts, self.worlds[0]))
             found[1].extend(_calls(lane, would.facts, self.worlds[1]))
         return found
 
-    def _lane(self, side: int, lane: str, asked: Sequence[Event]) -> Course:
-        world = self.worlds[side]
-        events = sorted([*self._inbox[side].get(lane, []), *asked], key=lambda event: event.at)
+    def _lane(self, side: int, lane: str, there: set[str] | None) -> Course:
+        """`there`: the pages there were then; None: all are."""
+        events = sorted([*self.sums.inbox[side].get(lane, []), *self.sums.asked.get(lane, [])], key=lambda event: event.at)
         last = events[-1].at if events else self.since
-        return lived(_pager(world), lane, ((event.at, event) for event in events), min(self.until, last + FOLLOWED))
+        until = min(self.until, last + FOLLOWED)
+        return lived(_pager(self.worlds[side]), lane, ((event.at, event) for event in events), until, _answering(lane, there))
 
 
 def _pager(world: World) -> Work[Any]:
@@ -222,18 +240,17 @@ def _pager(world: World) -> Work[Any]:
     )  # fmt: skip
 
 
-def _unanswered(facts: Iterable[Fact], there: set[str]) -> list[Event]:
-    """The acknowledgements that pages of the draft alone are taken to get."""
-    found: list[Event] = []
-    called: set[str] = set()
-    for fact in facts:
-        if isinstance(fact, PageAcknowledged):
-            called.add(fact.page)
-        elif isinstance(fact, PageEscalated) and fact.to and fact.page not in there | called:
-            called.add(fact.page)
-            at = fact.at + ANSWERS_IN
-            found.append(AckAsked(id=f"assumed-{fact.page}", key=fact.key, at=at, page=fact.page, by=fact.to[0], via="assumed"))
-    return found
+def _answering(lane: str, there: set[str] | None) -> Answers:
+    """Who acknowledges where the log cannot say it: pages that are new, and those that would repeat without end."""
+
+    def answers(row: Any, now: datetime) -> list[Event]:
+        page = row.open_page()
+        if page is None or not page.attempts or (page.round <= ROUNDS and (there is None or page.id in there)):
+            return []
+        by = next(iter(page.attempts.values())).to
+        return [AckAsked(id=f"assumed-{page.id}", key=lane, at=now, page=page.id, by=by, via="assumed")]
+
+    return answers
 
 
 def _calls(lane: str, facts: Iterable[Fact], world: World) -> Iterable[Call]:
