@@ -14,7 +14,7 @@ LISTED = 500
 
 
 def comparison(found: WhatIf, name: str, versions: dict[str, int]) -> dict[str, Any]:
-    """`{policy, against, window, tickets, changed, breaches, pages, days, items, empty, assumed}`; see docs/decisions/0005."""
+    """`{policy, against, window, tickets, changed, breaches, pages, days, items, empty, assumed}`; see docs/decisions/0006."""
     then, draft = found.calls()
     sums = found.sums
     extra, fewer = _without(draft, then), _without(then, draft)

@@ -1,7 +1,7 @@
 """`POST /v1/policies/{name}/simulate`: the what-if of the command line, run as a process of its own.
 
 Deciding again needs the domains of router, sla and pager, which intake may not import, and a core of its own for a while; the
-command has both, and no producer (docs/decisions/0005). One at a time; a window that takes too long is refused with advice.
+command has both, and no producer (docs/decisions/0006). One at a time; a window that takes too long is refused with advice.
 """
 
 from __future__ import annotations
