@@ -1,9 +1,9 @@
 """The three ways a thing can fail that somebody plans for. Anything else is a bug and stops the process loudly.
 
-    SignalboxError
-    ├── Refused        the asker's fault: a problem document over HTTP, a RequestRefused fact in a worker
-    ├── Poisonous      input that can never be handled: a dead letter with the reason and where it came from
-    └── Unavailable    something we depend on is away: wait and try again, commit nothing
+SignalboxError
+├── Refused        the asker's fault: a problem document over HTTP, a RequestRefused fact in a worker
+├── Poisonous      input that can never be handled: a dead letter with the reason and where it came from
+└── Unavailable    something we depend on is away: wait and try again, commit nothing
 """
 
 from __future__ import annotations

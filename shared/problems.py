@@ -101,4 +101,3 @@ async def _on_http(_: Request, error: Exception) -> Response:
 
 async def _on_bug(_: Request, error: Exception) -> Response:
     return response(500, _CODES[500], _DETAILS[500])
-

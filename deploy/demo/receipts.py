@@ -51,9 +51,7 @@ class Receipts:
         self._file.truncate(whole)
         self._came = asyncio.Event()
 
-    def add(
-        self, kind: Kind, to: str, id_: str, *, subject: str, body: str, headers: Mapping[str, str], ticket_id: str | None
-    ) -> Receipt:
+    def add(self, kind: Kind, to: str, id_: str, *, subject: str, body: str, headers: Mapping[str, str], ticket_id: str | None) -> Receipt:
         """Write it down; only then may the sender be answered."""
         receipt = Receipt(
             n=len(self._all) + 1, kind=kind, to=to, id=id_, at=datetime.now(UTC).isoformat().replace("+00:00", "Z"),

@@ -15,9 +15,7 @@ class NotifierSettings(Settings):
     allow_private_webhooks: bool = Field(False, description="let webhooks go to private addresses; the demo does")
     pagerduty_url: str = Field("https://events.pagerduty.com/v2/enqueue", pattern=r"^https?://")
     relay_host: str = Field("127.0.0.1", description="the SMTP relay for mail out")
-    relay_port: int = Field(
-        8026, ge=1, le=65535, validation_alias=AliasChoices("SIGNALBOX_RELAY_PORT", "SIGNALBOX_SINK_SMTP_PORT")
-    )
+    relay_port: int = Field(8026, ge=1, le=65535, validation_alias=AliasChoices("SIGNALBOX_RELAY_PORT", "SIGNALBOX_SINK_SMTP_PORT"))
     pager_mail_from: str = Field("pager@signalbox.example", pattern=r"^[^@\s]+@[^@\s]+$")
 
     mail_from: str = Field("bot@notifications.signalbox.example", pattern=r"^[^@\s]+@[^@\s]+$", description="the bot's address")

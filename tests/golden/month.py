@@ -145,7 +145,9 @@ def _opening(story: Story, ticket: str, at: datetime) -> OpenTicket:
     verdict = priority_at_opening(desk_policy(stamp[DESK]), known, priority)
     fields = {name: story.fields[name] for name in ("subject", "body", "kind", "app", "addon") if name in story.fields}
     urgent = UrgentDetails.model_validate(story.fields["urgent"], extra="ignore") if "urgent" in story.fields else None
-    component = f"{story.fields['app']}-{story.key.split('-')[1]}-{int(story.key.rpartition('-')[2]) % 5}"  # as if every customer had five of them
+    component = (
+        f"{story.fields['app']}-{story.key.split('-')[1]}-{int(story.key.rpartition('-')[2]) % 5}"  # as if every customer had five of them
+    )
     return OpenTicket(
         id=ids.derive("req", ticket), key=ticket, at=at, actor=actor(story.who), policy=stamp, digest=story.key, admission=known,
         priority=priority, urgent=urgent, lane=lane_for(actor(story.who).email, known, component), pages=verdict.pages, **fields,

@@ -105,9 +105,7 @@ JOINED = ParticipantJoined(
 
 
 def warned(clock: str, provider: str | None) -> ClockWarned:
-    return ClockWarned(
-        id="fct_1", key="tkt_1", at=AT, clock=clock, policy={}, percent=50, due_at=AT, provider=provider, subject="Redis"
-    )
+    return ClockWarned(id="fct_1", key="tkt_1", at=AT, clock=clock, policy={}, percent=50, due_at=AT, provider=provider, subject="Redis")
 
 
 def customers(template: str) -> list[tuple[str, str, str]]:
