@@ -194,7 +194,7 @@ class Front:
         pause = 0.1
         while not self._stopping.is_set():
             kafka, prefix, instance = self._settings.kafka_bootstrap_servers, self._settings.topic_prefix, self._settings.instance
-            consumer = Consumer(kafka, prefix, SOURCE, list(HANDLERS), instance=instance)
+            consumer = Consumer(kafka, prefix, SOURCE, [topic for topic, kinds in HANDLERS.items() if kinds], instance=instance)
             try:
                 await consumer.start()
                 return consumer

@@ -35,7 +35,7 @@ from shared.topics import CHANGELOG_WORKERS, PUBLIC, TOPICS, Topic
 log = structlog.get_logger()
 
 NAME = "portal.projector"
-SOURCES: tuple[Topic, ...] = tuple(topic for topic in PUBLIC if NAME in topic.readers)
+SOURCES: tuple[Topic, ...] = tuple(topic for topic in PUBLIC if NAME in topic.readers and topic.events)
 GROUP = "portal-projector"
 
 FACTS = Counter("signalbox_projected_total", "Events the projector has written to the views", ["topic"])

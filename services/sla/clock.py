@@ -71,9 +71,11 @@ class Clock(Value):
 
 
 class ClockRow(Row):
-    """A ticket's clocks by name, those that may still do something. `plan` is the customer's, as last heard."""
+    """A ticket's clocks by name, those that may still do something. `plan` is the customer's, as last heard; `heard` the seq of
+    the last fact of the ticket that concerned a clock: earlier ones that come again are repeats."""
 
     ticket: str = ""
+    heard: int = 0
     plan: Plan | None = None
     clocks: dict[str, Clock] = {}
 
@@ -102,7 +104,8 @@ def evolve(row: ClockRow | None, fact: ClockFact) -> ClockRow:
         clocks.pop(fact.clock, None)
     else:
         clocks[fact.clock] = clock
-    return row.model_copy(update={"ticket": fact.key, "plan": getattr(fact, "plan", None) or row.plan, "clocks": clocks})
+    plan, heard = getattr(fact, "plan", None) or row.plan, max(row.heard, fact.heard)
+    return row.model_copy(update={"ticket": fact.key, "heard": heard, "plan": plan, "clocks": clocks})
 
 
 def _started(clock: Clock | None, fact: ClockStarted) -> Clock:

@@ -42,9 +42,11 @@ PROVIDER_ANSWER, AUTO_CLOSE = ClockName.PROVIDER_ANSWER, ClockName.AUTO_CLOSE
 
 
 def decide(row: ClockRow | None, fact: TicketFact, policy_of: PolicyOf) -> list[Fact]:
-    """What a fact of a ticket means for its clocks; unstamped. Mostly nothing."""
-    decision = DECIDE.get(type(fact))
-    return decision(row or ClockRow(), fact, policy_of) if decision else []
+    """What a fact of a ticket means for its clocks; unstamped. Mostly nothing, and for one that comes again nothing at all."""
+    decision, row = DECIDE.get(type(fact)), row or ClockRow()
+    if decision is None or 0 < fact.seq <= row.heard:
+        return []
+    return [found.model_copy(update={"heard": fact.seq}) for found in decision(row, fact, policy_of)]
 
 
 def _on_priority_set(row: ClockRow, fact: PrioritySet, policy_of: PolicyOf) -> list[Fact]:

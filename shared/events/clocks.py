@@ -35,10 +35,15 @@ PROMISES = frozenset({ClockName.INITIAL_RESPONSE, ClockName.NEXT_REPLY, ClockNam
 
 
 class ClockFact(Fact):
-    """`clock` names the timer of the ticket (a `ClockName`). `policy` is the version the clock is pinned to."""
+    """`clock` names the timer of the ticket (a `ClockName`). `policy` is the version the clock is pinned to.
+
+    `heard` is the seq of the ticket's fact that it answers to, 0 for a firing: a ticket's fact that is repeated later, after
+    the router died, is not heard twice.
+    """
 
     clock: str
     policy: PolicyStamp
+    heard: int = 0
 
 
 class WarningDue(Value):

@@ -211,6 +211,18 @@ def test_next_reply_runs_from_the_oldest_message_without_an_answer() -> None:
     assert watch.said(NEXT_REPLY) == ["Started", "Met", "Started", "Warned", "Warned", "Warned", "Breached"]
 
 
+def test_a_question_answered_long_ago_is_not_asked_again_when_the_router_repeats_itself() -> None:
+    """It started no clock then (the initial response was waited for), so the row has no trace of it but the ticket's later seq."""
+    watch = kept()
+    question, answer = (
+        reply(after(minutes=at), side).model_copy(update={"seq": seq}) for at, side, seq in ((2, "customer", 4), (5, "staff", 5))
+    )
+    watch.take(question)
+    watch.take(answer)
+    watch.take(question.model_copy(update={"id": "fct_repeated"}))
+    assert watch.said(NEXT_REPLY) == []
+
+
 def test_two_next_replies_due_at_the_same_instant_are_two_clocks() -> None:
     """Messages of one closed weekend, the second one read late: their firings must not be taken for repeats."""
     slow = DeskPolicy.model_validate({**policy().model_dump(mode="json"), "next_reply": every("1h", "business", Plan.PREMIER)})
