@@ -35,8 +35,8 @@ def test_a_free_users_ticket_reaches_the_platform_queue(desk: Desk, far_end: Far
 
     seen = shop.ticket(ticket, status="new", queue="platform", priority="normal")
     assert seen["requested_priority"] is None
-    assert ticket in [item["id"] for item in shop.get("/v1/tickets")["items"]]
-    assert ticket in [item["id"] for item in desk.agent.get("/v1/tickets", queue="platform")["items"]]
+    assert ticket in [item["id"] for item in shop.listed()]
+    assert ticket in [item["id"] for item in desk.agent.listed(queue="platform")]
 
     (mail,) = far_end.gets(ticket, "mail", to=shop.email)
     headers = {name.lower(): value for name, value in mail["headers"].items()}

@@ -114,7 +114,7 @@ def test_a_retry_under_the_same_key_is_the_same_ticket_and_wakes_nobody_again(de
     assert (other.status_code, other.headers["content-type"]) == (422, "application/problem+json")
     far_end.gets(first["ticket_id"], "page")
     premier.ticket(first["ticket_id"], status="new")
-    assert len(premier.get("/v1/tickets")["items"]) == 1
+    assert len(premier.listed()) == 1
     assert len(far_end.about(first["ticket_id"], "page")) == 1
 
 

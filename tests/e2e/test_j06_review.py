@@ -102,7 +102,7 @@ def test_who_stands_where_without_waking_anybody(desk: Desk, far_end: FarEnd, pl
     beside = other.submits("Everything is down", app=f"{other.name}-app", priority="urgent")
     assert customer.ticket(theirs, priority=priority)["requested_priority"] == "urgent"
     other.ticket(beside, priority="urgent")
-    listed = [item["id"] for item in desk.agent.get("/v1/tickets", limit=200)["items"] if item["id"] in (theirs, beside)]
+    listed = [item["id"] for item in desk.agent.listed(limit=200) if item["id"] in (theirs, beside)]
     assert listed == ([theirs, beside] if plan == "enterprise" else [beside, theirs])
     assert not far_end.about(theirs, "page")
     if plan == "free":

@@ -58,7 +58,7 @@ def test_a_colleague_joins_and_gets_what_comes_later_and_no_more(desk: Desk, far
     for path in ("", "/events", "/explain", "/clocks"):
         assert NOTE not in str(colleague.get(f"/v1/tickets/{ticket}{path}"))
         assert colleague.call("GET", f"/v1/tickets/{other}{path}").status_code == 404
-    assert [item["id"] for item in colleague.get("/v1/tickets")["items"]] == [ticket]
+    assert [item["id"] for item in colleague.listed()] == [ticket]
     answer = colleague.call("POST", "/v1/tickets", {"subject": "x", "body": "y", "app": f"{owner.name}-app"})
     assert answer.json()["type"].rpartition("/")[2] == "not-a-collaborator", "no access to the app follows"
     became = colleague.outcome(colleague.acts(ticket, "access", granted=True)["request_id"])

@@ -73,6 +73,16 @@ class Person:
 
         return dict(eventually(seen, what=f"ticket {ticket} with {wanted}"))
 
+    def listed(self, **where: Any) -> list[dict[str, Any]]:
+        """Every ticket of a list, page by page: other tests' tickets may fill the first."""
+        found, cursor = [], {}
+        while True:
+            page = self.get("/v1/tickets", **where, **cursor)
+            found += page["items"]
+            if not page["next"]:
+                return found
+            cursor = {"cursor": page["next"]}
+
     def cannot_see(self, ticket: str) -> bool:
         return self.call("GET", f"/v1/tickets/{ticket}").status_code == 404
 
