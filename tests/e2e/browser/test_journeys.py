@@ -88,10 +88,10 @@ def test_two_clicks_make_one_ticket(visit: Visit, origin: str) -> None:
     customer.fill("#body", "I am in a hurry.")
     form = customer.locator("form[data-once]").evaluate("form => Object.fromEntries(new FormData(form))")
 
-    places = {customer.request.post("/tickets", form=form, max_redirects=0).headers["location"].partition("?")[0] for _ in range(2)}
+    places = [customer.request.post("/tickets", form=form, max_redirects=0).headers["location"] for _ in range(2)]
 
-    assert len(places) == 1
-    customer.goto(next(iter(places)))
+    assert len({place.partition("?")[0] for place in places}) == 1
+    customer.goto(places[-1])
     expect(customer.locator("h1")).to_have_text(subject)
 
 
