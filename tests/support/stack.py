@@ -94,6 +94,7 @@ def running(*arguments: str, clock: bool = True, keep: Path | None = None, env: 
         clean = {
             k: v for k, v in os.environ.items() if not k.startswith("SIGNALBOX_") and k not in ("KAFKA_BOOTSTRAP_SERVERS", "MONGODB_URI")
         }
+        clean["SIGNALBOX_VIEW_BUDGET"] = "2"  # on a busy machine intake would rather accept than wait for the view; the router refuses then
         process = subprocess.Popen(command, cwd=ROOT, env={**clean, **(env or {})}, stdout=subprocess.PIPE, text=True)
         try:
             ready = _read_until_ready(process, data)
