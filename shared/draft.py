@@ -6,17 +6,16 @@ then `state()`, then commits `done` (DESIGN section 3).
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Generic
 
 from shared import ids
 from shared.errors import Poisonous
-from shared.events import DeadLetter, Event, Fact
+from shared.events import Event, Fact
 from shared.recovery import NO_ROW, Part, state_record
 from shared.rows import R
-from shared.wire import Message, Record, headers_for, record_for
+from shared.wire import Message, Record, dead_letter, headers_for, record_for
 from shared.work import Bug, Effect, Work
 
 DEAD_LETTERS = "dead-letters"
@@ -201,20 +200,7 @@ class Draft(Generic[R]):
         self._letter(Message(self._work.input, partition, -1, key, b"", {}, 0.0), reason, parked=True)
 
     def _letter(self, message: Message, reason: str, *, parked: bool = False, fresh: bool = True) -> None:
-        where = (message.topic, str(message.partition), str(message.offset))
         again = self.now.isoformat() if message.offset < 0 else ""
-        letter = DeadLetter(
-            id=ids.derive("dlt", self._work.name, *where, message.key, again),
-            key=message.key,
-            at=self.now,
-            worker=self._work.name,
-            topic=message.topic,
-            partition=message.partition,
-            offset=message.offset,
-            reason=reason,
-            raw=base64.b64encode(message.value).decode(),
-            headers={name: value.decode("utf-8", "replace") for name, value in message.headers.items()},
-            parked=parked,
-        )
+        letter = dead_letter(message, self._work.name, reason, self.now, parked=parked, more=(message.key, again))
         self.letters.append(record_for(DEAD_LETTERS, letter, self._work.name, message.headers.get("traceparent")))
         self.fresh_letters += fresh

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from shared.events import Event
+from shared.events import DeadLetter, Event
+from shared.ids import derive
 
 Headers = Sequence[tuple[str, bytes]]
 
@@ -86,3 +87,15 @@ def _fixed(kind: str, source: str) -> tuple[tuple[str, bytes], ...]:
 def record_for(topic: str, event: Event, source: str, traceparent: str | bytes | None = None, partition: int | None = None) -> Record:
     """The record that carries `event` on `topic`, keyed by its aggregate."""
     return Record(topic, event.key, event.wire(), headers_for(event, source, traceparent), partition)
+
+
+def dead_letter(
+    message: Message, worker: str, reason: str, at: datetime, *, parked: bool = False, more: tuple[str, ...] = ()
+) -> DeadLetter:
+    """The letter that keeps a message `worker` could not handle; its id comes from where the message stood, and `more`."""
+    where = (message.topic, str(message.partition), str(message.offset))
+    return DeadLetter(
+        id=derive("dlt", worker, *where, *more), key=message.key, at=at, worker=worker, topic=message.topic,
+        partition=message.partition, offset=message.offset, reason=reason, raw=base64.b64encode(message.value).decode(),
+        headers={name: value.decode("utf-8", "replace") for name, value in message.headers.items()}, parked=parked,
+    )  # fmt: skip

@@ -8,10 +8,8 @@ same ids. MongoDB or Kafka away: it waits, and commits nothing.
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 
 import structlog
 from prometheus_client import Counter
@@ -21,14 +19,14 @@ from services.notifier.ledger import Owed
 from services.notifier.notices import HANDLERS, WANTED, House, Told, is_somebody_unknown, notices_for
 from services.notifier.outbox import Outbox
 from services.notifier.recorder import SOURCE
-from shared import ids, topics
+from shared import topics
 from shared.bus import Consumer, Producer, Reader
 from shared.clock import Clock
 from shared.errors import Poisonous, Unavailable
 from shared.events import DeadLetter, Fact
 from shared.replica import Replica
 from shared.store import Document
-from shared.wire import Batch, Message, record_for
+from shared.wire import Batch, Message, dead_letter, record_for
 
 log = structlog.get_logger()
 
@@ -97,7 +95,7 @@ class Courier:
             try:
                 fact = fact_in(message)
             except Poisonous as error:
-                letters.append(letter_for(message, str(error), now))
+                letters.append(dead_letter(message, SOURCE, str(error), now))
                 continue
             if fact is None:
                 continue
@@ -165,12 +163,3 @@ def fact_in(message: Message) -> Fact | None:
         return None
     event = topics.read(message.value, ce_type)
     return event if isinstance(event, Fact) else None
-
-
-def letter_for(message: Message, reason: str, now: datetime) -> DeadLetter:
-    return DeadLetter(
-        id=ids.derive("dlt", SOURCE, message.topic, str(message.partition), str(message.offset)), key=message.key, at=now,
-        worker=SOURCE, topic=message.topic, partition=message.partition, offset=message.offset, reason=reason,
-        raw=base64.b64encode(message.value).decode(),
-        headers={name: value.decode("utf-8", "replace") for name, value in message.headers.items()},
-    )  # fmt: skip

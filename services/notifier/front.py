@@ -7,7 +7,6 @@ ticket (`urgent` from intake, `tickets` from the router) make the same PageWante
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
@@ -24,7 +23,6 @@ from shared.errors import Poisonous, Unavailable
 from shared.events import (
     AckAsked,
     Acknowledge,
-    DeadLetter,
     DowngradeSeen,
     EscalateAsked,
     EscalatePage,
@@ -40,7 +38,7 @@ from shared.events import (
 )
 from shared.ids import derive, lane_of, obligation_id
 from shared.settings import Settings
-from shared.wire import Batch, Message, Record, record_for
+from shared.wire import Batch, Message, Record, dead_letter, record_for
 
 log = structlog.get_logger()
 
@@ -125,7 +123,7 @@ def records_for(messages: Sequence[Message], now: datetime) -> list[Record]:
         except Poisonous as error:
             LETTERS.inc()
             log.warning("dead letter", topic=message.topic, partition=message.partition, offset=message.offset, reason=str(error))
-            found.append(record_for("dead-letters", _letter(message, str(error), now), SOURCE))
+            found.append(record_for("dead-letters", dead_letter(message, SOURCE, str(error), now), SOURCE))
     return found
 
 
@@ -133,15 +131,6 @@ def _wanted(fact: PrioritySet | PriorityReviewed, obligation: str, accepted_at: 
     return PageWanted(
         id=obligation, key=fact.lane, at=fact.at, obligation=obligation, ticket_id=fact.key, request_id=fact.cause,
         subject=fact.subject, requester=fact.requester, accepted_at=accepted_at, policy=fact.policy,
-    )  # fmt: skip
-
-
-def _letter(message: Message, reason: str, now: datetime) -> DeadLetter:
-    return DeadLetter(
-        id=derive("dlt", SOURCE, message.topic, str(message.partition), str(message.offset)), key=message.key, at=now, worker=SOURCE,
-        topic=message.topic, partition=message.partition, offset=message.offset, reason=reason,
-        raw=base64.b64encode(message.value).decode(),
-        headers={name: value.decode("utf-8", "replace") for name, value in message.headers.items()},
     )  # fmt: skip
 
 
