@@ -9,12 +9,12 @@ from collections.abc import AsyncIterator
 
 import aiohttp
 
-from services.notifier.channels import Line
-from services.notifier.channels.guard import connector
 from services.notifier.front import SOURCE, Front
 from services.notifier.pager import Pager
 from services.notifier.pager_rules import Rulebook
 from services.notifier.settings import NotifierSettings
+from shared.channels import Line
+from shared.channels.guard import connector
 from shared.clock import Clock, clock_from
 from shared.garbage import spare_what_lives
 from shared.replica import Replica

@@ -13,8 +13,6 @@ import uvloop
 
 from services.notifier import mail, webhook
 from services.notifier.breaker import BreakerLimits
-from services.notifier.channels.guard import connector
-from services.notifier.channels.outcome import Outcome, Refused
 from services.notifier.courier import TOPICS, Courier
 from services.notifier.destinations import Pace
 from services.notifier.ledger import Owed
@@ -24,6 +22,8 @@ from services.notifier.rebuild import documents_from_log
 from services.notifier.recorder import SOURCE
 from services.notifier.settings import NotifierSettings
 from shared.bus import Consumer, Producer, Reader
+from shared.channels.guard import connector
+from shared.channels.outcome import Outcome, Refused
 from shared.clock import SystemClock, clock_from
 from shared.errors import Unavailable
 from shared.garbage import spare_what_lives

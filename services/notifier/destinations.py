@@ -15,9 +15,9 @@ import structlog
 from prometheus_client import Gauge, Histogram
 
 from services.notifier.breaker import Breaker, BreakerLimits
-from services.notifier.channels.outcome import Outcome, TryLater, Unknown
 from services.notifier.ledger import Owed
 from services.notifier.outbox import Outbox
+from shared.channels.outcome import Outcome, TryLater, Unknown
 
 log = structlog.get_logger()
 

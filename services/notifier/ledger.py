@@ -12,9 +12,9 @@ from enum import StrEnum
 from typing import Any
 
 from services.notifier.breaker import BACKOFFS
-from services.notifier.channels.outcome import Accepted, Outcome, Refused, Unknown
 from services.notifier.notices import Notice, NoticeKind, Suppressed
 from shared import ids
+from shared.channels.outcome import Accepted, Outcome, Refused, Unknown
 from shared.events import NoticeAttempted, NoticeDelivered, NoticeFact, NoticeFailed, NoticeOwed, NoticeSuppressed
 
 Document = dict[str, Any]

@@ -18,7 +18,7 @@ from typing import Any
 import aiosmtplib
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
-from services.notifier.channels.outcome import Accepted, Outcome, Refused, TryLater, Unknown, shortened
+from shared.channels.outcome import Accepted, Outcome, Refused, TryLater, Unknown, shortened
 
 AUTOMATIC_REPLIES = frozenset({"ticket-received", "scope-decided"})
 """Templates that answer what somebody sent (RFC 3834 `auto-replied`); all others are `auto-generated`."""

@@ -19,11 +19,11 @@ import structlog
 from prometheus_client import Counter
 
 from services.notifier import ledger
-from services.notifier.channels.outcome import Outcome
 from services.notifier.ledger import Owed, Phase, Settled
 from services.notifier.notices import Notice, Told
 from services.notifier.recorder import Patience, Recorder, to_keep
 from shared.bus import Producer
+from shared.channels.outcome import Outcome
 from shared.clock import Clock
 from shared.store import Document, Duplicate, InsertOne, Store
 

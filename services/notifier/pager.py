@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 from prometheus_client import Counter, Histogram
 
 from services.notifier import domain
-from services.notifier.channels import CHANNELS, Accepted, Line, Outcome, Refused, Summons, TryLater, Unknown
 from services.notifier.pager_lane import Attempt, Lane, Page, Sending, State, due_at, evolve
 from services.notifier.pager_rules import Rulebook
+from shared.channels import CHANNELS, Accepted, Line, Outcome, Refused, Summons, TryLater, Unknown
 from shared.events import AttemptOutcome, Event, PageAttempted, PageFact
 from shared.ids import derive, lane_of
 from shared.links import ack_url

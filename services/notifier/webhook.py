@@ -12,8 +12,8 @@ from typing import Any
 import aiohttp
 import orjson
 
-from services.notifier.channels.http import post
-from services.notifier.channels.outcome import Accepted, Outcome, Refused, TryLater, shortened
+from shared.channels.http import post
+from shared.channels.outcome import Accepted, Outcome, Refused, TryLater, shortened
 
 USER_AGENT = "Signalbox-Webhooks/1"
 _PREFIX = "whsec_"

@@ -15,7 +15,7 @@ Delay = Annotated[timedelta, BeforeValidator(read_span), Field(ge=timedelta(0))]
 
 
 class Channel(StrEnum):
-    """Ways to reach a person; each is one file in `services/notifier/channels/`."""
+    """Ways to reach a person; each is one file in `shared/channels/`."""
 
     WEBHOOK = "webhook"
     PAGERDUTY = "pagerduty"

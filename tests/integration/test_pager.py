@@ -15,11 +15,11 @@ from aiohttp import web
 from standardwebhooks import Webhook
 
 from services.notifier.app import pager_with
-from services.notifier.channels.webhook import signing_key
 from services.notifier.front import Front
 from services.notifier.settings import NotifierSettings
 from shared.bus import Admin, Producer, Reader
 from shared.certificate import Verdict, certificate
+from shared.channels.webhook import signing_key
 from shared.clock import SteeredClock
 from shared.events import (
     Acknowledge,

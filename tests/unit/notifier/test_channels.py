@@ -14,9 +14,9 @@ import pytest
 from aiohttp import web
 from standardwebhooks import Webhook
 
-from services.notifier.channels import CHANNELS, Accepted, Line, Refused, Summons, TryLater, Unknown, email, pagerduty, webhook
-from services.notifier.channels.guard import ForbiddenAddress, connector, guarded_socket, is_public
-from services.notifier.channels.http import judge
+from shared.channels import CHANNELS, Accepted, Line, Refused, Summons, TryLater, Unknown, email, pagerduty, webhook
+from shared.channels.guard import ForbiddenAddress, connector, guarded_socket, is_public
+from shared.channels.http import judge
 from shared.policy.on_call import Channel
 
 NOW = datetime.now(UTC)  # the signature's library compares with the machine's clock

@@ -8,10 +8,10 @@ from typing import Any
 import aiohttp
 import pytest
 
-from services.notifier.channels import Line
 from services.notifier.pager import Pager, Send
 from services.notifier.pager_lane import Lane, evolve
 from services.notifier.pager_rules import Rulebook
+from shared.channels import Line
 from shared.events import AckAsked, Event
 from shared.ids import stamp
 from tests.unit.notifier.lane_words import LANE, START, method, page_of, person, policy, wanted

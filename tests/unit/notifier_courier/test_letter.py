@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook
 
 from services.notifier import mail, webhook
-from services.notifier.channels.outcome import Accepted, Refused, TryLater
 from services.notifier.mail import Sender, letter
 from services.notifier.notices import HANDLERS, Notice, notices_for
+from shared.channels.outcome import Accepted, Refused, TryLater
 from tests.unit.notifier_courier.test_notices import HOUSE, TOLD, Known
 
 SENDER = Sender("bot@signalbox.example", "Signalbox Support", "notifications.signalbox.example")

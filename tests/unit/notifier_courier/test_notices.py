@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.notifier import notices
+from services.notifier.notices import told as notices
 from services.notifier.notices import HANDLERS, House, Notice, Suppressed, is_somebody_unknown, notices_for
 from shared import ids, topics
 from shared.events import (

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from services.notifier import ledger
 from services.notifier.breaker import BACKOFFS, Breaker, BreakerLimits
-from services.notifier.channels.outcome import Accepted, Outcome, Refused, TryLater
 from services.notifier.destinations import Destination, Pace
 from services.notifier.ledger import Owed, Settled
+from shared.channels.outcome import Accepted, Outcome, Refused, TryLater
 
 AT = datetime(2026, 3, 3, 10, tzinfo=UTC)
 LIMITS = BreakerLimits(failures=5, open_for=30, longest=600)

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 import pytest
 
 from services.notifier import ledger
-from services.notifier.channels.outcome import Accepted, Refused, TryLater
 from services.notifier.notices import Notice, Suppressed
 from services.notifier.rebuild import document_of, told_by
+from shared.channels.outcome import Accepted, Refused, TryLater
 from shared.events import NoticeFact
 
 AT = datetime(2026, 3, 3, 10, tzinfo=UTC)

@@ -9,9 +9,9 @@ import hmac
 import orjson
 from standardwebhooks import Webhook
 
-from services.notifier.channels.http import post
-from services.notifier.channels.line import Line
-from services.notifier.channels.outcome import Outcome, Summons
+from shared.channels.http import post
+from shared.channels.line import Line
+from shared.channels.outcome import Outcome, Summons
 
 
 def signing_key(secret: bytes, person: str) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import orjson
 
-from services.notifier.channels.http import post
-from services.notifier.channels.line import Line
-from services.notifier.channels.outcome import Outcome, Summons
+from shared.channels.http import post
+from shared.channels.line import Line
+from shared.channels.outcome import Outcome, Summons
 
 _LONGEST_SUMMARY = 1024
 

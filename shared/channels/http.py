@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import aiohttp
 
-from services.notifier.channels.guard import is_forbidden
-from services.notifier.channels.outcome import Accepted, Outcome, Refused, TryLater, Unknown, shortened
+from shared.channels.guard import is_forbidden
+from shared.channels.outcome import Accepted, Outcome, Refused, TryLater, Unknown, shortened
 
 _MOST_READ = 2000
 _RETRYABLE_4XX = frozenset({408, 425, 429})

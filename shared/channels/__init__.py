@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from services.notifier.channels import email, pagerduty, webhook
-from services.notifier.channels.line import Line
-from services.notifier.channels.outcome import Accepted, Outcome, Refused, Summons, TryLater, Unknown
+from shared.channels import email, pagerduty, webhook
+from shared.channels.line import Line
+from shared.channels.outcome import Accepted, Outcome, Refused, Summons, TryLater, Unknown
 from shared.policy.on_call import Channel
 
 Send = Callable[[Line, str, Summons], Awaitable[Outcome]]

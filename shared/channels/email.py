@@ -8,8 +8,8 @@ from email.utils import format_datetime
 
 import aiosmtplib
 
-from services.notifier.channels.line import Line
-from services.notifier.channels.outcome import Accepted, Outcome, Refused, Summons, TryLater, Unknown, shortened
+from shared.channels.line import Line
+from shared.channels.outcome import Accepted, Outcome, Refused, Summons, TryLater, Unknown, shortened
 
 
 def message_for(line: Line, address: str, summons: Summons) -> EmailMessage:

@@ -1,0 +1,32 @@
+"""Who is told what: topic → fact → the rule that says it. One module a topic with its table; `told.py` is what they answer with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from services.notifier.notices.tickets import CLOCKS, TICKETS
+from services.notifier.notices.told import NO_PROVIDER, UNREGISTERED, House, Lookup, Notice, NoticeKind, Rule, Suppressed, Told
+from shared.events import Fact
+
+HANDLERS: Mapping[str, Mapping[type[Fact], Rule]] = {"tickets": TICKETS, "clocks": CLOCKS, "pages": {}, "status": {}, "mail": {}}
+"""Other facts of these topics tell nobody and are not even parsed."""
+
+_RULES = {kind: rule for kinds in HANDLERS.values() for kind, rule in kinds.items()}
+
+WANTED = {(topic, kind.__name__) for topic, kinds in HANDLERS.items() for kind in kinds}
+
+
+def notices_for(fact: Fact, directory: Lookup, house: House) -> list[Told]:
+    """What `fact` makes owed; empty for a fact that tells nobody. The ids depend on the fact and the recipient only."""
+    rule = _RULES.get(type(fact))
+    return list(rule(fact, directory, house)) if rule else []
+
+
+def is_somebody_unknown(told: Iterable[Told]) -> bool:
+    """Whether something was suppressed because the directory does not know its recipient: worth asking a fresher one."""
+    return any(isinstance(one, Suppressed) and one.reason in {UNREGISTERED, NO_PROVIDER} for one in told)
+
+
+__all__ = [
+    "HANDLERS", "WANTED", "House", "Lookup", "Notice", "NoticeKind", "Suppressed", "Told", "is_somebody_unknown", "notices_for",
+]  # fmt: skip

@@ -1,0 +1,126 @@
+"""What a rule of this package answers with: something owed, or something left out with the reason; and how each is made. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from shared import ids
+from shared.events import Fact, TicketFact
+
+NoticeKind = Literal["mail", "webhook"]
+Body = dict[str, Any]
+
+MAIL_DESTINATION = "mail"
+"""All mail goes through one relay; every provider's webhook is a destination of its own: `webhook:<slug>`."""
+
+
+class Lookup(Protocol):
+    """The directory, as `shared.replica.Replica` gives it: the document of a kind and id, or None."""
+
+    def get(self, kind: str, id_: str) -> dict[str, Any] | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """Who we are: the address our mail comes from, the addresses that are ours (they are never written to), our web address."""
+
+    bot_address: str
+    own_addresses: frozenset[str]
+    public_url: str
+
+    def ticket_url(self, ticket: str) -> str:
+        return f"{self.public_url}/tickets/{ticket}"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something owed. `body` is a webhook's payload, or what a mail's template is filled with; `url` is the webhook's address.
+
+    `to` is the mail address or `provider:<slug>`; `id` is what the far side deduplicates by.
+    """
+
+    id: str
+    fact_id: str
+    ticket_id: str
+    kind: NoticeKind
+    to: str
+    template: str
+    destination: str
+    body: Body
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Suppressed:
+    """Something deliberately not sent."""
+
+    id: str
+    fact_id: str
+    ticket_id: str
+    kind: NoticeKind
+    to: str
+    template: str
+    destination: str
+    reason: str
+
+
+Told = Notice | Suppressed
+
+Rule = Callable[[Any, Lookup, House], Iterator[Told]]
+"""What a fact makes owed: (fact, directory, house) → notices and those left out."""
+
+OWN_ADDRESS = "the address is our own"
+UNREGISTERED = "no account is registered under this address"
+AUTHOR = "they wrote it themselves"
+AUTOMATIC = "the reply came from a machine; answering it could start a loop"
+NO_WEBHOOK = "the provider has no webhook address"
+NO_PROVIDER = "the directory has no such provider"
+OWN_DOING = "the provider did this themselves"
+
+
+def mail(fact: Fact, to: str, template: str, body: Body, directory: Lookup, house: House, because: str = "") -> Told:
+    """A mail to a person. Whoever is not registered gets none: ticket texts go to known addresses only."""
+    to = to.lower()
+    account = directory.get("accounts", to)
+    reason = because or (OWN_ADDRESS if to in house.own_addresses else UNREGISTERED if account is None else "")
+    named = {**body, "to_name": (account or {}).get("name", "")}
+    return told(fact, "mail", to, template, MAIL_DESTINATION, named, house, reason)
+
+
+def told(
+    fact: Fact, kind: NoticeKind, to: str, template: str, destination: str, body: Body, house: House, reason: str, url: str = ""
+) -> Told:
+    notice = ids.notice_id(fact.id, to, kind)
+    if reason:
+        return Suppressed(notice, fact.id, fact.key, kind, to, template, destination, reason)
+    if kind == "mail":
+        body = {**body, "ticket_id": fact.key, "ticket_url": house.ticket_url(fact.key), "at": fact.at.isoformat()}
+    return Notice(notice, fact.id, fact.key, kind, to, template, destination, body, url)
+
+
+def provider_told(
+    fact: TicketFact, slug: str, event: str, about: Body, directory: Lookup, house: House, *, more: Body | None = None,
+    mail_because: str = "", because: str = "",
+) -> Iterator[Told]:  # fmt: skip
+    """A provider is told twice over: a mail to its designated address (seed 003) and a signed webhook.
+
+    `about` describes the ticket, `more` what happened to it. `because` suppresses both, `mail_because` the mail alone.
+    """
+    provider = directory.get("providers", slug)
+    if provider is None:
+        because, provider = because or NO_PROVIDER, {}
+    template = event.replace(".", "-").replace("_", "-")
+    mailbox = str(provider.get("agent_email", "")).lower()
+    context = {**about, **(more or {}), "to_name": provider.get("name", slug)}
+    own = OWN_ADDRESS if mailbox in house.own_addresses else ""
+    yield told(fact, "mail", mailbox or f"provider:{slug}", template, MAIL_DESTINATION, context, house, because or mail_because or own)
+    url = str(provider.get("webhook_url") or "")
+    payload = {
+        "type": event,
+        "timestamp": fact.at.isoformat().replace("+00:00", "Z"),
+        "data": {"ticket": {"id": fact.key, **about, "url": house.ticket_url(fact.key)}, **(more or {})},
+    }
+    no_url = "" if url else NO_WEBHOOK
+    yield told(fact, "webhook", f"provider:{slug}", event, f"webhook:{slug}", payload, house, because or no_url, url)
