@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from services.notifier.notices import told as notices
 from services.notifier.notices import HANDLERS, House, Notice, Suppressed, is_somebody_unknown, notices_for
+from services.notifier.notices import told as notices
 from shared import ids, topics
 from shared.events import (
     AppealDecided,
