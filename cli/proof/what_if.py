@@ -268,7 +268,7 @@ def _calls(lane: str, facts: Iterable[Fact], world: World) -> Iterable[Call]:
 def _zone_of(on_call: OnCallPolicy, person: str) -> str:
     """Where the person's day is: the zone of the first schedule they are in."""
     for schedule in on_call.schedules.values():
-        if person in schedule.rotation.people or any(override.person == person for override in schedule.overrides):
+        if any(named == person for _, named in schedule.named):
             return schedule.zone
     return next((schedule.zone for schedule in on_call.schedules.values()), "UTC")
 

@@ -42,7 +42,7 @@ def begin_next_step(course: Course, page: str, reason: str) -> None:
             _attempt_first(course, page, step.person, method)
             reason = f"step {step.number} has no wait"
         else:
-            course.add(PageReachedNobody, page, **place, reason=f"{step.person} has no verified contact method")
+            course.add(PageReachedNobody, page, **place, reason=step.why_nobody)
             reason = f"step {step.number} reached nobody"
         if step.is_fallback or (method is not None and step.wait):
             return

@@ -34,13 +34,22 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Step `number` (1, 2, …; the fallback comes after the last) of round `round`: `person` has `wait` to acknowledge."""
+    """Step `number` (1, 2, …; the fallback comes after the last) of round `round`: `person` has `wait` to acknowledge.
+
+    `person` is empty where nobody is on call for `schedule` at that time.
+    """
 
     number: int
     round: int
     person: str
     wait: timedelta
     is_fallback: bool
+    schedule: str = ""
+
+    @property
+    def why_nobody(self) -> str:
+        """Why the step reaches nobody, where its person has no way to be reached."""
+        return f"{self.person} has no verified contact method" if self.person else f"nobody is on call for {self.schedule}"
 
 
 def following(policy: OnCallPolicy, escalation: str, step: int, round_: int, now: datetime) -> Step:
@@ -55,8 +64,8 @@ def following(policy: OnCallPolicy, escalation: str, step: int, round_: int, now
         step, round_ = 0, round_ + 1
     if step < last:
         planned = found.steps[step]
-        person = planned.person or person_on(policy, planned.schedule or "", now)
-        return Step(step + 1, round_, person, planned.wait, is_fallback=False)
+        person = planned.person or person_on(policy, planned.schedule or "", now) or ""
+        return Step(step + 1, round_, person, planned.wait, is_fallback=False, schedule=planned.schedule or "")
     return Step(last + 1, round_ if step == last else round_ + 1, found.fallback, FALLBACK_EVERY, is_fallback=True)
 
 

@@ -73,7 +73,10 @@ class Desk:
         return shapes.certified(page_id, certificate(facts)) if facts else None
 
     async def on_call(self, actor: Actor, at: datetime) -> list[Shape] | None:
-        """Who is on call at `at`, per schedule: `[{schedule, person, email, override: bool}]`; None for whoever is not staff."""
+        """Who is on call at `at`, per schedule: `[{schedule, person, email, override: bool}]`; None for whoever is not staff.
+
+        `person` and `email` are null where nobody is.
+        """
         if not may_see_desk(actor):
             return None
         documents = await self.store["policies"].find({"name": ON_CALL}, order=[("version", -1)], limit=1)
@@ -82,7 +85,7 @@ class Desk:
         policy = OnCallPolicy.model_validate(documents[0]["document"])
         return [
             {
-                "schedule": name, "person": person, "email": policy.people[person].email,
+                "schedule": name, "person": person, "email": policy.people[person].email if person else None,
                 "override": policy.override_at(name, at) is not None,
             }
             for name, person in sorted(on_call(policy, at).items())

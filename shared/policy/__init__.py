@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 from shared.policy.desk import Calendar, DeskPolicy, ProviderTarget, RoutingRule, Strength, Target, Window
-from shared.policy.on_call import ContactMethod, EscalationPolicy, EscalationStep, OnCallPolicy, Override, Person, Rotation, Schedule
+from shared.policy.on_call import ContactMethod, EscalationPolicy, EscalationStep, OnCallPolicy, Person
 from shared.policy.priority import Verdict, entitles_to_page, is_change, lane_for, priority_at_opening, stands_first
+from shared.policy.shifts import Layer, Override, Rotation, Schedule, Swap
 
 DESK, ON_CALL = "default", "on-call"
 """The names of the two policy documents."""
@@ -21,6 +22,7 @@ __all__ = [
     "DeskPolicy",
     "EscalationPolicy",
     "EscalationStep",
+    "Layer",
     "OnCallPolicy",
     "Override",
     "Person",
@@ -29,6 +31,7 @@ __all__ = [
     "RoutingRule",
     "Schedule",
     "Strength",
+    "Swap",
     "Target",
     "Verdict",
     "Window",

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Self
-from zoneinfo import available_timezones
 
-from pydantic import AwareDatetime, BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from shared.policy.desk import Part, Span, read_span
+from shared.policy.shifts import Override, Schedule
 
 Delay = Annotated[timedelta, BeforeValidator(read_span), Field(ge=timedelta(0))]
 
@@ -36,40 +36,6 @@ class Person(Part):
 
     email: str
     methods: tuple[ContactMethod, ...] = ()
-
-
-class Rotation(Part):
-    """`people` take turns of `every`, the first from `starts_at`; the hand-over keeps its local time across DST."""
-
-    people: tuple[str, ...] = Field(min_length=1)
-    starts_at: AwareDatetime
-    every: Span = timedelta(days=7)
-
-
-class Override(Part):
-    """`person` instead of whoever is on by rotation, in [since, until)."""
-
-    person: str
-    since: AwareDatetime
-    until: AwareDatetime
-
-    @model_validator(mode="after")
-    def _ends_after_it_begins(self) -> Self:
-        if self.until <= self.since:
-            raise ValueError("an override must end after it begins")
-        return self
-
-
-class Schedule(Part):
-    zone: str
-    rotation: Rotation
-    overrides: tuple[Override, ...] = ()
-
-    @model_validator(mode="after")
-    def _zone_exists(self) -> Self:
-        if self.zone not in available_timezones():
-            raise ValueError(f"zone {self.zone!r} is not in the IANA database")
-        return self
 
 
 class EscalationStep(Part):
@@ -106,8 +72,7 @@ class OnCallPolicy(Part):
     def _hangs_together(self) -> Self:
         named: list[tuple[str, str]] = []
         for name, schedule in self.schedules.items():
-            named += [(f"schedules.{name}", who) for who in schedule.rotation.people]
-            named += [(f"schedules.{name}.overrides", override.person) for override in schedule.overrides]
+            named += [(f"schedules.{name}.{where}", who) for where, who in schedule.named]
         for name, policy in self.escalation.items():
             named.append((f"escalation.{name}.fallback", policy.fallback))
             for number, step in enumerate(policy.steps, 1):
@@ -122,4 +87,4 @@ class OnCallPolicy(Part):
 
     def override_at(self, schedule: str, at: datetime) -> Override | None:
         """The last listed override of `schedule` that covers `at`."""
-        return next((o for o in reversed(self.schedules[schedule].overrides) if o.since <= at < o.until), None)
+        return next((o for o in reversed(self.schedules[schedule].overrides) if o.covers(at)), None)

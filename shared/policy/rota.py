@@ -1,32 +1,60 @@
-"""Who is on call: rotation in local wall time, then overrides. Pure; used by the pager and by the portal.
+"""Who is on call: the layer that covers the moment, whose turn it is in local wall time, then swaps, then overrides. Pure.
 
-Exactly one person is on call in every instant, before the rotation's start too: turns are counted backwards there.
+A schedule with a layer that always counts has exactly one person on call in every instant, before the rotation's start too:
+turns are counted backwards there. `coverage.py` finds where a schedule of part-time layers has nobody.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from calendar import monthrange
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from shared.policy.on_call import OnCallPolicy, Rotation
+from shared.policy.desk import Weekday
+from shared.policy.on_call import OnCallPolicy
+from shared.policy.shifts import Layer, Rotation, Schedule
 
 _LONGEST_JUMP = timedelta(hours=25)
 """No zone has ever moved its wall clock by more (Samoa skipped a day in 2011)."""
 
+WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
-def on_call(policy: OnCallPolicy, at: datetime) -> dict[str, str]:
-    """Schedule → the person (by their name in the document) on call at the aware instant `at`."""
+
+def on_call(policy: OnCallPolicy, at: datetime) -> dict[str, str | None]:
+    """Schedule → the person (by their name in the document) on call at the aware instant `at`; None: nobody is."""
     return {schedule: person_on(policy, schedule, at) for schedule in policy.schedules}
 
 
-def person_on(policy: OnCallPolicy, schedule: str, at: datetime) -> str:
+def person_on(policy: OnCallPolicy, schedule: str, at: datetime) -> str | None:
     """The person on call for `schedule` at `at`: an override first, else whose turn it is. KeyError for an unknown schedule."""
     override = policy.override_at(schedule, at)
     if override is not None:
         return override.person
     found = policy.schedules[schedule]
-    people = found.rotation.people
-    return people[turn_at(found.rotation, ZoneInfo(found.zone), at) % len(people)]
+    person = person_by_turn(found, at)
+    for swap in found.swaps:
+        if person is not None and swap.covers(at):
+            person = swap.instead_of(person)
+    return person
+
+
+def person_by_turn(schedule: Schedule, at: datetime) -> str | None:
+    """By layers and rotations alone."""
+    zone = ZoneInfo(schedule.zone)
+    layer = next((layer for layer in schedule.stack if is_within(layer, zone, at)), None)
+    if layer is None:
+        return None
+    people = layer.rotation.people
+    return people[turn_at(layer.rotation, zone, at) % len(people)]
+
+
+def is_within(layer: Layer, zone: ZoneInfo, at: datetime) -> bool:
+    """Whether the layer counts at `at`."""
+    if not layer.week:
+        return True
+    wall = at.astimezone(zone)
+    windows = layer.week.get(WEEKDAYS[wall.weekday()], ())
+    return any(w.opens <= wall.time() and (wall.time() < w.closes or w.closes == time(0)) for w in windows)
 
 
 def turn_at(rotation: Rotation, zone: ZoneInfo, at: datetime) -> int:
@@ -35,8 +63,11 @@ def turn_at(rotation: Rotation, zone: ZoneInfo, at: datetime) -> int:
     Searched from above, since in the hour a zone skips hand-overs can fall together, and in the one it repeats the same
     wall time comes twice (the first one counts).
     """
-    wall = at.astimezone(zone).replace(tzinfo=None)
-    number = (wall - _first(rotation, zone)) // rotation.every + _LONGEST_JUMP // rotation.every + 1
+    wall, first = at.astimezone(zone).replace(tzinfo=None), _first(rotation, zone)
+    if rotation.months:
+        number = ((wall.year - first.year) * 12 + wall.month - first.month) // rotation.months + 2
+    else:
+        number = (wall - first) // rotation.every + _LONGEST_JUMP // rotation.every + 1
     while handover(rotation, zone, number) > at:
         number -= 1
     return number
@@ -47,7 +78,16 @@ def handover(rotation: Rotation, zone: ZoneInfo, number: int) -> datetime:
 
     A wall time that does not exist that day counts with the offset before the jump, one that comes twice is its first.
     """
-    return (_first(rotation, zone) + number * rotation.every).replace(tzinfo=zone).astimezone(UTC)
+    first = _first(rotation, zone)
+    wall = _months_later(first, number * rotation.months) if rotation.months else first + number * rotation.every
+    return wall.replace(tzinfo=zone).astimezone(UTC)
+
+
+def _months_later(wall: datetime, months: int) -> datetime:
+    """The same day of the month and time; the last day of a month that is too short."""
+    years, month = divmod(wall.month - 1 + months, 12)
+    year = wall.year + years
+    return wall.replace(year=year, month=month + 1, day=min(wall.day, monthrange(year, month + 1)[1]))
 
 
 def _first(rotation: Rotation, zone: ZoneInfo) -> datetime:

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.policy import OnCallPolicy
-from shared.policy.on_call import Rotation
 from shared.policy.rota import handover, on_call, person_on, turn_at
+from shared.policy.shifts import Rotation
 
 EASTERN = ZoneInfo("America/New_York")
 
@@ -22,6 +22,12 @@ def schedule(every: str = "7d", starts_at: str = "2025-01-06T09:00:00-05:00", **
     return OnCallPolicy.model_validate(
         {"people": people, "schedules": {"s": {"zone": "America/New_York", "rotation": rotation, **more}}, "escalation": {}}
     )
+
+
+def only_rotation(policy: OnCallPolicy) -> Rotation:
+    found = policy.schedules["s"].rotation
+    assert found is not None
+    return found
 
 
 @pytest.mark.parametrize(
@@ -49,7 +55,7 @@ def test_turns_change_at_nine_local_time(local: str, person: str) -> None:
 @pytest.mark.parametrize("starts_at", ["2025-01-06T00:30:00-05:00", "2025-01-06T01:30:00-05:00", "2025-01-06T02:30:00-05:00"])
 def test_on_both_nights_there_is_one_person_in_every_minute_and_no_turn_comes_back(night: str, starts_at: str) -> None:
     policy = schedule(every="1d", starts_at=starts_at)
-    rotation = policy.schedules["s"].rotation
+    rotation = only_rotation(policy)
     begins = datetime.fromisoformat(night).replace(tzinfo=EASTERN).astimezone(UTC)
     turns = [turn_at(rotation, EASTERN, begins + timedelta(minutes=n)) for n in range(23 * 60)]
     assert turns == sorted(turns)
@@ -58,7 +64,7 @@ def test_on_both_nights_there_is_one_person_in_every_minute_and_no_turn_comes_ba
 
 @pytest.mark.parametrize(("number", "instant"), [(62, "2025-03-09T07:30:00Z"), (63, "2025-03-10T06:30:00Z"), (300, "2025-11-02T07:30:00Z")])
 def test_a_hand_over_in_the_hour_that_is_skipped_counts_with_the_offset_before(number: int, instant: str) -> None:
-    rotation = schedule(every="1d", starts_at="2025-01-06T02:30:00-05:00").schedules["s"].rotation
+    rotation = only_rotation(schedule(every="1d", starts_at="2025-01-06T02:30:00-05:00"))
     assert handover(rotation, EASTERN, number) == datetime.fromisoformat(instant)
 
 
