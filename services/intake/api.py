@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from services.intake import directory as documents
+from services.intake import rota
 from services.intake.domain import Asked, World, admit, ask, refuse_early, request_id
 from services.intake.forms import PAGE_ACTIONS, TICKET_ACTIONS, AcknowledgeForm, AssignForm, Form, JoinForm, ShareForm, TicketForm
 from services.intake.keys import Keys
 from services.intake.policies import check_policy
 from services.intake.reference import Reference
+from services.intake.rota import OverrideForm, SwapForm
 from services.intake.shares import GOOD_FOR, check_token, share_token, token_hash
 from services.intake.view import View
 from shared import events as e
@@ -20,6 +22,7 @@ from shared import ids, links
 from shared.access import is_admin, may_handle_pages, standing
 from shared.errors import Refused
 from shared.events import Actor, Role, Via
+from shared.policy import ON_CALL
 from shared.topics import DIRECTORY, POLICIES, REQUESTS, URGENT
 from shared.wire import Record, record_for
 
@@ -123,6 +126,19 @@ async def put_document(intake: Intake, kind: str, given: str, document: dict[str
 async def put_policy(intake: Intake, name: str, document: dict[str, Any], note: str, asked: Asked, trace: str) -> Answer:
     """PUT /v1/policies/{name}: the next version, if nobody else took its number. Raises Refused `version-conflict` (409)."""
     admins_only(asked.actor)
+    return await _publish(intake, name, document, note, asked, trace)
+
+
+async def stand_in(intake: Intake, schedule: str, form: OverrideForm | SwapForm, asked: Asked, trace: str) -> Answer:
+    """POST /v1/on-call/{schedule}/overrides and /swaps: the next version of the on-call document."""
+    last = intake.reference.policy(ON_CALL)
+    if last is None:
+        raise Refused("no-such-policy", "There is no on-call document yet; an admin publishes it.", status=404)
+    document = rota.with_stand_in(last.document, schedule, form, asked.actor, asked.at)
+    return await _publish(intake, ON_CALL, document, rota.note_of(form, schedule), asked, trace)
+
+
+async def _publish(intake: Intake, name: str, document: dict[str, Any], note: str, asked: Asked, trace: str) -> Answer:
     check_policy(name, document)
     reference = intake.reference
     async with reference.publishing:

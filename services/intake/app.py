@@ -27,6 +27,7 @@ from services.intake.domain import Asked
 from services.intake.door import Door, read_object
 from services.intake.forms import PAGE_ACTIONS, TICKET_ACTIONS, AcknowledgeForm, Form, TicketForm, fill
 from services.intake.policies import MODELS
+from services.intake.rota import OverrideForm, SwapForm
 from services.intake.what_if import WhatIfs, window_of
 from shared import problems, telemetry
 from shared.errors import Refused, Unavailable
@@ -76,7 +77,7 @@ class _App(FastAPI):
 def _contract() -> tuple[JsonSchemas, dict[str, Any]]:
     """JSON Schemas of all bodies, and what they refer to."""
     acting = [form for _, form in (*TICKET_ACTIONS.values(), *PAGE_ACTIONS.values())]
-    forms: dict[type[BaseModel], None] = dict.fromkeys((TicketForm, *acting, *DOCUMENTS.values(), *MODELS.values()))
+    forms: dict[type[BaseModel], None] = dict.fromkeys((TicketForm, *acting, OverrideForm, SwapForm, *DOCUMENTS.values(), *MODELS.values()))
     shapes, definitions = models_json_schema([(form, "validation") for form in forms], ref_template=_REF)
     return {form: shapes[form, "validation"] for form in forms}, definitions["$defs"]
 
@@ -155,6 +156,14 @@ def _reference(app: FastAPI, intake: Intake, door: Door) -> None:
         note = request.query_params.get("note", "")[:500]
         return await _done("policy", asked, api.put_policy(intake, request.path_params["name"], body, note, asked, _trace(request)))
 
+    def standing_in(form: type[OverrideForm] | type[SwapForm]) -> Endpoint:
+        async def stand_in(request: Request) -> Response:
+            body, asked = await door.asked(request)
+            schedule = request.path_params["schedule"]
+            return await _done("policy", asked, api.stand_in(intake, schedule, fill(form, body), asked, _trace(request)))
+
+        return stand_in
+
     async def what_if(request: Request) -> Response:
         actor, now = door.who(request, "write")
         api.admins_only(actor)
@@ -176,6 +185,8 @@ def _reference(app: FastAPI, intake: Intake, door: Door) -> None:
     app.add_api_route("/v1/directory/{kind}/{doc_id:path}", remove_document, methods=["DELETE"], name="remove-document")
     _write(app, "PUT", "/v1/policies/{name}", put_policy, *MODELS.values(), name="put-policy", status=200)
     _write(app, "POST", "/v1/policies/{name}/simulate", what_if, *MODELS.values(), name="simulate-policy", status=200)
+    _write(app, "POST", "/v1/on-call/{schedule}/overrides", standing_in(OverrideForm), OverrideForm, name="override-shift", status=200)
+    _write(app, "POST", "/v1/on-call/{schedule}/swaps", standing_in(SwapForm), SwapForm, name="swap-shift", status=200)
     app.add_api_route("/v1/policies/{name}", get_policy, methods=["GET"], name="get-policy")
     app.add_api_route("/v1/policies/{name}/versions", list_versions, methods=["GET"], name="list-policy-versions")
 

@@ -248,6 +248,17 @@ async def test_the_directory_is_an_admins(bench: Bench) -> None:
     assert bench.reference.directory.account("zoe@example.com") is None
 
 
+async def test_taking_a_shift_makes_the_next_version_of_the_rota(bench: Bench) -> None:
+    schedule = next(iter(POLICIES["on-call"]["schedules"]))
+    body = {"person": "secondary", "since": NOW.isoformat(), "until": (NOW + timedelta(hours=8)).isoformat()}
+    is_problem(await call(bench, "POST", f"/v1/on-call/{schedule}/overrides", body, "demo-agent"), 403, "forbidden")
+    answer = await call(bench, "POST", f"/v1/on-call/{schedule}/overrides", body, "demo-secondary")
+    assert (answer.status_code, answer.json()["version"]) == (200, 2)
+    found = bench.reference.policy("on-call")
+    assert found is not None
+    assert found.document["schedules"][schedule]["overrides"][-1]["person"] == "secondary"
+
+
 async def test_a_policy_gets_the_next_version_and_counts_at_once(bench: Bench) -> None:
     document = {**POLICIES["default"], "default_priority": "low"}
     is_problem(await call(bench, "PUT", "/v1/policies/default", document, "demo-agent"), 403, "forbidden")
