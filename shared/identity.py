@@ -12,6 +12,7 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol
 
@@ -24,14 +25,30 @@ _PREFIX = "sbx."
 _ROLES = {role.value: role for role in Role}
 _LONGEST = 4096
 
-Need = Literal["read", "write"]
-"""What a token must be good for; a token document without `scopes` is good for both."""
+Need = Literal["read", "write", "mail", "admin"]
+"""What a token must be good for: reading; writing on tickets and pages; handing in mail; reference data, policy and imports.
+
+It limits a token, and gives nothing that the roles of its account do not: a token document without `scopes` is good for all.
+"""
 
 
 class Lookup(Protocol):
     """The directory, as a replica keeps it."""
 
     def get(self, kind: str, doc_id: str) -> Mapping[str, Any] | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks and by what: `token` is the id of a machine's token, None for a session; `scopes` None is no limit."""
+
+    actor: Actor
+    token: str | None = None
+    scopes: frozenset[str] | None = None
+    until: datetime | None = None
+
+    def is_good_for(self, need: Need) -> bool:
+        return self.scopes is None or need in self.scopes
 
 
 def token_id(token: str) -> str:
@@ -51,22 +68,34 @@ def authenticate(bearer: str, lookup: Lookup, secret: str | None, now: datetime,
     Raises Refused `unauthenticated` (401) where it is unknown, expired or forged or its account is gone, and
     `insufficient-scope` (403) where the token is not good for `need`.
     """
+    return recognise(bearer, lookup, secret, now, need=need).actor
+
+
+def recognise(bearer: str, lookup: Lookup, secret: str | None, now: datetime, *, need: Need = "read") -> Caller:
+    """`authenticate`, with what the bearer is besides: which token, and what it is limited to. Raises the same."""
     if not bearer or len(bearer) > _LONGEST:
         raise _unknown("Send `Authorization: Bearer <token>`.")
+    known, scopes, until = None, None, None
     if bearer.startswith(_PREFIX):
         email, via = _opened(bearer, secret, now)
     else:
-        document = lookup.get("tokens", token_id(bearer))
+        known = token_id(bearer)
+        document = lookup.get("tokens", known)
         if document is None:
             raise _unknown("This token is not known; it may have been revoked.")
-        scopes = document.get("scopes")
-        if scopes is not None and need not in scopes:
-            raise Refused("insufficient-scope", f"This token is not good for {need}.", status=403)
+        if ends := document.get("expires_at"):
+            until = datetime.fromisoformat(str(ends))
+            if now >= until:
+                raise _unknown("This token has expired.")
+        if (limited := document.get("scopes")) is not None:
+            scopes = frozenset(limited)
+            if need not in scopes:
+                raise Refused("insufficient-scope", f"This token is not good for {need}.", status=403)
         email, via = str(document["email"]), Via.API
     account = lookup.get("accounts", email.lower())
     if account is None:
         raise _unknown("The account of this token is not registered.")
-    return actor_of(account, via)
+    return Caller(actor_of(account, via), known, scopes, until)
 
 
 def actor_of(account: Mapping[str, Any], via: Via) -> Actor:

@@ -104,6 +104,11 @@ class Replica:
         found = ((key[len(start) :], _document(raw)) for key, raw in self._records.items() if key.startswith(start))
         return {key: document for key, document in found if document is not None}
 
+    def ids(self, kind: str) -> list[str]:
+        """The ids of all documents of a kind, in no order; none of them is parsed."""
+        start = f"{kind}:"
+        return [key[len(start) :] for key in self._records if key.startswith(start)]
+
     def __len__(self) -> int:
         return len(self._records)
 

@@ -12,6 +12,7 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 
+from services.intake.accounts import Accounts
 from services.intake.api import Intake
 from services.intake.app import build
 from services.intake.door import Allowance, Door
@@ -19,6 +20,7 @@ from services.intake.following import follow_clocks, tell_of_end
 from services.intake.keys import Keys
 from services.intake.reference import Policies, Reference
 from services.intake.settings import IntakeSettings
+from services.intake.tokens import TokenIndex
 from services.intake.view import View
 from shared.bus import Producer
 from shared.clock import clock_from
@@ -28,6 +30,7 @@ from shared.replica import Replica
 from shared.settings import EX_CONFIG, load
 from shared.store import Store
 from shared.telemetry import configure_logging
+from shared.token_use import TokenUse
 from shared.topics import DIRECTORY, POLICIES
 from shared.wire import Record
 
@@ -40,7 +43,8 @@ def application(settings: IntakeSettings) -> FastAPI:
     secret = settings.secret.get_secret_value() if settings.secret else None
     producer = Producer(bootstrap, prefix, "intake", timeout=settings.accept_timeout + 1)
     policies = Policies(settings.policies_file)
-    directory_replica = Replica(DIRECTORY.name, bootstrap, prefix, path=settings.directory_file)
+    tokens = TokenIndex()
+    directory_replica = Replica(DIRECTORY.name, bootstrap, prefix, path=settings.directory_file, on_change=tokens.on_change)
     policies_replica = Replica(POLICIES.name, bootstrap, prefix, on_change=policies.on_change)
     reference = Reference(directory_replica, policies, policies_replica)
     clock = clock_from(settings)
@@ -56,25 +60,29 @@ def application(settings: IntakeSettings) -> FastAPI:
             raise Unavailable("kafka", f"no answer in {settings.accept_timeout:g} s") from error
 
     intake = Intake(reference, write, keys, View(store, settings.view_budget) if store else None, secret, settings.portal_url)
-    door = Door(reference, clock, secret, Allowance(settings.rate))
+    uses = TokenUse(store) if store else None
+    accounts = Accounts(tokens, uses)
+    door = Door(reference, clock, secret, Allowance(settings.rate), uses)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with directory_replica, policies_replica:
             timers = asyncio.create_task(follow_clocks(settings, producer))
             timers.add_done_callback(tell_of_end)
+            background = {timers, *([asyncio.create_task(uses.run())] if uses else [])}
             try:
                 yield
             finally:
-                timers.cancel()
-                await asyncio.wait({timers})
+                for task in background:
+                    task.cancel()
+                await asyncio.wait(background)
                 await producer.stop()
                 keys.close(clock.now())
                 if store:
                     store.close()
 
     checks = {"directory": directory_replica.unready, "policies": policies_replica.unready}
-    return build(intake, door, checks, lifespan)
+    return build(intake, door, checks, lifespan, accounts)
 
 
 class _Server(uvicorn.Server):

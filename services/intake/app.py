@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import functools
 import re
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-import orjson
 from fastapi import FastAPI, Request
 from fastapi.routing import APIRoute
-from prometheus_client import Counter, Histogram
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaValue, models_json_schema
 from starlette.applications import Starlette
@@ -20,30 +17,24 @@ from starlette.responses import Response
 from starlette.routing import request_response
 from starlette.types import ASGIApp
 
-from services.intake import api
-from services.intake.api import Answer, Intake
+from services.intake import api, app_accounts
+from services.intake.accounts import Accounts
+from services.intake.answering import answered, done, named, taken, trace_of
+from services.intake.api import Intake
 from services.intake.directory import DOCUMENTS
-from services.intake.domain import Asked
 from services.intake.door import Door, read_object
 from services.intake.forms import PAGE_ACTIONS, TICKET_ACTIONS, AcknowledgeForm, Form, TicketForm, fill
+from services.intake.loading import DirectoryForm
 from services.intake.policies import MODELS
 from services.intake.rota import OverrideForm, SwapForm
+from services.intake.tokens import PasswordForm, TokenForm
 from services.intake.what_if import WhatIfs, window_of
 from shared import problems, telemetry
-from shared.errors import Refused, Unavailable
+from shared.errors import Refused
 from shared.telemetry import Check
-
-TAKEN = Counter("signalbox_intake_accepted_total", "Requests that are in the log", ["kind"])
-AWAY = Counter("signalbox_intake_unavailable_total", "Requests not taken because something we need was away", ["what"])
-_BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 2, 5)
-SECONDS = Histogram("signalbox_intake_accept_seconds", "From the body read to the answer", buckets=_BUCKETS)
 
 _TICKET = re.compile(r"tkt_[a-z2-7]{26}")
 _PAGE = re.compile(r"[\w-]{1,100}\.[a-z2-7]{26}", re.ASCII)
-_NOT_SURE = (
-    "Your request could not be stored in time; it may or may not have been taken. Send it again with this Idempotency-Key "
-    "and the same body: it can never count twice."
-)
 _REF = "#/components/schemas/{model}"
 
 JsonSchemas = dict[type[BaseModel], JsonSchemaValue]
@@ -77,12 +68,16 @@ class _App(FastAPI):
 def _contract() -> tuple[JsonSchemas, dict[str, Any]]:
     """JSON Schemas of all bodies, and what they refer to."""
     acting = [form for _, form in (*TICKET_ACTIONS.values(), *PAGE_ACTIONS.values())]
-    forms: dict[type[BaseModel], None] = dict.fromkeys((TicketForm, *acting, OverrideForm, SwapForm, *DOCUMENTS.values(), *MODELS.values()))
+    forms: dict[type[BaseModel], None] = dict.fromkeys(
+        (TicketForm, *acting, OverrideForm, SwapForm, TokenForm, PasswordForm, DirectoryForm, *DOCUMENTS.values(), *MODELS.values())
+    )
     shapes, definitions = models_json_schema([(form, "validation") for form in forms], ref_template=_REF)
     return {form: shapes[form, "validation"] for form in forms}, definitions["$defs"]
 
 
-def build(intake: Intake, door: Door, checks: Mapping[str, Check], lifespan: Lifespan | None = None) -> FastAPI:
+def build(
+    intake: Intake, door: Door, checks: Mapping[str, Check], lifespan: Lifespan | None = None, accounts: Accounts | None = None
+) -> FastAPI:
     """The application. `lifespan` starts and stops what `intake` works with."""
     app = _App(title="Signalbox intake", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.router.route_class = _DoorRoute
@@ -90,6 +85,7 @@ def build(intake: Intake, door: Door, checks: Mapping[str, Check], lifespan: Lif
     _tickets(app, intake, door)
     _pages(app, intake, door)
     _reference(app, intake, door)
+    app_accounts.install(app, intake, accounts or Accounts(), door, _write)
     _operations(app, checks)
     return app
 
@@ -97,13 +93,13 @@ def build(intake: Intake, door: Door, checks: Mapping[str, Check], lifespan: Lif
 def _tickets(app: FastAPI, intake: Intake, door: Door) -> None:
     async def open_ticket(request: Request) -> Response:
         body, asked = await door.asked(request)
-        return await _taken("open", asked, api.open_ticket(intake, fill(TicketForm, body), asked, _trace(request)))
+        return await taken("open", asked, api.open_ticket(intake, fill(TicketForm, body), asked, trace_of(request)))
 
     def acting(action: str, form: type[Form]) -> Endpoint:
         async def act(request: Request) -> Response:
-            ticket = _named(request, "ticket_id", _TICKET)
+            ticket = named(request, "ticket_id", _TICKET)
             body, asked = await door.asked(request)
-            return await _taken(action, asked, api.act_on_ticket(intake, ticket, action, fill(form, body), asked, _trace(request)))
+            return await taken(action, asked, api.act_on_ticket(intake, ticket, action, fill(form, body), asked, trace_of(request)))
 
         return act
 
@@ -115,9 +111,9 @@ def _tickets(app: FastAPI, intake: Intake, door: Door) -> None:
 def _pages(app: FastAPI, intake: Intake, door: Door) -> None:
     def acting(action: str, form: type[Form]) -> Endpoint:
         async def act(request: Request) -> Response:
-            page = _named(request, "page_id", _PAGE)
+            page = named(request, "page_id", _PAGE)
             body, asked = await door.asked(request)
-            return await _taken(action, asked, api.act_on_page(intake, page, action, fill(form, body), asked, _trace(request)))
+            return await taken(action, asked, api.act_on_page(intake, page, action, fill(form, body), asked, trace_of(request)))
 
         return act
 
@@ -125,12 +121,14 @@ def _pages(app: FastAPI, intake: Intake, door: Door) -> None:
         """With a bearer, or with the token of a signed link in the body."""
         if "authorization" in request.headers:
             return await acting("acknowledge", AcknowledgeForm)(request)
-        page = _named(request, "page_id", _PAGE)
+        page = named(request, "page_id", _PAGE)
         door.count(page)
         body = await read_object(request)
         form, now = fill(AcknowledgeForm, body), door.clock.now()
         asked = door.under_key(request, body, api.linked_actor(intake, page, form, now), now)
-        return await _taken("acknowledge", asked, api.act_on_page(intake, page, "acknowledge", form, asked, _trace(request), via_link=True))
+        return await taken(
+            "acknowledge", asked, api.act_on_page(intake, page, "acknowledge", form, asked, trace_of(request), via_link=True)
+        )
 
     for action, (_, form) in PAGE_ACTIONS.items():
         endpoint = acknowledge if action == "acknowledge" else acting(action, form)
@@ -141,45 +139,45 @@ def _reference(app: FastAPI, intake: Intake, door: Door) -> None:
     what_ifs = WhatIfs()
 
     async def put_document(request: Request) -> Response:
-        body, asked = await door.asked(request)
+        body, asked = await door.asked(request, "admin")
         kind, doc_id = request.path_params["kind"], request.path_params["doc_id"]
-        return await _done("directory", asked, api.put_document(intake, kind, doc_id, body, asked, _trace(request)))
+        return await done("directory", asked, api.put_document(intake, kind, doc_id, body, asked, trace_of(request)))
 
     async def remove_document(request: Request) -> Response:
-        actor, now = door.who(request, "write")
+        actor, now = door.who(request, "admin")
         asked = door.under_key(request, {}, actor, now)
         kind, doc_id = request.path_params["kind"], request.path_params["doc_id"]
-        return await _done("directory", asked, api.put_document(intake, kind, doc_id, None, asked, _trace(request)))
+        return await done("directory", asked, api.put_document(intake, kind, doc_id, None, asked, trace_of(request)))
 
     async def put_policy(request: Request) -> Response:
-        body, asked = await door.asked(request)
+        body, asked = await door.asked(request, "admin")
         note = request.query_params.get("note", "")[:500]
-        return await _done("policy", asked, api.put_policy(intake, request.path_params["name"], body, note, asked, _trace(request)))
+        return await done("policy", asked, api.put_policy(intake, request.path_params["name"], body, note, asked, trace_of(request)))
 
     def standing_in(form: type[OverrideForm] | type[SwapForm]) -> Endpoint:
         async def stand_in(request: Request) -> Response:
             body, asked = await door.asked(request)
             schedule = request.path_params["schedule"]
-            return await _done("policy", asked, api.stand_in(intake, schedule, fill(form, body), asked, _trace(request)))
+            return await done("policy", asked, api.stand_in(intake, schedule, fill(form, body), asked, trace_of(request)))
 
         return stand_in
 
     async def what_if(request: Request) -> Response:
-        actor, now = door.who(request, "write")
+        actor, now = door.who(request, "admin")
         api.admins_only(actor)
         since, until = window_of(request.query_params, now)
-        return _json(200, await what_ifs.ask(request.path_params["name"], await read_object(request), since, until))
+        return answered(200, await what_ifs.ask(request.path_params["name"], await read_object(request), since, until))
 
     async def get_policy(request: Request) -> Response:
         actor, _ = door.who(request, "read")
         version = request.query_params.get("version")
         if version is not None and not re.fullmatch(r"[0-9]{1,9}", version):
             raise Refused("invalid", "A version is a number.")
-        return _json(200, api.get_policy(intake, request.path_params["name"], int(version) if version else None, actor))
+        return answered(200, api.get_policy(intake, request.path_params["name"], int(version) if version else None, actor))
 
     async def list_versions(request: Request) -> Response:
         actor, _ = door.who(request, "read")
-        return _json(200, api.list_versions(intake, request.path_params["name"], actor))
+        return answered(200, api.list_versions(intake, request.path_params["name"], actor))
 
     _write(app, "PUT", "/v1/directory/{kind}/{doc_id:path}", put_document, *DOCUMENTS.values(), name="put-document", status=200)
     app.add_api_route("/v1/directory/{kind}/{doc_id:path}", remove_document, methods=["DELETE"], name="remove-document")
@@ -193,11 +191,11 @@ def _reference(app: FastAPI, intake: Intake, door: Door) -> None:
 
 def _operations(app: FastAPI, checks: Mapping[str, Check]) -> None:
     async def live(_: Request) -> Response:
-        return _json(200, {"status": "ok"})
+        return answered(200, {"status": "ok"})
 
     async def ready(_: Request) -> Response:
         status, found = await telemetry.verdict(checks)
-        return _json(status, {"status": "ok" if status == 200 else "not ready", "checks": found})
+        return answered(status, {"status": "ok" if status == 200 else "not ready", "checks": found})
 
     async def metrics(_: Request) -> Response:
         body, kind = telemetry.metrics_text()
@@ -212,37 +210,3 @@ def _write(app: FastAPI, method: str, path: str, endpoint: Endpoint, *forms: typ
     shapes = [_contract()[0][form] for form in forms]
     body = {"required": True, "content": {"application/json": {"schema": shapes[0] if len(shapes) == 1 else {"oneOf": shapes}}}}
     app.add_api_route(path, endpoint, methods=[method], name=name, status_code=status, openapi_extra={"requestBody": body})
-
-
-async def _taken(kind: str, asked: Asked, asking: Awaitable[Answer]) -> Response:
-    """202, or 503 with the key under which a retry cannot double."""
-    return await _done(kind, asked, asking, 202)
-
-
-async def _done(kind: str, asked: Asked, asking: Awaitable[Answer], status: int = 200) -> Response:
-    begun = time.perf_counter()
-    headers = {"Idempotency-Key": asked.idempotency_key}
-    try:
-        answer = await asking
-    except Unavailable as error:
-        AWAY.labels(error.what).inc()
-        return problems.of_unavailable(error, {"idempotency_key": asked.idempotency_key}, _NOT_SURE, headers)
-    TAKEN.labels(kind).inc()
-    SECONDS.observe(time.perf_counter() - begun)
-    return Response(orjson.dumps(answer), status, headers, "application/json")
-
-
-def _json(status: int, answer: Answer) -> Response:
-    return Response(orjson.dumps(answer), status, media_type="application/json")
-
-
-def _named(request: Request, name: str, form: re.Pattern[str]) -> str:
-    """An id from the address; what cannot be one does not exist."""
-    found: str = request.path_params[name]
-    if not form.fullmatch(found):
-        raise Refused("not-found", "There is nothing here, or nothing you may see.", status=404)
-    return found
-
-
-def _trace(request: Request) -> str:
-    return telemetry.child_traceparent(request.headers.get("traceparent"))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Annotated, Any, Literal, Protocol, TypeVar
+from typing import Annotated, Any, Protocol, TypeVar
 
 import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from shared.errors import Refused
-from shared.events import AddonKnown, Plan, Role, Stage
+from shared.events import AddonKnown, Instant, Plan, Role, Stage
+from shared.identity import Need
 from shared.mistakes import invalid
 
 _PARSED_MOST = 50_000
@@ -84,11 +85,17 @@ class Team(Document):
 
 
 class Token(Document):
-    """A machine's token, by its SHA-256; without `scopes` it is good for everything its account may do."""
+    """A machine's token, by its SHA-256; without `scopes` it is good for everything its account may do.
+
+    `hint` is how the token ends, for people to tell theirs apart.
+    """
 
     email: Email
     name: Line = ""
-    scopes: tuple[Literal["read", "write"], ...] | None = None
+    scopes: Annotated[tuple[Need, ...], Field(max_length=4)] | None = None
+    created_at: Instant | None = None
+    expires_at: Instant | None = None
+    hint: Annotated[str, StringConstraints(max_length=4, pattern=r"^[\w-]*$")] = ""
 
 
 class Credentials(Document):

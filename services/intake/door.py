@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from limits import parse
 from starlette.requests import ClientDisconnect, Request
@@ -21,7 +21,7 @@ from services.intake.reference import Reference
 from shared.clock import Clock
 from shared.errors import Refused
 from shared.events import Actor
-from shared.identity import Need, authenticate, bearer_of
+from shared.identity import Caller, Need, bearer_of, recognise
 from shared.strict_json import MAX_BYTES, canonical, too_large
 from shared.strict_json import parse as parse_json
 
@@ -50,6 +50,12 @@ class Allowance:
         return self._ends_at - now if self._taken[account] > self.rate.amount else 0.0
 
 
+class Uses(Protocol):
+    """`shared.token_use.TokenUse`: remembers that a token was used."""
+
+    def seen(self, token: str, at: datetime) -> None: ...
+
+
 @dataclass(frozen=True)
 class Door:
     """Everything before a request means anything."""
@@ -58,13 +64,21 @@ class Door:
     clock: Clock
     secret: str | None
     allowance: Allowance
+    uses: Uses | None = None
 
     def who(self, request: Request, need: Need) -> tuple[Actor, datetime]:
         """The caller, and the time it is. Raises Refused 401, 403 or 429."""
+        caller, now = self.caller(request, need)
+        return caller.actor, now
+
+    def caller(self, request: Request, need: Need) -> tuple[Caller, datetime]:
+        """The same, with what the bearer is besides an account."""
         now = self.clock.now()
-        actor = authenticate(bearer_of(request.headers.get("authorization")), self.reference, self.secret, now, need=need)
-        self.count(actor.email)
-        return actor, now
+        caller = recognise(bearer_of(request.headers.get("authorization")), self.reference, self.secret, now, need=need)
+        self.count(caller.actor.email)
+        if self.uses is not None and caller.token is not None:
+            self.uses.seen(caller.token, now)
+        return caller, now
 
     def count(self, account: str) -> None:
         """One more request of this account. Raises Refused `too-many-requests` with the seconds to wait."""
@@ -73,9 +87,14 @@ class Door:
             detail = f"One account may ask {self.allowance.rate}. Slow down."
             raise Refused("too-many-requests", detail, status=429, extra={"retry_after": math.ceil(after)})
 
-    async def asked(self, request: Request) -> tuple[dict[str, Any], Asked]:
+    async def asked(self, request: Request, need: Need = "write") -> tuple[dict[str, Any], Asked]:
         """The body and who asks for it under which key."""
-        actor, now = self.who(request, "write")
+        actor, _ = self.who(request, need)
+        return await self.body_of(request, actor)
+
+    async def body_of(self, request: Request, actor: Actor) -> tuple[dict[str, Any], Asked]:
+        """The same for a caller who is known already."""
+        now = self.clock.now()
         body = await read_object(request)
         return body, self.under_key(request, body, actor, now)
 

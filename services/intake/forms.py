@@ -14,14 +14,14 @@ from shared import events as e
 from shared.events import Audience, Kind, Priority
 from shared.mistakes import invalid
 
-_ONE_LINE = r"^[^\x00-\x1f\x7f\u0085\u2028\u2029]*$"
+ONE_LINE = r"^[^\x00-\x1f\x7f\u0085\u2028\u2029]*$"
 
-Subject = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True, pattern=_ONE_LINE)]
+Subject = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True, pattern=ONE_LINE)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=100_000, pattern=r"[^\s]")]
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=5_000, pattern=r"[^\s]")]
 Answer = Annotated[str, StringConstraints(max_length=20_000)]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00-\x20\x7f]*$")]
-Name = Annotated[str, StringConstraints(max_length=300, pattern=_ONE_LINE)]
+Name = Annotated[str, StringConstraints(max_length=300, pattern=ONE_LINE)]
 Ids = Annotated[tuple[Word, ...], Field(strict=False, max_length=20)]
 
 

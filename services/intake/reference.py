@@ -31,6 +31,8 @@ class Records(Protocol):
 
     def get(self, kind: str, doc_id: str) -> dict[str, Any] | None: ...
 
+    def ids(self, kind: str) -> list[str]: ...
+
     async def wait_until(self, condition: Callable[[], bool], timeout: float = 2.0) -> None: ...
 
 
@@ -104,6 +106,10 @@ class Reference:
     def get(self, kind: str, doc_id: str) -> Mapping[str, Any] | None:
         """The raw document: what `shared.identity` looks tokens and accounts up by."""
         return self._records.get(kind, doc_id)
+
+    def ids(self, kind: str) -> list[str]:
+        """All ids of a kind, in no order."""
+        return self._records.ids(kind)
 
     def rules(self) -> Rules:
         """What tickets are admitted by now. Raises Unavailable before any desk policy is known."""

@@ -9,11 +9,13 @@ from typing import Any
 import orjson
 
 from deploy.demo.directory import documents, policies
+from services.intake.accounts import Accounts
 from services.intake.api import Intake
 from services.intake.app import build
 from services.intake.door import Allowance, Door
 from services.intake.keys import Keys
 from services.intake.reference import Policies, Reference
+from services.intake.tokens import TokenIndex
 from services.intake.view import Seen
 from shared.errors import Unavailable
 from shared.events import Event, PolicyPublished
@@ -39,6 +41,7 @@ class Log:
         self.written: list[tuple[str, Event]] = []
         self.away = False
         self.policies = Policies(None)
+        self.tokens = TokenIndex()
         self._directory: dict[str, bytes] = {}
 
     async def write(self, record: Record) -> int:
@@ -51,6 +54,7 @@ class Log:
         self.written.append((record.topic, event))
         if record.topic == "directory":
             self._directory[record.key] = record.value
+            self.tokens.on_change(Message("directory", 0, len(self.written), record.key, record.value, {}, 0.0))
         if record.topic == "policies":
             self.policies.on_change(Message("policies", 0, len(self.written), record.key, record.value, {}, 0.0))
         return len(self.written)
@@ -59,7 +63,9 @@ class Log:
         return [event for where, event in self.written if where == topic]
 
     def holds(self, kind: str, doc_id: str, document: dict[str, Any]) -> None:
-        self._directory[f"{kind}:{doc_id}"] = orjson.dumps({"document": document})
+        key, value = f"{kind}:{doc_id}", orjson.dumps({"document": document})
+        self._directory[key] = value
+        self.tokens.on_change(Message("directory", 0, 0, key, value, {}, 0.0))
 
     def publishes(self, name: str, version: int, document: dict[str, Any], **fields: Any) -> None:
         event = PolicyPublished(id=f"{name}{version}{fields}", key=name, at=NOW, version=version, document=document, **fields)
@@ -71,6 +77,10 @@ class Log:
     def get(self, kind: str, doc_id: str) -> dict[str, Any] | None:
         raw = self.record(f"{kind}:{doc_id}")
         return orjson.loads(raw)["document"] if raw else None
+
+    def ids(self, kind: str) -> list[str]:
+        start = f"{kind}:"
+        return [key[len(start) :] for key in self._directory if key.startswith(start)]
 
     async def wait_until(self, condition: Callable[[], bool], timeout: float = 2.0) -> None:
         if not condition():
@@ -99,4 +109,5 @@ class Bench:
         self.reference = Reference(self.log, self.log.policies, self.log)
         self.intake = Intake(self.reference, self.log.write, Keys(None), self.view, SECRET)
         self.door = Door(self.reference, StandingClock(), SECRET, Allowance(rate))
-        self.app = build(self.intake, self.door, {})
+        self.accounts = Accounts(self.log.tokens)
+        self.app = build(self.intake, self.door, {}, accounts=self.accounts)

@@ -1,0 +1,120 @@
+"""The addresses of accounts: API tokens, the password, and the directory in bulk."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from heapq import nsmallest
+from urllib.parse import quote
+
+from fastapi import FastAPI, Request
+from starlette.responses import Response
+
+from services.intake import accounts as own
+from services.intake import api
+from services.intake.accounts import Accounts
+from services.intake.answering import answered, done, named, trace_of
+from services.intake.api import Answer, Intake
+from services.intake.directory import id_of
+from services.intake.door import Door
+from services.intake.forms import fill
+from services.intake.loading import KINDS, DirectoryForm, masked
+from services.intake.tokens import PasswordForm, TokenForm
+from shared.errors import Refused
+
+_TOKEN = re.compile(r"[0-9a-f]{64}")
+_MOST = 200
+
+Write = Callable[..., None]
+"""`services.intake.app`'s way to say a route whose body is a form."""
+
+
+def install(app: FastAPI, intake: Intake, accounts: Accounts, door: Door, write: Write) -> None:
+    """Put the routes on the application."""
+    _tokens(app, intake, accounts, door, write)
+    _directory(app, intake, door, write)
+
+
+def _tokens(app: FastAPI, intake: Intake, accounts: Accounts, door: Door, write: Write) -> None:
+    async def create_token(request: Request) -> Response:
+        caller, _ = door.caller(request, "write")
+        body, asked = await door.body_of(request, caller.actor)
+        making = own.create_token(intake, accounts, fill(TokenForm, body), caller, asked, trace_of(request))
+        answer = await done("token", asked, making, 201)
+        answer.headers["Cache-Control"] = "no-store"
+        return answer
+
+    async def list_tokens(request: Request) -> Response:
+        caller, _ = door.caller(request, "read")
+        return answered(200, await own.list_tokens(intake, accounts, request.query_params.get("email"), caller))
+
+    async def revoke_token(request: Request) -> Response:
+        token = named(request, "token_id", _TOKEN)
+        caller, now = door.caller(request, "write")
+        asked = door.under_key(request, {}, caller.actor, now)
+        return await done("token", asked, own.revoke_token(intake, token, caller, asked, trace_of(request)))
+
+    async def change_password(request: Request) -> Response:
+        caller, _ = door.caller(request, "write")
+        body, asked = await door.body_of(request, caller.actor)
+        changing = own.change_password(intake, accounts, fill(PasswordForm, body), caller, asked, trace_of(request))
+        return await done("password", asked, changing)
+
+    write(app, "POST", "/v1/tokens", create_token, TokenForm, name="create-token", status=201)
+    app.add_api_route("/v1/tokens", list_tokens, methods=["GET"], name="list-tokens")
+    app.add_api_route("/v1/tokens/{token_id}", revoke_token, methods=["DELETE"], name="revoke-token")
+    write(app, "POST", "/v1/account/password", change_password, PasswordForm, name="change-password", status=200)
+
+
+def _directory(app: FastAPI, intake: Intake, door: Door, write: Write) -> None:
+    async def load(request: Request) -> Response:
+        body, asked = await door.asked(request, "admin")
+        is_dry = request.query_params.get("dry_run", "").lower() in ("1", "true", "yes")
+        return await done(
+            "directory", asked, own.load_documents(intake, fill(DirectoryForm, body), asked, trace_of(request), is_dry=is_dry)
+        )
+
+    async def list_documents(request: Request) -> Response:
+        actor, _ = door.who(request, "admin")
+        api.admins_only(actor)
+        kind, limit = _kind(request), _limit(request)
+        after = request.query_params.get("cursor", "")
+        found = nsmallest(limit + 1, (doc_id for doc_id in intake.reference.ids(kind) if doc_id > after))
+        following = found[limit - 1] if len(found) > limit else None
+        items: list[Answer] = []
+        for doc_id in found[:limit]:
+            document = intake.reference.get(kind, doc_id)
+            if document is not None:
+                items.append({"id": doc_id, "document": masked(document)})
+        answer = answered(200, {"kind": kind, "items": items, "next": following})
+        if following is not None:
+            answer.headers["Link"] = f'</v1/directory/{kind}?limit={limit}&cursor={quote(following, safe="")}>; rel="next"'
+        return answer
+
+    async def get_document(request: Request) -> Response:
+        actor, _ = door.who(request, "admin")
+        api.admins_only(actor)
+        kind = _kind(request)
+        doc_id = id_of(kind, request.path_params["doc_id"])
+        document = intake.reference.get(kind, doc_id)
+        if document is None:
+            raise Refused("not-found", f"There is no {doc_id!r} among the {kind}.", status=404)
+        return answered(200, {"kind": kind, "id": doc_id, "document": masked(document)})
+
+    write(app, "POST", "/v1/directory", load, DirectoryForm, name="load-directory", status=200)
+    app.add_api_route("/v1/directory/{kind}", list_documents, methods=["GET"], name="list-documents")
+    app.add_api_route("/v1/directory/{kind}/{doc_id:path}", get_document, methods=["GET"], name="get-document")
+
+
+def _kind(request: Request) -> str:
+    kind: str = request.path_params["kind"]
+    if kind not in KINDS:
+        raise Refused("no-such-kind", f"the directory keeps {', '.join(KINDS)}", status=404)
+    return kind
+
+
+def _limit(request: Request) -> int:
+    given = request.query_params.get("limit", str(_MOST))
+    if not re.fullmatch(r"[0-9]{1,4}", given) or not 1 <= int(given) <= _MOST:
+        raise Refused("invalid", f"limit is a number from 1 to {_MOST}.")
+    return int(given)

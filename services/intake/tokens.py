@@ -1,0 +1,99 @@
+"""API tokens: which there are of an account, and what a new one may be. A token itself is shown once and kept nowhere."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Protocol
+
+import orjson
+from pydantic import Field, StringConstraints
+
+from services.intake.directory import Email, Token
+from services.intake.forms import ONE_LINE, Form
+from shared.access import is_admin
+from shared.errors import Refused
+from shared.identity import Caller, Need
+from shared.wire import Message
+
+MOST_TOKENS = 50
+MARK = "sbt_"
+"""What a token begins with, so that scanners of repositories and mails know one when they see it."""
+
+_KIND = "tokens:"
+
+
+class TokenForm(Form):
+    """`expires_in_days` None: it is good until it is revoked. `email`: whose, where an admin makes it for somebody else."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True, pattern=ONE_LINE)]
+    scopes: Annotated[tuple[Need, ...], Field(strict=False, min_length=1, max_length=4)] = ("read", "write")
+    expires_in_days: Annotated[int, Field(ge=1, le=3650)] | None = None
+    email: Email | None = None
+
+
+class PasswordForm(Form):
+    current_password: Annotated[str, StringConstraints(min_length=1, max_length=1024)]
+    new_password: Annotated[str, StringConstraints(min_length=1, max_length=1024)]
+
+
+class Documents(Protocol):
+    """The directory's replica, as far as tokens concern it."""
+
+    def get(self, kind: str, doc_id: str) -> Any: ...
+
+
+class TokenIndex:
+    """Account → ids of its tokens, fed by the directory's replica. What it names is looked up again: the replica may know less."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, set[str]] = {}
+        self._owner: dict[str, str] = {}
+
+    def on_change(self, message: Message) -> None:
+        if not message.key.startswith(_KIND):
+            return
+        token = message.key.removeprefix(_KIND)
+        document = orjson.loads(message.value).get("document") if message.value else None
+        if before := self._owner.pop(token, None):
+            self._of[before].discard(token)
+        if document is not None:
+            owner = self._owner[token] = str(document.get("email", "")).lower()
+            self._of.setdefault(owner, set()).add(token)
+
+    def of(self, email: str, documents: Documents) -> dict[str, dict[str, Any]]:
+        """Id → document, oldest first."""
+        found = {token: documents.get("tokens", token) for token in self._of.get(email.lower(), ())}
+        known = {token: doc for token, doc in found.items() if doc is not None}
+        return dict(sorted(known.items(), key=lambda entry: (str(entry[1].get("created_at") or ""), entry[0])))
+
+
+def token_text(secret: str, email: str, idempotency_key: str) -> str:
+    """The token a creation makes: derived, so that a repeat under the same key answers the same and makes no second one."""
+    seal = hmac.digest(secret.encode(), b"signalbox.token\0" + email.encode() + b"\0" + idempotency_key.encode(), "sha256")
+    return MARK + base64.urlsafe_b64encode(seal).rstrip(b"=").decode()
+
+
+def new_token(form: TokenForm, owner: str, owner_is_admin: bool, caller: Caller, text: str, now: datetime) -> Token:
+    """The document to keep. A token makes none that may more, or lives longer, than itself. Raises Refused (403, 422)."""
+    scopes: tuple[Need, ...] = tuple(dict.fromkeys(form.scopes))
+    if "admin" in scopes and not owner_is_admin:
+        detail = "The scope admin is for administrators' accounts."
+        raise Refused("invalid", detail, extra={"errors": [{"pointer": "#/scopes", "detail": detail}]})
+    beyond = [scope for scope in scopes if not caller.is_good_for(scope)]
+    if beyond:
+        raise Refused("insufficient-scope", f"This token is not good for {', '.join(beyond)}, so it cannot make one that is.", status=403)
+    ends = now + timedelta(days=form.expires_in_days) if form.expires_in_days else None
+    if caller.until is not None:
+        ends = min(ends or caller.until, caller.until)
+    return Token(email=owner, name=form.name, scopes=scopes, created_at=now, expires_at=ends, hint=text[-4:])
+
+
+def whose(asked_for: str | None, caller: Caller) -> str:
+    """The account whose tokens are meant: the caller's, or, for an admin, anybody's. Raises Refused 404: others' do not exist."""
+    if asked_for is None or asked_for.lower() == caller.actor.email:
+        return caller.actor.email
+    if not is_admin(caller.actor) or not caller.is_good_for("admin"):
+        raise Refused("not-found", "There is nothing here, or nothing you may see.", status=404)
+    return asked_for.lower()
