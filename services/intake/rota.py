@@ -58,9 +58,7 @@ def with_stand_in(document: Mapping[str, Any], schedule: str, form: OverrideForm
     if not _FOR_ANYBODY & set(actor.roles):
         own = [name for name in concerned if str(people[name].get("email", "")).lower() == actor.email.lower()]
         if Role.ON_CALL not in actor.roles or not own:
-            raise Refused(
-                "forbidden", "Take a shift yourself, or swap one of your own; ops and admins say it for others.", status=403
-            )
+            raise Refused("forbidden", "Take a shift yourself, or swap one of your own; ops and admins say it for others.", status=403)
     since = max(form.since, now)
     if form.until <= since:
         raise Refused("invalid", "It must end in the future, and after it begins.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -16,6 +16,7 @@ from services.portal.wiring import Portal, portal_of
 from shared.errors import Refused
 from shared.events import Actor
 
+SHIFTS_AHEAD = timedelta(days=14)
 AFTER_S = 2.0
 """How long a read waits for the view to hold what a write made (DESIGN section 7)."""
 
@@ -114,10 +115,28 @@ async def get_certificate(page_id: str, actor: Who, portal: Parts) -> Response:
 
 @router.get("/on-call")
 async def get_on_call(actor: Who, portal: Parts, at: datetime | None = None) -> Response:
+    moment = _zoned(at, "at") or portal.clock.now()
+    return Json({"at": moment.isoformat(), "items": _found(await portal.rota.on_call(actor, moment))})
+
+
+@router.get("/on-call/shifts")
+async def get_shifts(actor: Who, portal: Parts, since: datetime | None = None, until: datetime | None = None) -> Response:
+    """Who is on call when: from now for 14 days, unless asked otherwise."""
+    begins = _zoned(since, "since") or portal.clock.now()
+    ends = _zoned(until, "until") or begins + SHIFTS_AHEAD
+    return Json({"items": _found(await portal.rota.shifts(actor, begins, ends))})
+
+
+@router.get("/on-call/coverage")
+async def get_coverage(actor: Who, portal: Parts) -> Response:
+    """What the next 90 days leave open: uncovered minutes, people no page can reach, single points."""
+    return Json({"items": _found(await portal.rota.coverage(actor, portal.clock.now()))})
+
+
+def _zoned(at: datetime | None, name: str) -> datetime | None:
     if at is not None and at.tzinfo is None:
-        raise Refused("bad-parameter", "at needs a zone, such as 2026-11-22T10:00:00Z")
-    moment = at or portal.clock.now()
-    return Json({"at": moment.isoformat(), "items": _found(await portal.desk.on_call(actor, moment))})
+        raise Refused("bad-parameter", f"{name} needs a zone, such as 2026-11-22T10:00:00Z")
+    return at
 
 
 @router.get("/dashboard")

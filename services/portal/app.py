@@ -21,6 +21,7 @@ from services.portal.lags import Lags
 from services.portal.projector import GROUP, SOURCES, Projector
 from services.portal.proxy import Intake
 from services.portal.queries import Queries
+from services.portal.rota import Rota
 from services.portal.session import RefuseForeign, Sessions
 from services.portal.settings import PortalSettings
 from services.portal.stream import Hub
@@ -47,7 +48,7 @@ def make_app(settings: PortalSettings) -> FastAPI:
     hub = Hub(store, queries)
     sessions = Sessions(store, directory, clock, secret, lasts=timedelta(hours=settings.session_hours), secure=settings.is_https)
     intake = Intake(settings.intake_url, settings.sink_url, clock, secret, max_body=settings.max_body)
-    portal = Portal(settings, clock, store, directory, queries, Desk(store, queries, lags), hub, sessions, intake)
+    portal = Portal(settings, clock, store, directory, queries, Desk(store, queries, lags), Rota(store), hub, sessions, intake)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -72,7 +73,6 @@ def make_app(settings: PortalSettings) -> FastAPI:
     pages.install(app, portal)
     _health(app, portal)
     _document(app, portal)
-    pages.install(app, portal)
     return app
 
 

@@ -1,4 +1,4 @@
-"""What staff and those on call see: pages and their certificates, who is on call, the operations dashboard.
+"""What staff and those on call see: pages and their certificates, the operations dashboard.
 
 Like `queries.py`: None is a 404. Callers ask `shared.access` through these functions, never around them.
 """
@@ -16,8 +16,6 @@ from services.portal.queries import Queries
 from shared.access import may_handle_pages, may_see_desk
 from shared.certificate import certificate
 from shared.events import Actor
-from shared.policy import ON_CALL, OnCallPolicy
-from shared.policy.rota import on_call
 from shared.store import Store
 
 Shape = dict[str, Any]
@@ -71,25 +69,6 @@ class Desk:
         found = await self.store["timeline"].find({"page": page_id}, order=[("seq", 1)], limit=5000)
         facts = [shapes.page_fact(doc) for doc in found]
         return shapes.certified(page_id, certificate(facts)) if facts else None
-
-    async def on_call(self, actor: Actor, at: datetime) -> list[Shape] | None:
-        """Who is on call at `at`, per schedule: `[{schedule, person, email, override: bool}]`; None for whoever is not staff.
-
-        `person` and `email` are null where nobody is.
-        """
-        if not may_see_desk(actor):
-            return None
-        documents = await self.store["policies"].find({"name": ON_CALL}, order=[("version", -1)], limit=1)
-        if not documents:
-            return []
-        policy = OnCallPolicy.model_validate(documents[0]["document"])
-        return [
-            {
-                "schedule": name, "person": person, "email": policy.people[person].email if person else None,
-                "override": policy.override_at(name, at) is not None,
-            }
-            for name, person in sorted(on_call(policy, at).items())
-        ]  # fmt: skip
 
     async def dashboard(self, actor: Actor, now: datetime) -> Shape | None:
         """Operations at a glance; None for whoever is not staff.

@@ -141,3 +141,17 @@ FILTERS = {
     "utc": utc, "relative": relative, "is_past": is_past, "tone": tone, "percent_run": percent_run, "short_id": short_id,
     "spaced": spaced, "plain": plain, "spent": spent, "grouped": grouped, "json": as_json,
 }  # fmt: skip
+
+
+def rota_rows(planned: Sequence[Mapping[str, Any]], since: datetime, days: int) -> list[dict[str, Any]]:
+    """Schedules as bars over `days` from `since`: each shift with its `x` and `width` in percent and a `tint` by person (0 to 5)."""
+    whole = timedelta(days=days)
+    people = sorted({shift["person"] for row in planned for shift in row["shifts"] if shift["person"]})
+    tints = {person: number % 6 for number, person in enumerate(people)}
+
+    def bar(shift: Mapping[str, Any]) -> dict[str, Any]:
+        begins, ends = instant(shift["since"]), instant(shift["until"])
+        x, width = (begins - since) / whole * 100, (ends - begins) / whole * 100
+        return {**shift, "x": round(x, 3), "width": round(width, 3), "tint": tints.get(shift["person"])}
+
+    return [{**row, "shifts": [bar(shift) for shift in row["shifts"]]} for row in planned]

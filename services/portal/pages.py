@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from services.portal import pages_desk, pages_sharing, pages_tickets
+from services.portal import pages_desk, pages_rota, pages_sharing, pages_tickets
 from services.portal.fields import fields_of
 from services.portal.live import changes
 from services.portal.screens import STATIC, THEMES, Screens, local, see_other
@@ -33,7 +33,7 @@ def install(app: FastAPI, portal: Portal) -> None:
     screens = Screens(portal.directory, portal.clock, demo=portal.settings.demo)
     app.state.screens = screens
     app.mount("/static", _Static(directory=STATIC), name="static")
-    for part in (router, pages_tickets.router, pages_sharing.router, pages_desk.router):
+    for part in (router, pages_tickets.router, pages_sharing.router, pages_desk.router, pages_rota.router):
         app.include_router(part)
     screens.install_errors(app)
 

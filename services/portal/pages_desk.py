@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import secrets
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -19,7 +18,7 @@ from services.portal.screens import see_other, wants_page
 from services.portal.tabs import href, outcome_of, tabs_of_queue
 from services.portal.visitors import Drawn, OnCall, Parts, Staff, Visitor, not_found
 from shared import links
-from shared.errors import Refused, Unavailable
+from shared.errors import Unavailable
 
 ON_PAGE = frozenset({"acknowledge", "escalate", "resolve"})
 SHOWN = 150
@@ -104,15 +103,6 @@ async def act_on_page(page_id: str, action: str, request: Request, actor: OnCall
     return screens.error(request, answer.status, "", str(answer.json.get("detail") or ""))
 
 
-@router.get("/on-call")
-async def on_call_page(request: Request, actor: Staff, portal: Parts, screens: Drawn, at: str = "") -> Response:
-    moment = _moment(at) if at else portal.clock.now()
-    people = await portal.desk.on_call(actor, moment)
-    return screens.page(
-        request, "on_call.html", actor=actor, place="on-call", people=people or [], at=moment.isoformat(), asked_at=bool(at)
-    )
-
-
 @router.get("/ops")
 async def operations(request: Request, actor: Staff, portal: Parts, screens: Drawn) -> Response:
     now = portal.clock.now()
@@ -180,11 +170,3 @@ async def _settled(portal: Parts, request_id: str) -> None:
         await portal.hub.settled(request_id, AFTER_S)
     except Unavailable:
         return
-
-
-def _moment(text: str) -> datetime:
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise Refused("bad-parameter", "this is not a date and time", status=422) from error
-    return at if at.tzinfo else at.replace(tzinfo=UTC)

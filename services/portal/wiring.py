@@ -9,6 +9,7 @@ from starlette.requests import HTTPConnection, Request
 from services.portal.desk import Desk
 from services.portal.proxy import Intake
 from services.portal.queries import Queries
+from services.portal.rota import Rota
 from services.portal.session import Sessions
 from services.portal.settings import PortalSettings
 from services.portal.stream import Hub
@@ -27,6 +28,7 @@ class Portal:
     directory: Replica
     queries: Queries
     desk: Desk
+    rota: Rota
     hub: Hub
     sessions: Sessions
     intake: Intake

@@ -27,6 +27,7 @@ from services.portal.fold import Fold, needs, parse
 from services.portal.projector import prepare, recount
 from services.portal.proxy import Intake
 from services.portal.queries import Queries
+from services.portal.rota import Rota
 from services.portal.session import RefuseForeign, Sessions
 from services.portal.settings import PortalSettings
 from services.portal.stream import Hub
@@ -102,7 +103,7 @@ def make_portal(settings: PortalSettings, known: KnownDirectory) -> Portal:
     queries = Queries(store, clock)
     sessions = Sessions(store, known, clock, secret, lasts=timedelta(hours=1), secure=False)
     intake = Intake(settings.intake_url, settings.sink_url, clock, secret, max_body=settings.max_body)
-    return Portal(settings, clock, store, known, queries, Desk(store, queries, Lags()), Hub(store, queries), sessions, intake)
+    return Portal(settings, clock, store, known, queries, Desk(store, queries, Lags()), Rota(store), Hub(store, queries), sessions, intake)
 
 
 def make_app(portal: Portal, lifespan: Any = None) -> FastAPI:

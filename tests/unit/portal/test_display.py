@@ -88,3 +88,16 @@ def test_the_board_of_an_idle_desk() -> None:
 
     assert board["series"] == [[], []]
     assert (board["deepest"], board["densest"], board["route_ms"]) == (1, 1, None)
+
+
+def test_the_rota_is_bars_in_percent_of_the_days_shown_and_each_person_keeps_a_tint() -> None:
+    def shift(person: str | None, since: float, until: float) -> dict[str, object]:
+        return {"person": person, "since": at(days=since), "until": at(days=until), "stand_in": False}
+
+    planned = [
+        {"schedule": "a", "zone": "UTC", "shifts": [shift("bob", 0, 2), shift(None, 2, 3), shift("ann", 3, 10)]},
+        {"schedule": "b", "zone": "UTC", "shifts": [shift("bob", 0, 10)]},
+    ]
+    first, second = display.rota_rows(planned, NOW, 10)
+    assert [(bar["x"], bar["width"], bar["tint"]) for bar in first["shifts"]] == [(0, 20, 1), (20, 10, None), (30, 70, 0)]
+    assert [bar["tint"] for bar in second["shifts"]] == [1]

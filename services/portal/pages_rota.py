@@ -1,0 +1,105 @@
+"""Who is on call: now and for two weeks, what the rota leaves open, taking and swapping shifts, a calendar to subscribe to."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote, urlencode
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from services.portal.display import rota_rows
+from services.portal.fields import fields_of
+from services.portal.screens import see_other
+from services.portal.visitors import Drawn, Parts, Staff, not_found
+from shared import links
+from shared.access import may_handle_pages
+from shared.errors import Refused
+from shared.events import Role
+
+DAYS = 14
+FEED_LASTS = timedelta(days=400)
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/on-call")
+async def on_call_page(request: Request, actor: Staff, portal: Parts, screens: Drawn, at: str = "", done: str = "") -> Response:
+    return await _shown(request, actor, portal, screens, at=at, done=done)
+
+
+@router.post("/on-call/stand-in")
+async def stand_in(request: Request, actor: Staff, portal: Parts, screens: Drawn) -> Response:
+    """An override, or a swap where the form names two people."""
+    given = await fields_of(request, portal.settings.max_body)
+    schedule = quote(given.get("schedule") or "none", safe="")
+    try:
+        body = {name: moment(given.get(name, "")).isoformat() for name in ("since", "until")}
+    except Refused as refused:
+        return await _shown(request, actor, portal, screens, problem=refused.detail, status=422)
+    if given.get("other"):
+        kind, body = "swaps", {**body, "one": given.get("person", ""), "other": given["other"]}
+    else:
+        kind, body = "overrides", {**body, "person": given.get("person", "")}
+    answer = await portal.intake.forward(actor, "POST", f"/v1/on-call/{schedule}/{kind}", body)
+    if not answer.is_accepted:
+        problem = str(answer.json.get("detail") or "That could not be done.")
+        return await _shown(request, actor, portal, screens, problem=problem, status=answer.status)
+    return see_other("/on-call?" + urlencode({"done": kind}))
+
+
+@router.get("/on-call/{schedule}.ics")
+async def feed(schedule: str, portal: Parts, token: str = "") -> Response:
+    """For calendar programs, which cannot log in: the address itself is the key."""
+    secret = portal.settings.secret
+    now = portal.clock.now()
+    if secret is None or not links.verify(secret.get_secret_value().encode(), token, links.CALENDAR, schedule, now):
+        raise not_found()
+    found = await portal.rota.calendar(schedule, now)
+    if found is None:
+        raise not_found()
+    headers = {"Cache-Control": "private, max-age=300", "Content-Disposition": f'inline; filename="{schedule}.ics"'}
+    return Response(found, media_type="text/calendar; charset=utf-8", headers=headers)
+
+
+def moment(text: str) -> datetime:
+    """A form's date and time; without a zone it is UTC. Raises Refused `bad-parameter` (422)."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise Refused("bad-parameter", "This is not a date and time.", status=422) from error
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+async def _shown(
+    request: Request, actor: Staff, portal: Parts, screens: Drawn, *, at: str = "", done: str = "", problem: str = "", status: int = 200
+) -> Response:
+    now = portal.clock.now()
+    when = moment(at) if at else now
+    policy = await portal.rota.policy()
+    planned = await portal.rota.shifts(actor, when, when + timedelta(days=DAYS)) or []
+    everybody = sorted(policy.people) if policy else []
+    mine = [name for name in everybody if policy and policy.people[name].email.lower() == actor.email.lower()]
+    for_anybody = bool({Role.OPS, Role.ADMIN} & set(actor.roles))
+    return screens.page(
+        request, "on_call.html", status=status, actor=actor, place="on-call", people=await portal.rota.on_call(actor, when) or [],
+        at=when.isoformat(), asked_at=bool(at), rows=rota_rows(planned, when, DAYS), findings=await portal.rota.coverage(actor, now) or [],
+        may_change=bool(everybody) and (for_anybody or (may_handle_pages(actor) and bool(mine))),
+        takers=everybody if for_anybody else mine, everybody=everybody, schedules=[row["schedule"] for row in planned],
+        feeds={row["schedule"]: _feed_url(portal, row["schedule"], actor.email, now) for row in planned}, done=done, problem=problem,
+        soon=_field(now), tomorrow=_field(now + timedelta(days=1)),
+    )  # fmt: skip
+
+
+def _feed_url(portal: Parts, schedule: str, email: str, now: datetime) -> str:
+    secret = portal.settings.secret
+    if secret is None:
+        return ""
+    token = links.sign(
+        secret.get_secret_value().encode(), links.CALENDAR, schedule, email, now.replace(hour=0, minute=0, second=0) + FEED_LASTS
+    )
+    return f"/on-call/{schedule}.ics?token={token}"
+
+
+def _field(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M")

@@ -1,0 +1,109 @@
+"""The rota as staff see it: who is on call at a time, the shifts to come, what they leave open, and a calendar feed.
+
+Read from the newest version of the policy document `on-call` in the view. None is a 404.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from icalendar import Calendar, Event
+
+from services.portal.shapes import iso
+from shared.access import may_see_desk
+from shared.events import Actor
+from shared.policy import ON_CALL, OnCallPolicy
+from shared.policy.coverage import AHEAD, Finding, Shift, findings, shifts
+from shared.policy.rota import on_call
+from shared.store import Store
+
+Shape = dict[str, Any]
+
+FED_BEFORE, FED_AHEAD = timedelta(days=14), AHEAD
+"""What a calendar feed covers."""
+LONGEST = timedelta(days=366)
+
+
+@dataclass(frozen=True)
+class Rota:
+    """The reads about who is on call. One per process; safe for concurrent use."""
+
+    store: Store
+
+    async def policy(self) -> OnCallPolicy | None:
+        """The newest version; None where none was published."""
+        documents = await self.store["policies"].find({"name": ON_CALL}, order=[("version", -1)], limit=1)
+        return OnCallPolicy.model_validate(documents[0]["document"]) if documents else None
+
+    async def on_call(self, actor: Actor, at: datetime) -> list[Shape] | None:
+        """Who is on call at `at`, per schedule: `[{schedule, person, email, override: bool}]`; None for whoever is not staff.
+
+        `person` and `email` are null where nobody is.
+        """
+        if not may_see_desk(actor):
+            return None
+        policy = await self.policy()
+        if policy is None:
+            return []
+        return [
+            {
+                "schedule": name, "person": person, "email": policy.people[person].email if person else None,
+                "override": policy.override_at(name, at) is not None,
+            }
+            for name, person in sorted(on_call(policy, at).items())
+        ]  # fmt: skip
+
+    async def shifts(self, actor: Actor, since: datetime, until: datetime) -> list[Shape] | None:
+        """`[{schedule, zone, shifts: [{person, since, until, stand_in}]}]` in [since, until), a year at most."""
+        if not may_see_desk(actor):
+            return None
+        policy = await self.policy()
+        until = min(until, since + LONGEST)
+        return [
+            {"schedule": name, "zone": schedule.zone, "shifts": [_shift(shift) for shift in shifts(policy, name, since, until)]}
+            for name, schedule in sorted(policy.schedules.items())
+        ] if policy and until > since else []  # fmt: skip
+
+    async def coverage(self, actor: Actor, now: datetime) -> list[Shape] | None:
+        """What the next 90 days leave open: `[{kind, where, text, since, until}]`, the worst first."""
+        if not may_see_desk(actor):
+            return None
+        policy = await self.policy()
+        return [_finding(found) for found in findings(policy, now)] if policy else []
+
+    async def calendar(self, schedule: str, now: datetime) -> bytes | None:
+        """The shifts of one schedule as iCalendar (RFC 5545); None where there is no such schedule."""
+        policy = await self.policy()
+        if policy is None or schedule not in policy.schedules:
+            return None
+        return calendar_of(schedule, shifts(policy, schedule, now - FED_BEFORE, now + FED_AHEAD), now)
+
+
+def calendar_of(schedule: str, planned: list[Shift], now: datetime) -> bytes:
+    """One event a shift; its UID stays while the shift begins at the same time, so calendars follow changes."""
+    calendar = Calendar()
+    calendar.add("prodid", "-//Signalbox//On call//EN")
+    calendar.add("version", "2.0")
+    calendar.add("x-wr-calname", f"On call: {schedule}")
+    calendar.add("refresh-interval", timedelta(hours=1), parameters={"VALUE": "DURATION"})
+    for shift in planned:
+        event = Event()
+        event.add("uid", f"{schedule}-{int(shift.since.timestamp())}@signalbox")
+        event.add("dtstamp", now)
+        event.add("dtstart", shift.since)
+        event.add("dtend", shift.until)
+        event.add("summary", f"{shift.person} on call: {schedule}" if shift.person else f"Nobody on call: {schedule}")
+        event.add("transp", "TRANSPARENT")
+        calendar.add_component(event)
+    return bytes(calendar.to_ical())
+
+
+def _shift(shift: Shift) -> Shape:
+    return {"person": shift.person, "since": iso(shift.since), "until": iso(shift.until), "stand_in": shift.by_override}
+
+
+def _finding(found: Finding) -> Shape:
+    times = {"since": iso(found.since) if found.since else None, "until": iso(found.until) if found.until else None}
+    return {"kind": found.kind, "where": found.where, "text": found.text, **times}
