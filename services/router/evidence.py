@@ -101,11 +101,8 @@ def read(subject: str, body: str, addons: tuple[AddonKnown, ...]) -> Reading:
     """Weigh the case-folded texts for every attached add-on."""
     known = _known(addons)
     text = f"{subject}\n{body}"
-    # Nearly always nothing: all that is spent on a ticket about something else.
-    present = {word for part, words in known.gates.items() if part in text for word in words if word in text}
-    if not present:
-        return EMPTY
-    found = [case for each in known.addons if (case := _case(each, subject, body, present)) is not None]
+    # Nearly always none: all that is spent on a ticket about something else.
+    found = [case for each in known if each.screen.are_in(text) and (case := _case(each, subject, body, text)) is not None]
     if not found:
         return EMPTY
     symptoms = symptoms_of(subject, body)
@@ -117,40 +114,18 @@ def read(subject: str, body: str, addons: tuple[AddonKnown, ...]) -> Reading:
     return Reading(tuple(found), symptoms, _doubt(subject, body, symptoms, proven.known.names) if proven else "")
 
 
-@dataclass(frozen=True, slots=True)
-class _AllKnown:
-    """`gates`: a part that some needles share → those needles. Where the part is not in a text, none of them is."""
-
-    addons: tuple[Known, ...]
-    gates: dict[str, tuple[str, ...]]
-
-
 @lru_cache(maxsize=1024)
-def _known(addons: tuple[AddonKnown, ...]) -> _AllKnown:
-    known = known_by(addons)
-    return _AllKnown(known, _gates({word for each in known for _, word in each.needles}))
+def _known(addons: tuple[AddonKnown, ...]) -> tuple[Known, ...]:
+    return known_by(addons)
 
 
-def _gates(words: set[str], size: int = 4) -> dict[str, tuple[str, ...]]:
-    """Cover the words by few parts of `size` characters, the part of most words first: a third of the searches are left."""
-    left, gates = set(words), dict[str, tuple[str, ...]]()
-    while left:
-        shared: dict[str, list[str]] = {}
-        for word in sorted(left):
-            for part in {word[i : i + size] for i in range(max(1, len(word) - size + 1))}:
-                shared.setdefault(part, []).append(word)
-        part = max(sorted(shared), key=lambda part: len(shared[part]))
-        gates[part] = tuple(shared[part])
-        left.difference_update(shared[part])
-    return gates
-
-
-def _case(known: Known, subject: str, body: str, present: set[str]) -> Case | None:
+def _case(known: Known, subject: str, body: str, text: str) -> Case | None:
     """The case for one add-on before what speaks against it is counted; None without a hit."""
     hits: list[Hit] = []
     against: list[str] = []
     layout: Layout | None = None
     first = 2 * _FAR
+    present = [needle for needle in known.needles if needle[1] in text]
     for sort, word, start, end, here in _places(known, subject, body, present):
         if here == 0:
             passage = in_subject(subject, start, end)
@@ -164,13 +139,11 @@ def _case(known: Known, subject: str, body: str, present: set[str]) -> Case | No
     return Case(known, hits, against, first=first) if hits or against else None
 
 
-def _places(known: Known, subject: str, body: str, present: set[str]) -> Iterator[tuple[Sort, str, int, int, int]]:
+def _places(known: Known, subject: str, body: str, present: list[tuple[Sort, str]]) -> Iterator[tuple[Sort, str, int, int, int]]:
     """(sort, word, start, end, 0 for the subject or 1 for the body); hosts first, so that the name inside a host is not a second hit."""
     for here, text in enumerate((subject, body)):
         seen: list[tuple[int, int]] = []
-        for sort, word in known.needles:
-            if word not in present:
-                continue
+        for sort, word in present:
             place, hits = text.find(word), 0
             while place >= 0 and hits < MOST_HITS:
                 end = place + len(word)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
+from services.router.expressions import Expression, Words
 from services.router.technology import GENERIC, kinds_of
 from shared.events.requests import AddonKnown
 
@@ -33,6 +34,8 @@ class Known:
     needles: tuple[tuple[Sort, str], ...]
     names: frozenset[str]
     """The single words of its names."""
+    screen: Words
+    """Whether any needle is in a text at all."""
 
     def stands(self, sort: Sort, text: str, start: int, end: int) -> Sort | None:
         """What the needle at `text[start:end]` is there, with word boundaries looked at; None where it is part of something else."""
@@ -71,12 +74,19 @@ def known_by(addons: tuple[AddonKnown, ...]) -> tuple[Known, ...]:
                 tuple(kind.name for kind in kinds[addon.slug]),
                 tuple(needles),
                 names=frozenset(part for word in words for part in word.replace("-", " ").split()),
+                screen=_screen(tuple(word for _, word in needles)),
             )
         )
     return tuple(found)
 
 
-_FOREIGN = re.compile(
+@lru_cache(maxsize=512)
+def _screen(words: tuple[str, ...]) -> Words:
+    """Made once for an add-on, however many apps it is attached to."""
+    return Words(words)
+
+
+_FOREIGN = Expression(
     r"(?:://|@)(?:[^\s/@]*@)?((?:[a-z0-9-]+\.)+[a-z0-9]{2,}|localhost)(?![\w@])|(?<![\w.@/-])((?:[a-z0-9-]+\.)+[a-z]{2,}"
     r"|\d{1,3}(?:\.\d{1,3}){3}|localhost|::1):\d{2,5}\b"
 )
@@ -95,7 +105,7 @@ def foreign_host(text: str, hosts: tuple[str, ...]) -> str:
     return other
 
 
-_BARE = re.compile(r"(?<![\w.@/-])(?:[a-z0-9-]+\.)+(?:com|net|org|io|dev|app|cloud|eu|de|fr|uk|co|us|example|internal|local)(?![\w-])")
+_BARE = Expression(r"(?<![\w.@/-])(?:[a-z0-9-]+\.)+(?:com|net|org|io|dev|app|cloud|eu|de|fr|uk|co|us|example|internal|local)(?![\w-])")
 
 
 def other_hosts(text: str, hosts: tuple[str, ...]) -> str:

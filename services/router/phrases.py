@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-FAILING = re.compile(
+from services.router.expressions import Expression
+
+FAILING = Expression(
     r"econnrefused|econnreset|etimedout|epipe|ehostunreach|refus(?:es|ed|ing|e)?\b|timed? ?-?out|times out|timing out|time-?outs?\b"
     r"|unreachable|unresponsive"
     r"|(?:can ?not|can't|cannot|could ?n[o']t|unable to|not able to|fails? to|failed to|impossible to|no longer) (?:\w+ )?(?:connect"
@@ -29,7 +31,7 @@ FAILING = re.compile(
 )
 """The service does something it should not. Only looked for near a hit."""
 
-UNREACHABLE = re.compile(
+UNREACHABLE = Expression(
     r"econnrefused|econnreset|etimedout|epipe|refus(?:es|ed|ing|e)?\b|timed[ -]?out|times out|timing out|unreachable"
     r"|[a-z]timeout(?:error|exception)?\b(?![\"']?\s*[:=]\s*\d)|execution expired|(?<![\w.-])time-?outs?\b(?![\"']?\s*[:=]|\s+(?:of|is"
     r"|are|set|setting|settings|to|value|option|parameter|after|from \d|\d)\b)"
@@ -50,7 +52,7 @@ UNREACHABLE = re.compile(
 )
 """Stronger: the service at that host does not take, or throws out, what is sent to it."""
 
-_RULED_OUT_BEFORE = re.compile(
+_RULED_OUT_BEFORE = Expression(
     r"(?:(?:is|are|was|were|be)(?: \w+ly| \w+)? ?(?:not|n't)|it'?s not|that'?s not|\bnot|isn'?t|aren'?t|wasn'?t|weren'?t)"
     r" (?:\w+ly )?(?:(?:a|an|the|our|any|about|due to|caused by|because of|related to|coming from|it is|it's) )*(?:(?:problem|issue"
     r"|matter|fault|error|bug|outage) (?:with|of|in|at|on) )?(?:(?:a|an|the|our) )?$"
@@ -83,25 +85,25 @@ _RULED_OUT_AFTER = re.compile(
     r"|good|well)\b"
     r"|[^.,;:]{0,25}\b(?:works?|working|runs?|connects?|answers?) (?:fine|well|normally|perfectly|without)\b"
 )
-_BUT_THEN = re.compile(
+_BUT_THEN = Expression(
     r"\b(?:until|till|before|yesterday|last (?:week|month|night)|for (?:months|years|weeks)|but (?:now|since|then|today)|used to"
     r"|no longer|any ?more|previously)\b"
 )
-_COMPARING = re.compile(
+_COMPARING = Expression(
     r"\bcompar|\bversus\b|\bvs\b|alternative|\bmigrat|\bmov(?:e|ing) (?:\w+ ){0,3}(?:away|from|to|over|off)"
     r"|\bswitch(?:ing)? (?:\w+ ){0,2}(?:from|to|over)|difference between|instead of|replac(?:e|ing)|choose between|which is better"
     r"|better than"
     r"|cheaper|thinking (?:of|about)|consider(?:ing)?|evaluat|umsteigen|wechseln zu"
 )
-_SUPPOSING = re.compile(
+_SUPPOSING = Expression(
     r"\b(?:maybe|perhaps|might|possibly|not sure|could be|may be|i guess|suspect|we wonder|wondering|unclear|cannot tell|can't tell"
     r"|don't know|no idea)\b"
 )
-_HYPOTHETICAL = re.compile(
+_HYPOTHETICAL = Expression(
     r"\b(?:what happens|if|would(?! not|n't)|could(?! not|n't)|should|whether|in case|suppose|when we|how (?:do|can|to|should)"
     r"|is it possible|can (?:we|i))\b"
 )
-DOUBT = re.compile(
+DOUBT = Expression(
     r"packet loss|lose packets|\bdns\b|enotfound|getaddrinfo|name resolution|cannot resolve|could not resolve|nameserver"
     r"|\bnetwork(?:ing)?\b|firewall|egress|outbound|private space|peering|vpn|allow-?list|whitelist"
     r"|works? (?:\w+ )?(?:fine )?(?:from|on|in|with) (?:my|our|a|another|other|the other|local|localhost|staging|outside|every other)"
@@ -123,7 +125,7 @@ DOUBT = re.compile(
     r"|platform)"
 )
 """Signs in the whole text that the fault may be between us and the add-on, or at home: no assignment without an agent's look."""
-TRACE = re.compile(
+TRACE = Expression(
     r"\bin (?:the|a|its|our|my) (?:back|stack|thread)?[- ]?(?:trace|dump)|\b(?:trace|dump) (?:has|shows|contains|says|points)"
 )
 """It is only seen in a trace: that says what was running."""
@@ -138,12 +140,12 @@ ASKS_HOW = re.compile(
     r"\W*(?:how|where|which|what is|what are|can (?:i|we|you)|could you|is it possible|is there|do (?:i|we|you)|does|should)\b"
 )
 """A subject that asks for knowledge."""
-ASIDE = re.compile(
+ASIDE = Expression(
     r"\b(?:by the way|btw|fyi|in case (?:that|it|this) matters|for (?:completeness|your information|the record)|our stack|the stack"
     r"|we (?:also |only |just )?(?:use|run))\b"
 )
 """It is mentioned in passing."""
-_OVER = re.compile(
+_OVER = Expression(
     r"\b(?:is|are|was|were|been|got|seems?|now) (?:\w+ )?(?:solved|resolved|fixed|recovered|over|back to normal|working again|ok again"
     r"|fine again|up again|reachable again)\b"
     r"|(?:fine|ok|okay|good|well|normal|normally|stable) (?:now|again|since)\b|works? again|recovered|resolved itself|went away|is gone now"
@@ -173,7 +175,7 @@ def is_compared(text: str) -> bool:
     return _COMPARING.search(text) is not None
 
 
-_QUALIFIED = re.compile(r"\b(?:but|however|except|unless|whereas|only|instead|because|since we|after we|why|although|though|if)\b")
+_QUALIFIED = Expression(r"\b(?:but|however|except|unless|whereas|only|instead|because|since we|after we|why|although|though|if)\b")
 
 
 def is_qualified(text: str) -> bool:
@@ -181,10 +183,10 @@ def is_qualified(text: str) -> bool:
     return _QUALIFIED.search(text) is not None
 
 
-_ABOUT_PLATFORM = re.compile(
+_ABOUT_PLATFORM = Expression(
     r"[^.?!\n]{0,120}\b(?:dynos?|heroku|platform|router|buildpacks?|release|review apps?|pipeline|scheduler|you)\b[^.?!\n]{0,120}\?"
 )
-_ASKED_OF_THEM = re.compile(
+_ASKED_OF_THEM = Expression(
     r"(?:can|could|would|will) you (?:please )?(?:\w+ )?(?:look|check|have a look|restart|help|fix|tell|see|investigate|raise|lift|confirm)"
 )
 

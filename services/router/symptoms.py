@@ -5,16 +5,17 @@ All of it reads case-folded text, and only the first part of a long one: what a 
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
+
+from services.router.expressions import Expression
 
 OPENING = 12_000
 """Characters of a body that are read for symptoms."""
 
-_CODE = re.compile(r"(?<![\w.#-])(?:h1[0-9]|h2[0-8]|h3[0-1]|h8[0-2]|h99|r1[0-7]|r99)(?![\w-]|\.\w)")
+_CODE = Expression(r"(?<![\w.#-])(?:h1[0-9]|h2[0-8]|h3[0-1]|h8[0-2]|h99|r1[0-7]|r99)(?![\w-]|\.\w)")
 """Router and dyno error codes (seed 001, and Error Codes in the Dev Center)."""
 
-_BUILD = re.compile(
+_BUILD = Expression(
     r"push (?:is |was |gets )?rejected|pushes are rejected|pre-receive hook|failed to compile|failed to push|compiled slug"
     r"|slug (?:is )?(?:too large|size)"
     r"|(?:build|builds|deploy|deploys|deployment|deployments|release phase|release command|pipeline promotion)"
@@ -27,7 +28,7 @@ _BUILD = re.compile(
     r"|buildpack.{0,30}(?:fail|error)"
     r"|eresolve|dependency resolution|requirements\.txt.{0,60}(?:fail|error|conflict)"
 )
-_PLATFORM = re.compile(
+_PLATFORM = Expression(
     r"(?:any|all|every|no|our|open) (?:outgoing|outbound|external) (?:connections?|requests?|traffic|hosts?|calls?)|(?:one"
     r"|single) dyno\b|\b(?:web|worker)\.\d+ (?:only|can ?not|can't|alone)|(?:e-?mail|mail|message|invitation)s? (?:by|from) heroku"
     r"|account verification|verify (?:the|my|our) account|no web (?:dynos|processes)|sigterm|sigkill"
@@ -40,7 +41,7 @@ _PLATFORM = re.compile(
     r"|two-factor"
     r"|(?:heroku )?scheduler|request timeout|router log|preboot"
 )
-_BROKEN = re.compile(
+_BROKEN = Expression(
     r"\b(?:is|are|went|goes|completely|totally|been) down\b|\bcrash(?:es|ed|ing)?\b|\boutage\b|\b50[0234]s?\b|unreachable"
     r"|connection refused|refuse[sd]? conn"
     r"|econnrefused|does not (?:boot|start|respond|answer)|won't (?:boot|start)|not (?:reachable|responding)|stopped working|times? out"
@@ -49,13 +50,13 @@ _BROKEN = re.compile(
     r"|not work(?:ing)? (?:any ?more|since)|\bexit(?:s|ed)? (?:with )?(?:code|status)|every request|all (?:of )?(?:our )?(?:requests"
     r"|users|customers)"
 )
-_NOW = re.compile(
+_NOW = Expression(
     r"\bsince (?:\d|this|yesterday|last|about|noon|midnight|the|our|we|monday|tuesday|wednesday|thursday|friday|saturday|sunday|an hour"
     r"|\w+ o'clock)"
     r"|right now|currently|at the moment|this morning|tonight|today|suddenly|keeps?\b|for the last \w+ (?:min|hour)|started (?:at|about"
     r"|around)|began"
 )
-_PLANNING = re.compile(
+_PLANNING = Expression(
     r"\bplan(?:s|ning|ned)?\b|prepar|\bdesign|\breview (?:of|our)|architect|should (?:we|i)|would you|recommend|advice|advise|opinion"
     r"|strateg|best (?:way|practice)"
     r"|next (?:month|week|year|quarter|spring|summer|autumn|fall|winter|black friday)|\bexpect(?:ing|ed)?\b|how (?:do|would|should|can"
@@ -116,6 +117,6 @@ def is_about_plans(text: str) -> bool:
     return len([word for word in _PLANS if word in text]) > 1 and len(set(_PLANNING.findall(text))) >= 3
 
 
-def _first(pattern: re.Pattern[str], text: str) -> str:
+def _first(pattern: Expression, text: str) -> str:
     found = pattern.search(text)
     return found.group() if found else ""

@@ -6,9 +6,10 @@ of that kind, unless the text names another supplier: an outside service of the 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+from services.router.expressions import Expression
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ GENERIC = frozenset(word for technology in TECHNOLOGIES for word in technology.w
 
 _SELF_HOSTED = r"self[- ]?hosted|our own (?:redis|postgres|mongo|mail|smtp|server|rabbit|elastic|log)|\bon (?:an )?ec2\b"
 r"|in our (?:own )?data ?cent"
-ELSEWHERE = {t.name: re.compile(rf"{t.elsewhere}|{_SELF_HOSTED}" if t.elsewhere else _SELF_HOSTED) for t in TECHNOLOGIES}
+ELSEWHERE = {t.name: Expression(rf"{t.elsewhere}|{_SELF_HOSTED}" if t.elsewhere else _SELF_HOSTED) for t in TECHNOLOGIES}
 
 
 def kinds_of(names: Iterable[str]) -> tuple[Technology, ...]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+from services.router.expressions import Expression
+
 PROSE = 1200
 """Characters of prose beyond which a text says too much to be sure."""
 
@@ -52,7 +54,7 @@ KNOWN = frozenset(_WORDS.split())
 UNKNOWN = 1
 """Words not in the list that are put up with."""
 
-CAUSES = re.compile(
+CAUSES = Expression(
     r"\b(?:dynos?|deploy\w*|releas\w*|boot\w*|docker|container\w*|config\w*|env|environment|peaks?|load(?:ed)?|scal\w+|traffic|heroku"
     r"|platform|router|buil[dt]\w*"
     r"|regions?|typed|mistake\w*|accident\w*|maybe|perhaps|by hand|manually|first|provision\w*|attach\w*|install\w*|upgrad\w*"

@@ -1,0 +1,74 @@
+"""Words and regular expressions that cost next to nothing where they are not found, which is nearly always. Pure.
+
+Python's engine tries every alternative at every character. Rust's, which pydantic brings along for `pattern`, reads a text once
+however many alternatives there are, but tells only whether, not where, and knows no look-around. So it screens: a text in which
+not even the loosened expression is found is never shown to Python. What is found is Python's, so screening changes no answer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from pydantic_core import SchemaValidator, core_schema
+
+Screen = Callable[[str], bool]
+
+
+class Words:
+    """Plain strings. `are_in(text)`: whether any of them is. Lone surrogates are in no text that was parsed, nor found here."""
+
+    __slots__ = ("are_in",)
+
+    def __init__(self, words: Iterable[str]) -> None:
+        self.are_in: Screen = _screen("|".join(re.escape(word) for word in sorted(words)) or _NOTHING)
+
+
+class Expression:
+    """`search`, `finditer` and `findall` of an expression."""
+
+    __slots__ = ("_exact", "_may_be_in")
+
+    def __init__(self, pattern: str, flags: re.RegexFlag = re.NOFLAG) -> None:
+        self._exact = re.compile(pattern, flags)
+        self._may_be_in = _screen(loosened(pattern))
+
+    def search(self, text: str) -> re.Match[str] | None:
+        return self._exact.search(text) if self._may_be_in(text) else None
+
+    def finditer(self, text: str) -> Iterator[re.Match[str]]:
+        return self._exact.finditer(text) if self._may_be_in(text) else iter(())
+
+    def findall(self, text: str) -> list[Any]:
+        return self._exact.findall(text) if self._may_be_in(text) else []
+
+
+_NOTHING = r"[^\s\S]"
+_PARTS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?<?[=!]|.", re.DOTALL)
+"""An escape, a class in brackets, the beginning of a look-around, any other character."""
+_LOOSER = {"^": "", "$": "", r"\b": "", r"\B": "", r"\w": r"\S", r"\W": r"[\s\S]", r"\s": r"[\s\x1c-\x1f]"}
+"""Python and Rust differ in which letters and blanks they know; what stands here finds all that either finds."""
+
+
+def loosened(pattern: str) -> str:
+    """An expression for Rust that is found in every text in which `pattern` is: without look-around and anchors, with wider classes."""
+    kept: list[str] = []
+    depth = around = 0
+    for part in _PARTS.findall(pattern):
+        depth += part.startswith("(") - (part == ")")
+        if around:
+            around = around if depth >= around else 0
+        elif part.startswith("(?"):
+            around = depth
+        elif part.startswith("[^"):
+            kept.append(r"[\s\S]" if r"\w" in part else part)
+        elif part.startswith("["):
+            kept.append(part.replace(r"\w", r"\S").replace(r"\s", r"\s\x1c-\x1f"))
+        else:
+            kept.append(_LOOSER.get(part, part))
+    return "".join(kept)
+
+
+def _screen(pattern: str) -> Screen:
+    return SchemaValidator(core_schema.str_schema(pattern=pattern, regex_engine="rust-regex", strict=True)).isinstance_python
