@@ -21,8 +21,8 @@ from pymongo.write_concern import WriteConcern
 from shared.errors import SignalboxError, Unavailable
 
 __all__ = [
-    "Collection", "DeleteMany", "DeleteOne", "Document", "Duplicate", "InsertOne", "ReplaceOne", "Session", "Store", "UpdateMany",
-    "UpdateOne",
+    "Collection", "DeleteMany", "DeleteOne", "Document", "Duplicate", "Files", "InsertOne", "ReplaceOne", "Session", "Store",
+    "UpdateMany", "UpdateOne",
 ]  # fmt: skip
 
 Document = dict[str, Any]
@@ -154,6 +154,39 @@ class Collection:
             await self._motor.drop()
 
 
+class Files:
+    """Bytes in GridFS under names that are theirs for good (a hash). Every call may raise Unavailable."""
+
+    def __init__(self, store: Store, bucket: str) -> None:
+        self.bucket = bucket
+        self._motor: Any = AsyncIOMotorGridFSBucket(store.database, bucket_name=bucket)
+
+    async def put(self, name: str, raw: bytes, about: Mapping[str, str]) -> None:
+        """Kept by a majority on return. What is there already is not written again; a crash half-way leaves nothing of that name."""
+        with _translated(f"writing {self.bucket}"):
+            if await self._found(name) is None:
+                await self._motor.upload_from_stream(name, raw, metadata=dict(about))
+
+    async def get(self, name: str) -> bytes | None:
+        with _translated(f"reading {self.bucket}"):
+            found = await self._found(name)
+            if found is None:
+                return None
+            opened = await self._motor.open_download_stream(found)
+            raw: bytes = await opened.read()
+            return raw
+
+    async def delete(self, name: str) -> None:
+        """Every copy of it, if there is any."""
+        with _translated(f"deleting from {self.bucket}"):
+            while (found := await self._found(name)) is not None:
+                await self._motor.delete(found)
+
+    async def _found(self, name: str) -> Any:
+        found = await self._motor.find({"filename": name}, limit=1).to_list(length=1)
+        return found[0]._id if found else None
+
+
 class Store:
     """One database. Connects when first used; reads and writes with majority, so nothing read is rolled back."""
 
@@ -193,9 +226,9 @@ class Store:
             async with await self._client.start_session() as session, session.start_transaction():
                 yield session
 
-    def bucket(self, name: str) -> Any:
-        """A GridFS bucket (attachments)."""
-        return AsyncIOMotorGridFSBucket(self.database, bucket_name=name)
+    def files(self, name: str) -> Files:
+        """Large bytes, in the GridFS bucket of this name."""
+        return Files(self, name)
 
     async def collections(self) -> list[str]:
         with _translated("listing collections"):

@@ -100,6 +100,15 @@ class Producer:
             self._counts[topic] = len(found)
         return self._counts[topic]
 
+    async def ping(self) -> None:
+        """Whether Kafka answers now. Raises Unavailable."""
+        producer = await self._connected()
+        try:
+            await bounded("asking whether it is there", producer.client.fetch_all_metadata(), self._timeout)
+        except (Unavailable, asyncio.CancelledError):
+            self._retire(producer)
+            raise
+
     async def stop(self) -> None:
         """Write what is pending and disconnect, within the timeout."""
         producer, self._live = self._live, None
