@@ -1,0 +1,178 @@
+"""Search over the articles: SQLite's FTS5 in memory, filled once, asked from any thread.
+
+An error code that stands in the query puts its article first, whatever else is said. After that: the words (title and synonyms
+weigh most), whole phrases by which people ask for an article, words that mean the same at a discount, misspelt words by the
+known word they are one slip away from. Queries are reduced to letters and digits before they reach SQL, so its syntax is inert.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from shared.knowledge import near
+from shared.knowledge.articles import HERE, Article, read_articles
+from shared.knowledge.words import Asked, Vocabulary, stem, stems
+
+_COLUMNS = {"title": 8.0, "synonyms": 7.0, "tags": 5.0, "summary": 3.0, "body": 1.0}
+"""How much a word weighs by where it stands."""
+
+_MEANT = 0.4  # a word that only means the same, against the word itself
+_PHRASE = 2.5  # per word of a phrase that stands in the query as it is
+_CODE = 1_000.0  # over everything that words can bring
+_FEW = 12  # so many words are a question; more are pasted text, whose unknown words are names, not slips
+_MOST = 24  # of the words of pasted text, those that tell most
+_FAINT = 0.2  # hits below this share of the best are left out
+
+
+@dataclass(frozen=True)
+class Hit:
+    """An article found. `score` only orders the hits of one query."""
+
+    slug: str
+    title: str
+    url: str
+    score: float
+    excerpt: str
+
+
+class Articles:
+    """The articles of a folder, and the search over them. Raises ValueError where an article is not in order."""
+
+    def __init__(self, folder: Path = HERE) -> None:
+        self.all: tuple[Article, ...] = read_articles(folder)
+        self._by_slug = {article.slug: article for article in self.all}
+        self._by_code: dict[str, list[str]] = {}
+        for article in self.all:
+            for code in article.codes:
+                self._by_code.setdefault(code, []).append(article.slug)
+        same, self._also = _synonyms(folder)
+        self._vocabulary = Vocabulary(same)
+        self._lock = threading.Lock()
+        self._database = sqlite3.connect(":memory:", check_same_thread=False)
+        self._phrases: list[tuple[str, str, int]] = []
+        self._spread: Counter[str] = Counter()
+        self._fill()
+
+    def get(self, slug: str) -> Article | None:
+        return self._by_slug.get(slug)
+
+    def with_code(self, code: str) -> list[Article]:
+        """The articles about an error code, its own first (one about few codes before one about many)."""
+        return sorted((self._by_slug[slug] for slug in self._by_code.get(code, ())), key=lambda article: len(article.codes))
+
+    def search(self, query: str, limit: int = 5) -> list[Hit]:
+        """The articles that fit, best first; empty where none does. Takes any string."""
+        asked = self._vocabulary.asked(query)
+        scores = self._by_words(asked)
+        for place, code in enumerate(asked.codes):
+            for nth, article in enumerate(self.with_code(code)):
+                scores[article.slug] = scores.get(article.slug, 0.0) + _CODE * (len(asked.codes) - place) / (1 + nth)
+        best = max(scores.values(), default=0.0)
+        faint = _FAINT * (best if not asked.codes else min(best, _PHRASE))
+        ranked = sorted((score, slug) for slug, score in scores.items() if score > faint)[::-1]
+        return [self._hit(slug, score) for score, slug in ranked[: max(0, limit)]]
+
+    def _hit(self, slug: str, score: float) -> Hit:
+        article = self._by_slug[slug]
+        return Hit(slug, article.title, article.url, round(score, 4), article.summary)
+
+    def _by_words(self, asked: Asked) -> dict[str, float]:
+        with self._lock:
+            words = self._known(asked.words)
+            meant = [word for said in words for word in self._also.get(said, ()) if word not in words and word in self._spread]
+            found = Counter(self._matching(words))
+            for slug, score in self._matching(meant).items():
+                found[slug] += _MEANT * score  # type: ignore[assignment]
+        text = f" {' '.join(words)} "
+        for phrase, slug, length in self._phrases:
+            if phrase in text:
+                found[slug] += _PHRASE * length  # type: ignore[assignment]
+        return dict(found)
+
+    def _known(self, words: Sequence[str]) -> list[str]:
+        """The stems to look for. In a question each word counts, a misspelt one too; of pasted text those that tell most."""
+        if len(words) > _FEW:
+            known = [word for word in dict.fromkeys(stems(words)) if word in self._spread]
+            rare = set(sorted(known, key=lambda word: self._spread[word])[:_MOST])
+            return [word for word in known if word in rare]
+        return list(dict.fromkeys(stem_ for word in words for stem_ in self._meant(word, is_last=word == words[-1])))
+
+    def _meant(self, word: str, *, is_last: bool) -> list[str]:
+        if stem(word) in self._spread:
+            return [stem(word)]
+        if is_last and len(word) >= 3 and (begun := [known for known in self._spread if known.startswith(word)]):
+            return [max(begun, key=lambda known: self._spread[known])]
+        if found := near.nearest(self._database, word):
+            return [stem(found)]
+        for at in range(3, len(word) - 2):
+            parts = [stem(word[:at]), stem(word[at:])]
+            if all(part in self._spread for part in parts):
+                return parts
+        return []
+
+    def _matching(self, words: Sequence[str]) -> dict[str, float]:
+        if not words:
+            return {}
+        weights = ", ".join(str(weight) for weight in _COLUMNS.values())
+        wanted = " OR ".join(f'"{word}"' for word in words)
+        rows = self._database.execute(
+            f"SELECT slug, -bm25(articles, 0, {weights}) FROM articles WHERE articles MATCH ?",  # noqa: S608
+            (wanted,),
+        )
+        return dict(rows.fetchall())
+
+    def _fill(self) -> None:
+        names = ", ".join(_COLUMNS)
+        self._database.execute(f"CREATE VIRTUAL TABLE articles USING fts5(slug UNINDEXED, {names}, tokenize = 'unicode61')")
+        weights: Counter[str] = Counter()
+        for article in self.all:
+            columns = {name: self._vocabulary.words(text) for name, text in _texts(article).items()}
+            row = [" ".join(stems(words)) for words in columns.values()]
+            self._database.execute("INSERT INTO articles VALUES (?, ?, ?, ?, ?, ?)", (article.slug, *row))
+            self._spread.update({stem_ for words in columns.values() for stem_ in stems(words)})
+            for name, words in columns.items():
+                for word in words:
+                    weights[word] += int(_COLUMNS[name])
+            for phrase in (article.title, *article.synonyms):
+                folded = list(dict.fromkeys(stems(self._vocabulary.words(phrase))))
+                if len(folded) > 1:
+                    self._phrases.append((f" {' '.join(folded)} ", article.slug, len(folded)))
+        near.index(self._database, weights.items())
+
+
+def _texts(article: Article) -> dict[str, str]:
+    """The searched text by column."""
+    return {
+        "title": article.title,
+        "synonyms": "\n".join(article.synonyms),
+        "tags": f"{' '.join(article.tags)} {article.topic} {' '.join(article.codes)}",
+        "summary": article.summary,
+        "body": article.body,
+    }
+
+
+def _synonyms(folder: Path) -> tuple[Mapping[str, str], Mapping[str, list[str]]]:
+    """`synonyms.yaml` of the folder: phrases that are one word (`same`), and words that mean nearly the same (`also`)."""
+    path = folder / "synonyms.yaml"
+    if not path.exists():
+        return {}, {}
+    document = yaml.safe_load(path.read_text("utf-8"))
+    same = {phrase: word for word, phrases in document["same"].items() for phrase in phrases}
+    vocabulary = Vocabulary(same)
+    also: dict[str, list[str]] = {}
+    for group in document["also"]:
+        members = [stem_ for phrase in group for stem_ in _one(vocabulary, phrase)]
+        for member in members:
+            also.setdefault(member, []).extend(other for other in members if other != member)
+    return same, also
+
+
+def _one(vocabulary: Vocabulary, phrase: str) -> Iterable[str]:
+    return stems(vocabulary.words(str(phrase)))
