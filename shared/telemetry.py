@@ -9,13 +9,15 @@ from __future__ import annotations
 import logging
 import secrets
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
 import orjson
 import structlog
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from shared.text.redact import redact_quickly
 
 Check = Callable[[], Awaitable[str | None]]
 
@@ -24,7 +26,7 @@ _SELDOM_S = 10.0
 
 
 def configure_logging(service: str, level: str = "info") -> None:
-    """JSON lines on standard error, pretty on a terminal; every line carries `service`.
+    """JSON lines on standard error, pretty on a terminal; every line carries `service`, and no secret that has a known look.
 
     Libraries speak from WARNING up: at DEBUG aiokafka spends half of the time formatting (LIBRARIES.md).
     """
@@ -36,9 +38,12 @@ def configure_logging(service: str, level: str = "info") -> None:
         structlog.processors.StackInfoRenderer(),
     ]
     last: list[Any] = (
-        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]  # rich shows locals: secrets, mails
+        [
+            mask_secrets,
+            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+        ]  # rich shows locals: secrets, mails
         if pretty
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_to_json)]
+        else [structlog.processors.format_exc_info, mask_secrets, structlog.processors.JSONRenderer(serializer=_to_json)]
     )
     structlog.configure(
         processors=[*before, *last],
@@ -78,6 +83,19 @@ class _Seldom(logging.Filter):
         if left_out:
             record.msg, record.args = f"{record.getMessage()} ({left_out} more like it before)", None
         return True
+
+
+def mask_secrets(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A structlog processor, the last before the line is written. Texts are masked at the door; this is for what slips by it."""
+    for name, value in event.items():
+        if isinstance(value, str):
+            event[name] = redact_quickly(value)
+        elif isinstance(value, Exception | Mapping | list | tuple | set):
+            said = str(value)
+            masked = redact_quickly(said)
+            if masked != said:
+                event[name] = masked
+    return event
 
 
 def _to_json(event: object, **_: object) -> str:

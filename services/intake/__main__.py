@@ -30,6 +30,7 @@ from shared.replica import Replica
 from shared.settings import EX_CONFIG, load
 from shared.store import Store
 from shared.telemetry import configure_logging
+from shared.text import scanner
 from shared.token_use import TokenUse
 from shared.topics import DIRECTORY, POLICIES
 from shared.wire import Record
@@ -102,6 +103,7 @@ def main() -> int:
         return EX_CONFIG
     settings = load(IntakeSettings)
     configure_logging("intake", settings.log_level)
+    scanner.start()
     spare_what_lives()
     if settings.secret is None:
         log.warning("no SIGNALBOX_SECRET: the portal's signed-in users and signed links are refused")

@@ -12,6 +12,7 @@ from services.intake import rota
 from services.intake.domain import Asked, World, admit, ask, refuse_early, request_id
 from services.intake.forms import PAGE_ACTIONS, TICKET_ACTIONS, AcknowledgeForm, AssignForm, Form, JoinForm, ShareForm, TicketForm
 from services.intake.keys import Keys
+from services.intake.masking import said
 from services.intake.policies import check_policy
 from services.intake.reference import Reference
 from services.intake.rota import OverrideForm, SwapForm
@@ -54,7 +55,7 @@ async def open_ticket(intake: Intake, form: TicketForm, asked: Asked, trace: str
         await asyncio.gather(intake.write(record), intake.write(record._replace(topic=URGENT.name)))
     else:
         await intake.write(record)
-    return _accepted("ticket", request, admitted.warnings)
+    return _accepted("ticket", request, (*admitted.warnings, *said(form.masked)))
 
 
 async def act_on_ticket(intake: Intake, ticket: str, action: str, form: Form, asked: Asked, trace: str) -> Answer:
@@ -80,7 +81,7 @@ async def act_on_ticket(intake: Intake, ticket: str, action: str, form: Form, as
     request = ask(kind, ticket, form, asked, intake.reference.rules().stamp, **known)
     _claim(intake.keys, request, asked)
     await intake.write(record_for(REQUESTS.name, request, SOURCE, trace))
-    return _accepted("ticket", request) | ({"url": url} if url else {})
+    return _accepted("ticket", request, tuple(said(form.masked))) | ({"url": url} if url else {})
 
 
 async def act_on_page(intake: Intake, page: str, action: str, form: Form, asked: Asked, trace: str, *, via_link: bool = False) -> Answer:
@@ -92,7 +93,7 @@ async def act_on_page(intake: Intake, page: str, action: str, form: Form, asked:
     request = ask(kind, page, form, asked, intake.reference.stamp(), **known)
     _claim(intake.keys, request, asked)
     await intake.write(record_for(REQUESTS.name, request, SOURCE, trace))
-    return _accepted("page", request)
+    return _accepted("page", request, tuple(said(form.masked)))
 
 
 def linked_actor(intake: Intake, page: str, form: AcknowledgeForm, now: e.Instant) -> Actor:

@@ -6,13 +6,15 @@ fields take it, and only words of the enumeration.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, StringConstraints, ValidationError, model_validator
 
+from services.intake.masking import masked
 from shared import events as e
 from shared.events import Audience, Kind, Priority
 from shared.mistakes import invalid
+from shared.text.redact import Masked
 
 ONE_LINE = r"^[^\x00-\x1f\x7f\u0085\u2028\u2029]*$"
 
@@ -26,7 +28,16 @@ Ids = Annotated[tuple[Word, ...], Field(strict=False, max_length=20)]
 
 
 class Form(BaseModel):
+    """`holds_secrets`: the form is there to take a secret, so none in it is masked."""
+
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    holds_secrets: ClassVar[bool] = False
+    _masked: tuple[Masked, ...] = PrivateAttr(default=())
+
+    @property
+    def masked(self) -> tuple[Masked, ...]:
+        """What `fill` masked in it."""
+        return self._masked
 
 
 F = TypeVar("F", bound=Form)
@@ -160,8 +171,13 @@ PAGE_ACTIONS: dict[str, tuple[type[e.Request], type[Form]]] = {
 
 
 def fill(form: type[F], body: dict[str, Any]) -> F:
-    """The body as its form. Raises Refused with every mistake and its place."""
+    """The body as its form, without the secrets that were in its texts. Raises Refused with every mistake and its place."""
     try:
-        return form.model_validate(body)
+        filled = form.model_validate(body)
     except ValidationError as error:
         raise invalid(error.errors(include_url=False, include_input=False, include_context=False)) from error
+    if form.holds_secrets:
+        return filled
+    filled, found = masked(filled)
+    filled._masked = found
+    return filled

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 from pydantic import Field, StringConstraints
 
@@ -22,12 +22,14 @@ Documents = Callable[[str, str], Mapping[str, Any] | None]
 class Entry(Form):
     """`document` null removes it."""
 
+    holds_secrets: ClassVar[bool] = True
     kind: Annotated[str, StringConstraints(max_length=30)]
     id: Annotated[str, StringConstraints(min_length=1, max_length=300)]
     document: dict[str, Any] | None
 
 
 class DirectoryForm(Form):
+    holds_secrets: ClassVar[bool] = True
     documents: Annotated[tuple[Entry, ...], Field(strict=False, min_length=1, max_length=MOST_DOCUMENTS)]
 
 

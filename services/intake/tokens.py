@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hmac
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, ClassVar, Protocol
 
 import orjson
 from pydantic import Field, StringConstraints
@@ -34,6 +34,7 @@ class TokenForm(Form):
 
 
 class PasswordForm(Form):
+    holds_secrets: ClassVar[bool] = True
     current_password: Annotated[str, StringConstraints(min_length=1, max_length=1024)]
     new_password: Annotated[str, StringConstraints(min_length=1, max_length=1024)]
 

@@ -22,8 +22,11 @@ _NO_SECRETS = frozenset({"betterleaks.heroku-api-key"})
 """Every UUID on a line that says heroku: the request ids of the router's log."""
 
 
-def start(cache_dir: Path | None) -> threading.Thread:
-    """Compile in the background; until it is done our own rules stand alone. `cache_dir` None: the system's."""
+def start(cache_dir: Path | None = None) -> threading.Thread:
+    """Compile in the background; until it is done our own rules stand alone.
+
+    `cache_dir` None: the directory named by KF_RULE_CACHE_DIR, or the user's cache.
+    """
     compiling = threading.Thread(target=_compile, args=(cache_dir,), name="secret-rules", daemon=True)
     compiling.start()
     return compiling

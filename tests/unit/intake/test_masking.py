@@ -1,0 +1,66 @@
+"""Secrets end at the door; the request is still the one that was sent."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.intake.forms import TICKET_ACTIONS, Form, TicketForm, fill
+from services.intake.loading import DirectoryForm
+from services.intake.masking import NOT_TEXT, said
+from services.intake.tokens import PasswordForm
+from shared.text.redact import Masked
+from tests.unit.text.samples import PW, drawn
+
+ADDRESS = f"postgres://u:{PW}@ec2-1-2-3-4.compute-1.amazonaws.com:5432/d1"
+
+
+def test_every_text_of_a_ticket_is_masked_and_the_rest_stays() -> None:
+    texts = ("users_affected", "business_impact", "steps_to_reproduce", "seen_in_staging", "staging_differences", "began_at", "logs",
+             "configuration")  # fmt: skip
+    urgent = {name: f"{name}: {ADDRESS}" for name in texts} | {"access_granted": True, "third_party_services": ["stripe", f"x {ADDRESS}"]}
+    form = fill(TicketForm, {"subject": f"Broken {ADDRESS}", "body": ADDRESS, "app": "a", "addon": "redisco", "urgent": urgent})
+    shown = form.model_dump_json()
+    assert PW not in shown
+    assert shown.count("ec2-1-2-3-4.compute-1.amazonaws.com") == 11, "the host tells whose add-on it is"
+    assert (form.app, form.addon, form.urgent and form.urgent.third_party_services and form.urgent.third_party_services[0]) == (
+        "a", "redisco", "stripe",
+    )  # fmt: skip
+    assert len(form.masked) == 11
+
+
+@pytest.mark.parametrize("action", TICKET_ACTIONS)
+def test_every_text_of_every_action_is_masked(action: str) -> None:
+    form = TICKET_ACTIONS[action][1]
+    given = {"body": ADDRESS, "reason": ADDRESS, "information": ADDRESS, "resolution": ADDRESS, "comment": ADDRESS,
+             "priority": "high", "score": 3, "granted": True, "share_token": "x", "queue": "csa"}  # fmt: skip
+    filled = fill(form, {name: given[name] for name in form.model_fields if name in given})
+    assert PW not in filled.model_dump_json()
+    assert bool(filled.masked) is bool({"body", "reason", "information", "resolution", "comment"} & set(form.model_fields))
+
+
+def test_nothing_to_mask_leaves_the_form_alone() -> None:
+    form = fill(TicketForm, {"subject": "H12", "body": "since 8601b555-6a83-4c12-8269-97c8e32cdb22"})
+    assert form.masked == ()
+
+
+@pytest.mark.parametrize("form", [PasswordForm, DirectoryForm])
+def test_a_form_that_takes_secrets_keeps_them(form: type[Form]) -> None:
+    body = {
+        PasswordForm: {"current_password": ADDRESS, "new_password": "wh" + "sec_" + drawn("x", 30)},
+        DirectoryForm: {"documents": [{"kind": "providers", "id": "a", "document": {"note": ADDRESS}}]},
+    }[form]
+    assert PW in fill(form, body).model_dump_json()
+
+
+def test_names_and_proofs_are_not_texts() -> None:
+    form = fill(TICKET_ACTIONS["join"][1], {"share_token": "sk_" + "live_" + drawn("y", 30)})
+    assert form.masked == ()
+    assert "share_token" in NOT_TEXT
+
+
+def test_what_was_masked_is_told_once_a_kind_with_what_to_do() -> None:
+    sentences = said(
+        [Masked("password", "Change that password"), Masked("aws key", "Revoke it"), Masked("password", "Change that password")]
+    )
+    assert len(sentences) == 2
+    assert "2 secrets" in sentences[0] and "change that password" in sentences[0]
