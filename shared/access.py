@@ -5,10 +5,10 @@ What may not be seen does not exist: callers answer 404, never 403, where `stand
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from enum import StrEnum
 
-from shared.events import Actor, Audience, ClockFact, ClockName, Fact, ReplyAdded, Role
+from shared.events import Actor, Audience, ClockFact, ClockName, Component, Fact, ReplyAdded, Role, Via
 
 
 class Standing(StrEnum):
@@ -54,6 +54,7 @@ MAY: dict[str, frozenset[Standing]] = {
     "RevokeShare": frozenset({Standing.CUSTOMER, Standing.STAFF}),
     "JoinTicket": frozenset(Standing),
     "GrantAccess": frozenset({Standing.CUSTOMER}),
+    "LinkIncident": frozenset({Standing.STAFF, Standing.PROVIDER}),
 }
 """Request type → who may make it of a ticket they can see."""
 
@@ -81,6 +82,7 @@ FACT_READERS: dict[str, frozenset[Standing]] = {
     "ParticipantJoined": frozenset(Standing),
     "AccessGranted": frozenset({Standing.STAFF, Standing.CUSTOMER}),
     "AccessEnded": frozenset({Standing.STAFF, Standing.CUSTOMER}),
+    "TicketLinked": frozenset(Standing),
     "RequestRefused": frozenset({Standing.STAFF}),
     "RequestParked": frozenset({Standing.STAFF}),
     "ClockStarted": frozenset(Standing),
@@ -126,6 +128,18 @@ def may_decide_appeals(actor: Actor) -> bool:
 def may_handle_pages(actor: Actor) -> bool:
     """Pages are seen and acknowledged by those on call, ops and admins."""
     return bool(PAGERS & set(actor.roles))
+
+
+def runs_incidents(actor: Actor) -> bool:
+    """Incidents and maintenances of the platform, drafts and alerts are for ops and admins; so is everybody's."""
+    return actor.via is Via.SYSTEM or bool({Role.OPS, Role.ADMIN} & set(actor.roles))
+
+
+def may_report(actor: Actor, provider: str | None, components: Iterable[Component]) -> bool:
+    """Who may open and change an incident or maintenance: who runs them all, and a provider's users for their own add-on alone."""
+    if runs_incidents(actor):
+        return True
+    return provider is not None and actor.provider == provider and all(component.addon == provider for component in components)
 
 
 def may_see_desk(actor: Actor) -> bool:

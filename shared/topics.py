@@ -33,13 +33,15 @@ class Topic:
 
 REQUESTS = Topic(
     "requests",
-    key="aggregate id (ticket or page)",
+    key="aggregate id (ticket, page or incident)",
     author="intake",
     readers=("router", "notifier.front", "portal.projector"),
     events=(
         e.OpenTicket, e.AddReply, e.AssignTicket, e.HandBack, e.TakeBack, e.InsistScope, e.DismissSuggestion, e.ReviewPriority,
         e.AppealPriority, e.DecideAppeal, e.Solve, e.Reopen, e.CloseTicket, e.RateTicket, e.ShareTicket, e.RevokeShare, e.JoinTicket,
-        e.GrantAccess, e.Acknowledge, e.ResolvePage, e.EscalatePage,
+        e.GrantAccess, e.LinkIncident, e.Acknowledge, e.ResolvePage, e.EscalatePage,
+        e.OpenIncident, e.UpdateIncident, e.PublishIncident, e.ResolveIncident, e.PublishPostmortem, e.RaiseAlert,
+        e.ScheduleMaintenance, e.RescheduleMaintenance, e.EndMaintenance, e.CancelMaintenance, e.MakeAnnouncement,
     ),
 )  # fmt: skip
 URGENT = Topic("urgent", key="ticket id", author="intake", readers=("notifier.front",), events=(e.OpenTicket,))
@@ -52,7 +54,7 @@ TICKETS = Topic(
         e.TicketOpened, e.PrioritySet, e.TicketRouted, e.ScopeDecided, e.ProviderSuggested, e.SuggestionDismissed, e.TicketAssigned,
         e.PriorityReviewed, e.PriorityAppealed, e.AppealDecided, e.ReplyAdded, e.NoteAdded, e.TicketSolved, e.TicketReopened,
         e.TicketClosed, e.TicketRated, e.TicketShared, e.ShareRevoked, e.ParticipantJoined, e.AccessGranted, e.AccessEnded,
-        e.RequestRefused, e.RequestParked,
+        e.TicketLinked, e.RequestRefused, e.RequestParked,
     ),
 )  # fmt: skip
 CLOCKS = Topic(
@@ -83,7 +85,17 @@ PAGES = Topic(
         e.PageAcknowledged, e.PageCancelled, e.PageResolved, e.PageRequestRefused,
     ),
 )  # fmt: skip
-STATUS = Topic("status", key="incident id", author="router", readers=("notifier.front", "notifier.courier", "portal.projector"))
+STATUS = Topic(
+    "status",
+    key="incident id",
+    author="router",
+    readers=("intake", "notifier.front", "notifier.courier", "portal.projector"),
+    events=(
+        e.IncidentDrafted, e.IncidentOpened, e.IncidentUpdated, e.ImpactChanged, e.IncidentResolved, e.PostmortemPublished,
+        e.AlertRaised, e.AlertCleared, e.MaintenanceScheduled, e.MaintenanceRescheduled, e.MaintenanceStarted, e.MaintenanceEnded,
+        e.MaintenanceCancelled, e.AnnouncementMade, e.StatusRequestRefused,
+    ),
+)  # fmt: skip
 NOTICES = Topic(
     "notices",
     key="notice id",

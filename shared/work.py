@@ -66,6 +66,7 @@ class Work(Generic[R]):
     effects    what the row still owes to the outside, by the row alone; perform: does one of them, outside the loop, and
                returns its outcome, an event with a derived id, which `decide` then gets like an input
     parse      message -> event; None: not for this worker
+    parse_row  where rows are of several classes: the row in its bytes; `row` is then what they have in common
     """
 
     name: str
@@ -81,13 +82,14 @@ class Work(Generic[R]):
     parse: Callable[[Message], Event | None] = read_event
     read_fact: Callable[[Message], Fact] = read_fact
     topic_of: Callable[[Fact], str] = topics.topic_of
+    parse_row: Callable[[bytes], R] | None = None
 
     @property
     def changelog(self) -> str:
         return f"{self.name}-state"
 
     def read_row(self, raw: bytes) -> R:
-        return self.row.model_validate_json(raw)
+        return self.row.model_validate_json(raw) if self.parse_row is None else self.parse_row(raw)
 
     def advance(self, row: R | None, facts: Sequence[Fact]) -> R:
         """The row after stamped facts; the only way in which rows change, when deciding and when recovering."""

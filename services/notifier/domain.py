@@ -78,9 +78,11 @@ def on_page_wanted(course: Course, event: PageWanted) -> None:
         course.add(PageJoined, page.id, **about)
         return
     new = page_id(event.key, event.obligation)
+    asked = event.escalation if event.escalation in course.rules.on_call.escalation else None
     course.add(
         PageOpened, new, **about, request_id=event.request_id, app=event.app, accepted_at=event.accepted_at,
-        escalation=course.rules.escalation, policy={**event.policy, **course.rules.stamp},
+        escalation=asked or course.rules.escalation, policy={**event.policy, **course.rules.stamp}, incident_id=event.incident_id,
+        severity=event.severity,
     )  # fmt: skip
     begin_next_step(course, new, "opened")
 

@@ -15,6 +15,7 @@ from typing import Any
 import structlog
 from prometheus_client import Counter
 
+from services.notifier.alerting import on_raise_alert
 from shared import topics
 from shared.access import may_handle_pages
 from shared.bus import Consumer, Producer
@@ -31,6 +32,7 @@ from shared.events import (
     PageWanted,
     PriorityReviewed,
     PrioritySet,
+    RaiseAlert,
     ResolveAsked,
     ResolvePage,
     SolveSeen,
@@ -96,7 +98,7 @@ def on_escalate(request: EscalatePage) -> Iterable[Event]:
 HANDLERS: dict[str, dict[type[Event], Callable[[Any], Iterable[Event]]]] = {
     "urgent": {OpenTicket: on_urgent},
     "tickets": {PrioritySet: on_priority_set, PriorityReviewed: on_priority_reviewed, TicketSolved: on_ticket_solved},
-    "requests": {Acknowledge: on_acknowledge, ResolvePage: on_resolve, EscalatePage: on_escalate},
+    "requests": {Acknowledge: on_acknowledge, ResolvePage: on_resolve, EscalatePage: on_escalate, RaiseAlert: on_raise_alert},
     "status": {},
 }
 """Topic → event → what it means for pages. Other events of these topics mean nothing here and are not even parsed."""

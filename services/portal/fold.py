@@ -16,6 +16,7 @@ import orjson
 
 from services.portal.projection import Doc, bucket, iso, project
 from services.portal.projection_pages import project_notice, project_page, settles
+from services.portal.projection_status import project_status
 from shared import events as e
 from shared.access import audience_of
 from shared.errors import Poisonous
@@ -92,6 +93,8 @@ def needs(events: Iterable[Read]) -> set[Place]:
                 found.add(("pages", event.page))
         elif isinstance(event, e.NoticeFact):
             found.add(("notices", event.key))
+        elif isinstance(event, e.StatusFact):
+            found.add(("incidents", event.key))
     return found
 
 
@@ -112,6 +115,8 @@ class Fold:
                     self._page(message, event)
                 case e.NoticeFact():
                     self._keep("notices", event.key, project_notice(self.docs.get(("notices", event.key)), event))
+                case e.StatusFact():
+                    self._incident(message, event)
                 case e.Request():
                     self._asked(event)
                 case _:
@@ -141,6 +146,14 @@ class Fold:
         self._entry(message, fact, order=iso(fact.at), ticket=ticket, page=fact.page or None, seen_by=None)
         self._caused(fact)
 
+    def _incident(self, message: Message, fact: e.StatusFact) -> None:
+        made = project_status(self.docs.get(("incidents", fact.key)), fact)
+        if made is not None and made is not self.docs.get(("incidents", fact.key)):
+            made["partition"] = message.partition
+        self._keep("incidents", fact.key, made)
+        self._entry(message, fact, order=iso(fact.at), ticket=None, incident=fact.key, seen_by=None)
+        self._caused(fact)
+
     def _keep(self, collection: str, name: str, doc: Doc | None) -> None:
         if doc is not self.docs.get((collection, name)):
             self.docs[collection, name] = doc
@@ -155,7 +168,15 @@ class Fold:
                 self.changes.counted[Counted(partition, *new)] += 1
 
     def _entry(
-        self, message: Message, fact: e.Fact, *, order: str, ticket: str | None, seen_by: Doc | None, page: str | None = None
+        self,
+        message: Message,
+        fact: e.Fact,
+        *,
+        order: str,
+        ticket: str | None,
+        seen_by: Doc | None,
+        page: str | None = None,
+        incident: str | None = None,
     ) -> None:
         """Timeline order is a function of the log: each topic's facts by time never going back, then topic and seq."""
         data: dict[str, Any] = orjson.loads(message.value)
@@ -165,14 +186,16 @@ class Fold:
         self.changes.inserted["timeline"].setdefault(
             name,
             {
-                "_id": name, "id": fact.id, "topic": message.topic, "ticket": ticket, "page": page, "seq": fact.seq, "type": fact.type,
+                "_id": name, "id": fact.id, "topic": message.topic, "ticket": ticket, "page": page, "incident": incident, "seq": fact.seq,
+                "type": fact.type,
                 "at": iso(fact.at), "by": data.get("by"), "audience": audience and audience.value, "data": data, "seen_by": seen_by,
                 "order": f"{order} {_TOPIC_RANK.get(message.topic, 9)} {fact.seq:07d}", "feed": self.feed, "cause": fact.cause,
             },
         )  # fmt: skip
 
     def _asked(self, request: e.Request) -> None:
-        about = "page" if isinstance(request, e.Acknowledge | e.ResolvePage | e.EscalatePage) else "ticket"
+        is_page = isinstance(request, e.Acknowledge | e.ResolvePage | e.EscalatePage)
+        about = "page" if is_page else "incident" if isinstance(request, e.StatusRequest) else "ticket"
         self.changes.settled.setdefault(request.id, {}).update(
             type=request.type, key=request.key, by=request.actor.email.lower(), at=iso(request.at), about=about
         )
@@ -213,4 +236,4 @@ class Fold:
                 pass
 
 
-_TOPIC_RANK: Mapping[str, int] = {"tickets": 0, "clocks": 1, "pages": 2}
+_TOPIC_RANK: Mapping[str, int] = {"tickets": 0, "clocks": 1, "pages": 2, "status": 3}

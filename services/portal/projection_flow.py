@@ -86,6 +86,10 @@ def on_joined(doc: Doc, fact: e.ParticipantJoined) -> None:
     people(doc, fact.participants)
 
 
+def on_linked(doc: Doc, fact: e.TicketLinked) -> None:
+    doc["incident_ids"] = list(fact.incidents)
+
+
 def on_access_granted(doc: Doc, fact: e.AccessGranted) -> None:
     doc["access_granted"] = True
 
@@ -104,4 +108,5 @@ FLOW_VIEW: Mapping[type[e.Fact], Callable[[Doc, Any], None]] = {
     e.ParticipantJoined: on_joined,
     e.AccessGranted: on_access_granted,
     e.AccessEnded: on_access_ended,
+    e.TicketLinked: on_linked,
 }

@@ -136,7 +136,7 @@ def settles(fact: e.Fact) -> Doc | None:
     match fact:
         case e.RequestParked():
             return None
-        case e.RequestRefused() | e.PageRequestRefused():
+        case e.RequestRefused() | e.PageRequestRefused() | e.StatusRequestRefused():
             return {"state": "refused", "code": fact.code, "reason": fact.reason}
         case _:
             return {"state": "done"}

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from services.router import assignment, conversation, insisting, priority, sharing
+from services.router import assignment, conversation, insisting, linking, priority, sharing
 from services.router.decision import PolicyOf, about, refused, standing_of
 from services.router.opening import opening
 from services.router.ticket import BLANK, TicketRow, evolve
@@ -28,6 +28,7 @@ from shared.events import (
     HandBack,
     InsistScope,
     JoinTicket,
+    LinkIncident,
     OpenTicket,
     RateTicket,
     Reopen,
@@ -108,8 +109,9 @@ DECIDE: dict[type[Request], Callable[[TicketRow, Any, PolicyOf], list[Fact]]] = 
     RevokeShare: sharing.on_revoke,
     JoinTicket: sharing.on_join,
     GrantAccess: sharing.on_access,
+    LinkIncident: linking.on_link,
 }
-"""Requests on an open ticket. OpenTicket is not among them; requests on pages and incidents are other deciders'."""
+"""Requests on an open ticket. OpenTicket is not among them; requests on pages are the pager's, on incidents `incident_domain`'s."""
 
 
 def _check_standing(row: TicketRow, request: Request) -> None:

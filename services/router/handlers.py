@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from services.router import domain, ticket
+from services.router import domain, incident_domain, incident_maintenance, incident_row, ticket
 from services.router.decision import PolicyOf
+from services.router.incident_row import StatusRow
 from services.router.ticket import TicketRow
 from shared.errors import Poisonous
-from shared.events import Event, Fact, OpenTicket, Request
-from shared.topics import REQUESTS, TICKETS
+from shared.events import Event, Fact, OpenTicket, Request, StatusFact, StatusRequest, TicketFact
+from shared.rows import Row
+from shared.topics import REQUESTS, STATUS, TICKETS
 from shared.wire import Message
 from shared.work import Work, read_event
 
-HANDLERS: frozenset[type[Request]] = frozenset({OpenTicket, *domain.DECIDE})
-"""What the router decides of topic `requests`; the rest (pages, incidents) is others'."""
+HANDLERS: frozenset[type[Request]] = frozenset({OpenTicket, *domain.DECIDE, *incident_domain.DECIDE})
+"""What the router decides of topic `requests`; the rest (pages) is the pager's."""
+
+_IS_STATUS = b'"aggregate":"'
+"""No other row has a field of this name, and in a text the quotes would be escaped."""
 
 
 def parse(message: Message) -> Event | None:
@@ -29,20 +34,53 @@ def parse(message: Message) -> Event | None:
     return event
 
 
-def work(policy_of: PolicyOf) -> Work[TicketRow]:
+def parse_row(raw: bytes) -> TicketRow | StatusRow:
+    """A ticket's row, or that of an incident, maintenance or announcement."""
+    return StatusRow.model_validate_json(raw) if _IS_STATUS in raw else TicketRow.model_validate_json(raw)
+
+
+def evolve(row: Row | None, fact: Fact) -> Row:
+    if isinstance(fact, TicketFact):
+        assert row is None or isinstance(row, TicketRow)
+        return ticket.evolve(row, fact)
+    assert isinstance(fact, StatusFact) and (row is None or isinstance(row, StatusRow))
+    return incident_row.evolve(row, fact)
+
+
+def due_at(row: Row) -> datetime | None:
+    if isinstance(row, TicketRow):
+        return ticket.due_at(row)
+    assert isinstance(row, StatusRow)
+    return incident_row.due_at(row)
+
+
+def fire(row: Row, now: datetime) -> Sequence[Fact]:
+    if isinstance(row, TicketRow):
+        return domain.fire(row, now)
+    assert isinstance(row, StatusRow)
+    return incident_maintenance.fire(row, now)
+
+
+def work(policy_of: PolicyOf) -> Work[Row]:
     """The router as a worker; `policy_of` finds the policy version a request is stamped with."""
 
-    def decide(row: TicketRow | None, request: Request, now: datetime) -> Sequence[Fact]:
-        return domain.decide(row, request, policy_of)
+    def decide(row: Row | None, request: Request, now: datetime) -> Sequence[Fact]:
+        if isinstance(request, StatusRequest):
+            if row is None or isinstance(row, StatusRow):
+                return incident_domain.decide(row, request)
+        elif row is None or isinstance(row, TicketRow):
+            return domain.decide(row, request, policy_of)
+        raise Poisonous(f"{request.type} does not fit what {request.key!r} is")
 
     return Work(
         name="router",
         input=REQUESTS.name,
-        outputs=(TICKETS.name,),
-        row=TicketRow,
+        outputs=(TICKETS.name, STATUS.name),
+        row=Row,
         parse=parse,
+        parse_row=parse_row,
         decide=decide,
-        evolve=ticket.evolve,
-        due_at=ticket.due_at,
-        fire=domain.fire,
+        evolve=evolve,
+        due_at=due_at,
+        fire=fire,
     )

@@ -29,6 +29,7 @@ from shared.events import (
     TicketAssigned,
     TicketClosed,
     TicketFact,
+    TicketLinked,
     TicketOpened,
     TicketRated,
     TicketReopened,
@@ -72,6 +73,7 @@ class TicketRow(Row):
     subject: str = ""
     excerpt: str = ""
     lane: str = ""
+    incidents: tuple[str, ...] = ()
     obligations: tuple[str, ...] = ()
     changed_by: str = ""
     """Who changed the priority that was asked for, last: an address, `system` for a rule, empty for nobody."""
@@ -112,6 +114,7 @@ def _opened(row: TicketRow, fact: TicketOpened) -> dict[str, Any]:
         "subject": fact.subject,
         "excerpt": excerpt(fact.body),
         "lane": fact.lane,
+        "incidents": fact.incidents,
         "access": fact.urgent is not None and fact.urgent.access_granted is True,
     }
 
@@ -201,6 +204,10 @@ def _access_ended(row: TicketRow, fact: AccessEnded) -> dict[str, Any]:
     return {"access": False}
 
 
+def _linked(row: TicketRow, fact: TicketLinked) -> dict[str, Any]:
+    return {"incidents": fact.incidents}
+
+
 def _noted(row: TicketRow, fact: Fact) -> dict[str, Any]:
     return {"status": row.status and (after(row.status, Move.INTERNAL) or row.status)}
 
@@ -235,6 +242,7 @@ EVOLVE: dict[str, Callable[[TicketRow, Any], dict[str, Any]]] = {
     "ParticipantJoined": _joined,
     "AccessGranted": _access_granted,
     "AccessEnded": _access_ended,
+    "TicketLinked": _linked,
     "RequestRefused": _unchanged,
     "RequestParked": _parked,
 }

@@ -8,7 +8,11 @@ from shared.events.envelope import Event, Fact, Instant, PolicyStamp
 
 
 class PageWanted(Event):
-    """An urgent ticket is owed a page. The id is derived from the obligation, so both roads to it meet in one event."""
+    """An urgent ticket is owed a page, or a monitor's alert is (`ticket_id` is the incident's id then, as `incident_id`).
+
+    The id is derived from the obligation, so both roads to it meet in one event. `escalation`: the escalation policy of the
+    on-call document that it goes by; None: the desk policy's. `severity`: what a monitor says.
+    """
 
     type: Literal["PageWanted"] = "PageWanted"
     obligation: str
@@ -19,6 +23,9 @@ class PageWanted(Event):
     app: str | None = None
     accepted_at: Instant
     policy: PolicyStamp
+    escalation: str | None = None
+    incident_id: str | None = None
+    severity: str = ""
 
 
 class AckAsked(Event):
@@ -82,6 +89,8 @@ class PageOpened(PageFact):
     escalation: str
     accepted_at: Instant
     policy: PolicyStamp
+    incident_id: str | None = None
+    severity: str = ""
 
 
 class PageJoined(PageFact):

@@ -202,6 +202,14 @@ class GrantAccess(Request):
     granted: bool
 
 
+class LinkIncident(Request):
+    """The ticket is about incident `incident_id`. `title` is empty where intake knows of no such public incident: refused."""
+
+    type: Literal["LinkIncident"] = "LinkIncident"
+    incident_id: str
+    title: str = ""
+
+
 class Acknowledge(Request):
     """Acknowledge page `key` (a page id). `via_link` tells that a signed link was used."""
 

@@ -267,6 +267,18 @@ class AccessEnded(TicketFact):
     reason: str = ""
 
 
+class TicketLinked(TicketFact):
+    """The ticket is about this incident; with those of TicketOpened, `incidents` are all it is linked to now."""
+
+    type: Literal["TicketLinked"] = "TicketLinked"
+    incident: str
+    title: str
+    incidents: tuple[str, ...]
+    subject: str
+    requester: str
+    participants: tuple[str, ...] = ()
+
+
 class RequestRefused(TicketFact):
     """A request the router refused for good. `code` is a machine word, `reason` a sentence for the asker."""
 

@@ -9,7 +9,8 @@ import pytest
 from services.intake import timers
 from services.notifier import domain as pager
 from services.notifier import front, notices
-from services.portal import projection, projection_pages
+from services.portal import projection, projection_pages, projection_status
+from services.router import domain as tickets
 from services.router import handlers as router
 from services.sla import handlers as sla
 from shared import access, topics
@@ -26,6 +27,7 @@ HANDLED: dict[tuple[str, str], Iterable[type[e.Event]]] = {
     ("portal.projector", "tickets"): {kind for kind in PORTAL_TICKETS if kind in topics.TICKETS.events},
     ("portal.projector", "clocks"): {kind for kind in PORTAL_TICKETS if kind in topics.CLOCKS.events},
     ("portal.projector", "pages"): projection_pages.PAGE_VIEW,
+    ("portal.projector", "status"): projection_status.STATUS_VIEW,
 }
 """(reader, topic) → the events it has a handler for, from its own tables."""
 
@@ -51,13 +53,13 @@ def test_every_event_of_a_decision_is_heard(name: str) -> None:
 def test_every_request_has_its_decider() -> None:
     pages = {e.Acknowledge, e.ResolvePage, e.EscalatePage}
     assert set(topics.REQUESTS.events) - pages == set(router.HANDLERS)
-    assert set(front.HANDLERS["requests"]) == pages
+    assert set(front.HANDLERS["requests"]) == pages | {e.RaiseAlert}
     assert set(topics.PAGE_INBOX.events) == set(pager.DECISIONS) - {e.AttemptOutcome}
 
 
 def test_who_may_ask_and_see_is_said_for_everything() -> None:
     """A request or fact that the access table forgets is for staff only, or for nobody: it must be said on purpose."""
-    asked_of_tickets = {kind.__name__ for kind in router.HANDLERS} - {"OpenTicket"}
+    asked_of_tickets = {kind.__name__ for kind in tickets.DECIDE}
     assert asked_of_tickets <= set(access.MAY), "shared/access.py: MAY"
     shown = {kind.__name__ for kind in (*topics.TICKETS.events, *topics.CLOCKS.events)} - {"ReplyAdded"}
     assert shown == set(access.FACT_READERS), "shared/access.py: FACT_READERS"
