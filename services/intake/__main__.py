@@ -20,12 +20,14 @@ from services.intake.following import follow_clocks, tell_of_end
 from services.intake.keys import Keys
 from services.intake.reference import Policies, Reference
 from services.intake.settings import IntakeSettings
+from services.intake.spool import Spool
 from services.intake.tokens import TokenIndex
 from services.intake.view import View
 from shared.bus import Producer
 from shared.clock import clock_from
 from shared.errors import Unavailable
 from shared.garbage import spare_what_lives
+from shared.policy import DESK
 from shared.replica import Replica
 from shared.settings import EX_CONFIG, load
 from shared.store import Store
@@ -43,6 +45,7 @@ def application(settings: IntakeSettings) -> FastAPI:
     bootstrap, prefix = settings.kafka_bootstrap_servers, settings.topic_prefix
     secret = settings.secret.get_secret_value() if settings.secret else None
     producer = Producer(bootstrap, prefix, "intake", timeout=settings.accept_timeout + 1)
+    draining = Producer(bootstrap, prefix, "intake-spool", timeout=5.0)
     policies = Policies(settings.policies_file)
     tokens = TokenIndex()
     directory_replica = Replica(DIRECTORY.name, bootstrap, prefix, path=settings.directory_file, on_change=tokens.on_change)
@@ -50,6 +53,7 @@ def application(settings: IntakeSettings) -> FastAPI:
     reference = Reference(directory_replica, policies, policies_replica)
     clock = clock_from(settings)
     keys = Keys(settings.keys_file)
+    spool = Spool(settings.spool_dir, producer, draining, clock, patience=settings.accept_timeout)
     store = Store(settings.mongodb_uri, settings.mongodb_database) if settings.view_budget else None
 
     async def write(record: Record) -> int:
@@ -60,7 +64,14 @@ def application(settings: IntakeSettings) -> FastAPI:
         except TimeoutError as error:
             raise Unavailable("kafka", f"no answer in {settings.accept_timeout:g} s") from error
 
-    intake = Intake(reference, write, keys, View(store, settings.view_budget) if store else None, secret, settings.portal_url)
+    async def informed() -> str | None:
+        """Whether the directory and the policies are of today, or Kafka is away and those of yesterday are at hand."""
+        behind = await directory_replica.unready() or await policies_replica.unready()
+        at_hand = len(directory_replica) and reference.policy(DESK) is not None
+        return None if spool.away_since() is not None and at_hand else behind
+
+    view = View(store, settings.view_budget) if store else None
+    intake = Intake(reference, spool.publish, write, keys, view, secret, settings.portal_url)
     uses = TokenUse(store) if store else None
     accounts = Accounts(tokens, uses)
     door = Door(reference, clock, secret, Allowance(settings.rate), uses)
@@ -68,22 +79,24 @@ def application(settings: IntakeSettings) -> FastAPI:
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with directory_replica, policies_replica:
-            timers = asyncio.create_task(follow_clocks(settings, producer))
-            timers.add_done_callback(tell_of_end)
-            background = {timers, *([asyncio.create_task(uses.run())] if uses else [])}
+            await spool.open()
+            beside = [follow_clocks(settings, producer), spool.run(), *([uses.run()] if uses else [])]
+            background = {asyncio.create_task(task) for task in beside}
+            for task in background:
+                task.add_done_callback(tell_of_end)
             try:
                 yield
             finally:
                 for task in background:
                     task.cancel()
                 await asyncio.wait(background)
-                await producer.stop()
+                await spool.close()
+                await asyncio.gather(producer.stop(), draining.stop())
                 keys.close(clock.now())
                 if store:
                     store.close()
 
-    checks = {"directory": directory_replica.unready, "policies": policies_replica.unready}
-    return build(intake, door, checks, lifespan, accounts)
+    return build(intake, door, {"reference": informed}, lifespan, accounts, {"kafka": spool.unwell})
 
 
 class _Server(uvicorn.Server):

@@ -1,9 +1,8 @@
-"""The shell: what a request needs is looked up, the domain decides, the answer is in Kafka before the caller has it."""
+"""The shell: what a request needs is looked up, the domain decides, and it is in Kafka or the spool before the caller is answered."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,6 +16,7 @@ from services.intake.policies import check_policy
 from services.intake.reference import Reference
 from services.intake.rota import OverrideForm, SwapForm
 from services.intake.shares import GOOD_FOR, check_token, share_token, token_hash
+from services.intake.spool import Accepted
 from services.intake.view import View
 from shared import events as e
 from shared import ids, links
@@ -30,14 +30,24 @@ from shared.wire import Record, record_for
 SOURCE = "intake"
 
 Write = Callable[[Record], Awaitable[int]]
+Publish = Callable[[Sequence[Record]], Awaitable[Accepted]]
 Answer = dict[str, Any]
+
+ON_THIS_DISK = (
+    "Our log does not answer just now. This is kept on one machine's disk, not yet replicated, and goes on by itself when the log is back."
+)
 
 
 @dataclass(frozen=True)
 class Intake:
-    """What the shell works with. `write` puts a record in Kafka and returns when it is acknowledged; raises Unavailable."""
+    """What the shell works with.
+
+    `publish` takes a submission, into Kafka or the spool (`spool.Spool.publish`). `write` puts a record in Kafka and returns
+    when it is acknowledged; raises Unavailable: for directory and policies, where the first in the log wins.
+    """
 
     reference: Reference
+    publish: Publish
     write: Write
     keys: Keys
     view: View | None
@@ -51,11 +61,8 @@ async def open_ticket(intake: Intake, form: TicketForm, asked: Asked, trace: str
     request = admitted.request
     _claim(intake.keys, request, asked)
     record = record_for(REQUESTS.name, request, SOURCE, trace)
-    if request.pages:
-        await asyncio.gather(intake.write(record), intake.write(record._replace(topic=URGENT.name)))
-    else:
-        await intake.write(record)
-    return _accepted("ticket", request, (*admitted.warnings, *said(form.masked)))
+    where = await intake.publish([record, record._replace(topic=URGENT.name)] if request.pages else [record])
+    return _accepted("ticket", request, where, (*admitted.warnings, *said(form.masked)))
 
 
 async def act_on_ticket(intake: Intake, ticket: str, action: str, form: Form, asked: Asked, trace: str) -> Answer:
@@ -80,8 +87,8 @@ async def act_on_ticket(intake: Intake, ticket: str, action: str, form: Form, as
             pass
     request = ask(kind, ticket, form, asked, intake.reference.rules().stamp, **known)
     _claim(intake.keys, request, asked)
-    await intake.write(record_for(REQUESTS.name, request, SOURCE, trace))
-    return _accepted("ticket", request, tuple(said(form.masked))) | ({"url": url} if url else {})
+    where = await intake.publish([record_for(REQUESTS.name, request, SOURCE, trace)])
+    return _accepted("ticket", request, where, tuple(said(form.masked))) | ({"url": url} if url else {})
 
 
 async def act_on_page(intake: Intake, page: str, action: str, form: Form, asked: Asked, trace: str, *, via_link: bool = False) -> Answer:
@@ -92,8 +99,8 @@ async def act_on_page(intake: Intake, page: str, action: str, form: Form, asked:
     known = {"via_link": True} if via_link else {}
     request = ask(kind, page, form, asked, intake.reference.stamp(), **known)
     _claim(intake.keys, request, asked)
-    await intake.write(record_for(REQUESTS.name, request, SOURCE, trace))
-    return _accepted("page", request, tuple(said(form.masked)))
+    where = await intake.publish([record_for(REQUESTS.name, request, SOURCE, trace)])
+    return _accepted("page", request, where, tuple(said(form.masked)))
 
 
 def linked_actor(intake: Intake, page: str, form: AcknowledgeForm, now: e.Instant) -> Actor:
@@ -205,13 +212,13 @@ def _claim(keys: Keys, request: e.Request, asked: Asked) -> None:
         )  # fmt: skip
 
 
-def _accepted(what: Literal["ticket", "page"], request: e.Request, warnings: tuple[str, ...] = ()) -> Answer:
+def _accepted(what: Literal["ticket", "page"], request: e.Request, where: Accepted, warnings: tuple[str, ...] = ()) -> Answer:
     address = f"/{what}s/{request.key}"
     return {
         f"{what}_id": request.key,
         "request_id": request.id,
-        "accepted": "logged",
-        "warnings": warnings,
+        "accepted": where,
+        "warnings": warnings if where == "logged" else (*warnings, ON_THIS_DISK),
         "suggestions": [],
         "incidents": [],
         "links": {"self": f"/v1{address}", "web": address, "request": f"/v1/requests/{request.id}"},

@@ -76,9 +76,14 @@ def _contract() -> tuple[JsonSchemas, dict[str, Any]]:
 
 
 def build(
-    intake: Intake, door: Door, checks: Mapping[str, Check], lifespan: Lifespan | None = None, accounts: Accounts | None = None
+    intake: Intake,
+    door: Door,
+    checks: Mapping[str, Check],
+    lifespan: Lifespan | None = None,
+    accounts: Accounts | None = None,
+    troubles: Mapping[str, Check] | None = None,
 ) -> FastAPI:
-    """The application. `lifespan` starts and stops what `intake` works with."""
+    """The application. `lifespan` starts and stops what `intake` works with; `troubles` are told beside `checks` and leave it ready."""
     app = _App(title="Signalbox intake", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.router.route_class = _DoorRoute
     problems.install(app)
@@ -86,7 +91,7 @@ def build(
     _pages(app, intake, door)
     _reference(app, intake, door)
     app_accounts.install(app, intake, accounts or Accounts(), door, _write)
-    _operations(app, checks)
+    _operations(app, checks, troubles or {})
     return app
 
 
@@ -189,13 +194,16 @@ def _reference(app: FastAPI, intake: Intake, door: Door) -> None:
     app.add_api_route("/v1/policies/{name}/versions", list_versions, methods=["GET"], name="list-policy-versions")
 
 
-def _operations(app: FastAPI, checks: Mapping[str, Check]) -> None:
+def _operations(app: FastAPI, checks: Mapping[str, Check], troubles: Mapping[str, Check]) -> None:
     async def live(_: Request) -> Response:
         return answered(200, {"status": "ok"})
 
     async def ready(_: Request) -> Response:
         status, found = await telemetry.verdict(checks)
-        return answered(status, {"status": "ok" if status == 200 else "not ready", "checks": found})
+        told = (await telemetry.verdict(troubles))[1]
+        well = all(said == "ok" for said in told.values())
+        word = "not ready" if status != 200 else "ok" if well else "degraded"
+        return answered(status, {"status": word, "checks": found, "troubles": told})
 
     async def metrics(_: Request) -> Response:
         body, kind = telemetry.metrics_text()

@@ -41,9 +41,9 @@ def records_for(messages: Iterable[Message]) -> list[Record]:
 
 
 def tell_of_end(following: asyncio.Task[None]) -> None:
-    """Only a bug ends it before it is cancelled."""
+    """Only a bug ends what runs beside the server before it is cancelled."""
     if not following.cancelled() and (error := following.exception()) is not None:
-        log.critical("nobody follows the clocks any more", exc_info=error)
+        log.critical("a part of intake has ended", part=repr(following.get_coro()), exc_info=error)
 
 
 async def follow_clocks(settings: Settings, producer: Producer) -> None:

@@ -17,7 +17,7 @@ class IntakeSettings(Settings):
     intake_port: int = Field(8001, ge=0, le=65535)
     portal_url: str = Field("http://127.0.0.1:8000", pattern=r"^https?://", description="where people reach the portal")
     rate_limit: str = ""
-    accept_timeout: float = Field(2.0, gt=0, description="seconds Kafka may take to acknowledge before the caller is told to retry")
+    accept_timeout: float = Field(1.5, gt=0, description="seconds Kafka may take to acknowledge before a submission goes to the spool")
     view_budget: float = Field(0.05, ge=0, description="seconds an answer may wait for MongoDB to refuse early; 0 never asks it")
 
     @field_validator("rate_limit")
@@ -40,6 +40,14 @@ class IntakeSettings(Settings):
     @property
     def policies_file(self) -> Path:
         return self.data_dir / "intake" / "policies.json"
+
+    @property
+    def spool_dir(self) -> Path:
+        return self.data_dir / "intake" / "spool"
+
+    @property
+    def blobs_dir(self) -> Path:
+        return self.data_dir / "intake" / "blobs"
 
     @property
     def keys_file(self) -> Path:

@@ -131,6 +131,10 @@ class Spool:
             said.append(f"{self._depth} submissions are on this machine's disk only")
         return "; ".join(said) or None
 
+    async def unwell(self) -> str | None:
+        """A telemetry check, of the kind that does not make a process unready."""
+        return self.trouble()
+
     async def publish(self, records: Sequence[Record]) -> Accepted:
         """One submission: "logged" when all its records are acknowledged by Kafka, "spooled" when they are on this disk.
 

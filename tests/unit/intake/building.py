@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,6 +15,7 @@ from services.intake.app import build
 from services.intake.door import Allowance, Door
 from services.intake.keys import Keys
 from services.intake.reference import Policies, Reference
+from services.intake.spool import Accepted
 from services.intake.tokens import TokenIndex
 from services.intake.view import Seen
 from shared.errors import Unavailable
@@ -34,11 +35,20 @@ class StandingClock:
         return NOW
 
 
+def event_of(record: Record) -> Event:
+    assert record.value is not None
+    event = read(record.value)
+    assert event is not None
+    assert event.key == record.key
+    return event
+
+
 class Log:
     """Kafka's side: what was written, by topic, and read back at once by directory and policies."""
 
     def __init__(self) -> None:
         self.written: list[tuple[str, Event]] = []
+        self.spooled: list[tuple[str, Event]] = []
         self.away = False
         self.policies = Policies(None)
         self.tokens = TokenIndex()
@@ -48,9 +58,7 @@ class Log:
         if self.away:
             raise Unavailable("kafka", "no answer in 2 s")
         assert record.value is not None
-        event = read(record.value)
-        assert event is not None
-        assert event.key == record.key
+        event = event_of(record)
         self.written.append((record.topic, event))
         if record.topic == "directory":
             self._directory[record.key] = record.value
@@ -58,6 +66,14 @@ class Log:
         if record.topic == "policies":
             self.policies.on_change(Message("policies", 0, len(self.written), record.key, record.value, {}, 0.0))
         return len(self.written)
+
+    async def publish(self, records: Sequence[Record]) -> Accepted:
+        if self.away:
+            self.spooled += [(record.topic, event_of(record)) for record in records]
+            return "spooled"
+        for record in records:
+            await self.write(record)
+        return "logged"
 
     def on(self, topic: str) -> list[Event]:
         return [event for where, event in self.written if where == topic]
@@ -107,7 +123,7 @@ class Bench:
         for name, document in POLICIES.items():
             self.log.publishes(name, 1, document)
         self.reference = Reference(self.log, self.log.policies, self.log)
-        self.intake = Intake(self.reference, self.log.write, Keys(None), self.view, SECRET)
+        self.intake = Intake(self.reference, self.log.publish, self.log.write, Keys(None), self.view, SECRET)
         self.door = Door(self.reference, StandingClock(), SECRET, Allowance(rate))
         self.accounts = Accounts(self.log.tokens)
         self.app = build(self.intake, self.door, {}, accounts=self.accounts)

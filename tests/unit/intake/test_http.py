@@ -8,6 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
+from services.intake.app import build
+from services.intake.disk import disk_full
 from services.intake.view import Seen
 from shared import events as e
 from shared import links
@@ -85,15 +87,47 @@ async def test_a_key_is_visible_ascii(bench: Bench, key: str) -> None:
     is_problem(answer, 422, "invalid-idempotency-key")
 
 
-async def test_with_kafka_away_the_caller_learns_how_to_retry(bench: Bench) -> None:
+async def test_with_kafka_away_it_is_spooled_and_said_so(bench: Bench) -> None:
     bench.log.away = True
-    answer = await submit(bench)
-    problem = is_problem(answer, 503, "kafka-unavailable")
-    assert answer.headers["retry-after"] == "5"
+    answer = await submit(bench, key="k", app="premier-production", priority="urgent")
+    assert (answer.status_code, answer.json()["accepted"]) == (202, "spooled")
+    assert "on one machine's disk, not yet replicated" in answer.json()["warnings"][-1]
+    assert [topic for topic, _ in bench.log.spooled] == ["requests", "urgent"]
+    is_problem(await submit(bench, key="k", body="Another."), 422, "idempotency-key-reused")
     bench.log.away = False
-    again = await submit(bench, key=problem["idempotency_key"])
-    assert again.status_code == 202
+    again = await submit(bench, key="k", app="premier-production", priority="urgent")
+    assert (again.json()["ticket_id"], again.json()["accepted"]) == (answer.json()["ticket_id"], "logged")
+
+
+async def test_what_the_first_in_the_log_wins_is_not_spooled(bench: Bench) -> None:
+    bench.log.away = True
+    answer = await call(bench, "PUT", "/v1/policies/default", {**POLICIES["default"], "default_priority": "low"}, "demo-admin")
+    problem = is_problem(answer, 503, "kafka-unavailable")
+    assert (answer.headers["retry-after"], bool(problem["idempotency_key"])) == ("5", True)
+    account = {"email": "zoe@example.com", "plan": "premium"}
+    is_problem(await call(bench, "PUT", "/v1/directory/accounts/zoe@example.com", account, "demo-admin"), 503, "kafka-unavailable")
+    assert bench.log.spooled == []
     assert "no answer" not in answer.text
+
+
+async def test_a_full_disk_is_said_with_the_way_to_the_status_page(bench: Bench) -> None:
+    async def full(_: Any) -> Any:
+        raise disk_full()
+
+    bench.app = build(replace(bench.intake, publish=full), bench.door, {})
+    answer = await submit(bench)
+    problem = is_problem(answer, 503, "disk-full")
+    assert (answer.headers["retry-after"], problem["status_page"]) == ("60", "/status")
+    assert "NOT taken" in problem["detail"]
+
+
+async def test_a_trouble_is_told_and_leaves_it_ready(bench: Bench) -> None:
+    async def trouble() -> str | None:
+        return "Kafka is away"
+
+    bench.app = build(bench.intake, bench.door, {}, troubles={"kafka": trouble})
+    answer = await call(bench, "GET", "/readyz")
+    assert (answer.status_code, answer.json()["status"], answer.json()["troubles"]) == (200, "degraded", {"kafka": "Kafka is away"})
 
 
 @pytest.mark.parametrize("who", [None, "unknown", "sbx.a.b"])
@@ -150,9 +184,7 @@ async def test_a_bug_says_nothing_about_itself(bench: Bench) -> None:
     async def broken(_: Any) -> int:
         raise ZeroDivisionError("the inner workings")
 
-    bench.intake = replace(bench.intake, write=broken)
-    from services.intake.app import build
-
+    bench.intake = replace(bench.intake, publish=broken)
     bench.app = build(bench.intake, bench.door, {})
     answer = await submit(bench)
     is_problem(answer, 500, "internal")
@@ -290,8 +322,6 @@ async def test_who_publishes_second_is_told(bench: Bench) -> None:
     async def overtaken(record: Any) -> int:
         bench.log.publishes("default", 2, {**POLICIES["default"], "default_priority": "high"}, note="quicker")
         return await write(record)
-
-    from services.intake.app import build
 
     bench.app = build(replace(bench.intake, write=overtaken), bench.door, {})
     answer = await call(bench, "PUT", "/v1/policies/default", {**POLICIES["default"], "default_priority": "low"}, "demo-admin")
