@@ -172,6 +172,8 @@ async def get_stream(
     return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
 
+@router.get("/tokens", include_in_schema=False)
+@router.get("/directory/{path:path}", include_in_schema=False)
 @router.get("/policies", include_in_schema=False)
 @router.get("/policies/{path:path}", include_in_schema=False)
 @router.api_route("/{path:path}", methods=["POST", "PUT", "DELETE"], include_in_schema=False)

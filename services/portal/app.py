@@ -33,6 +33,7 @@ from shared.errors import Unavailable
 from shared.replica import Replica
 from shared.store import Store
 from shared.telemetry import metrics_text, serve_health, verdict
+from shared.token_use import TokenUse
 
 log = structlog.get_logger()
 
@@ -46,14 +47,16 @@ def make_app(settings: PortalSettings) -> FastAPI:
     secret = settings.secret.get_secret_value() if settings.secret else None
     queries = Queries(store, clock)
     hub = Hub(store, queries)
-    sessions = Sessions(store, directory, clock, secret, lasts=timedelta(hours=settings.session_hours), secure=settings.is_https)
+    uses = TokenUse(store)
+    lasts = timedelta(hours=settings.session_hours)
+    sessions = Sessions(store, directory, clock, secret, lasts=lasts, secure=settings.is_https, uses=uses)
     intake = Intake(settings.intake_url, settings.sink_url, clock, secret, max_body=settings.max_body)
     portal = Portal(settings, clock, store, directory, queries, Desk(store, queries, lags), Rota(store), hub, sessions, intake)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await directory.start()
-        background = [asyncio.create_task(hub.run()), asyncio.create_task(_index_sessions(store))]
+        background = [asyncio.create_task(hub.run()), asyncio.create_task(_index_sessions(store)), asyncio.create_task(uses.run())]
         try:
             yield
         finally:
@@ -117,6 +120,7 @@ async def _index_sessions(store: Store) -> None:
     while True:
         try:
             await store["sessions"].index([("expires_at", 1)], expireAfterSeconds=0)
+            await store["sessions"].index([("email", 1)])
             return
         except Unavailable:
             await asyncio.sleep(2)
@@ -126,7 +130,8 @@ async def run_web(settings: PortalSettings) -> int:
     """Serve until SIGTERM or SIGINT, then 0; open streams are cut after two seconds, browsers reconnect by themselves."""
     config = uvicorn.Config(
         make_app(settings), host=settings.bind, port=settings.portal_port, loop="uvloop", http="httptools", access_log=False,
-        log_config=None, log_level="warning", timeout_graceful_shutdown=2, proxy_headers=False, server_header=False,
+        log_config=None, log_level="warning", timeout_graceful_shutdown=2, server_header=False,
+        proxy_headers=bool(settings.trusted_proxies), forwarded_allow_ips=settings.trusted_proxies or None,
     )  # fmt: skip
     server = _Server(config)
     for name in (signal.SIGTERM, signal.SIGINT):

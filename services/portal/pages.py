@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from services.portal import pages_desk, pages_rota, pages_sharing, pages_tickets
+from services.portal import pages_account, pages_desk, pages_rota, pages_sharing, pages_tickets
 from services.portal.fields import fields_of
 from services.portal.live import changes
 from services.portal.screens import STATIC, THEMES, Screens, local, see_other
@@ -25,6 +25,11 @@ from shared.events import Actor
 
 ONE_YEAR_S = 365 * 24 * 3600
 
+_REFUSED_LOGIN = {
+    "wrong-login": "This e-mail and password do not fit together.",
+    "too-many-tries": "Too many tries. Wait a minute and try again.",
+}
+
 router = APIRouter(include_in_schema=False)
 
 
@@ -33,7 +38,7 @@ def install(app: FastAPI, portal: Portal) -> None:
     screens = Screens(portal.directory, portal.clock, demo=portal.settings.demo)
     app.state.screens = screens
     app.mount("/static", _Static(directory=STATIC), name="static")
-    for part in (router, pages_tickets.router, pages_sharing.router, pages_desk.router, pages_rota.router):
+    for part in (router, pages_tickets.router, pages_sharing.router, pages_account.router, pages_desk.router, pages_rota.router):
         app.include_router(part)
     screens.install_errors(app)
 
@@ -90,15 +95,15 @@ async def log_in(request: Request, portal: Parts, screens: Drawn) -> Response:
     fields = await fields_of(request, portal.settings.max_body)
     back = local(fields.get("next"))
     try:
-        cookie = await portal.sessions.log_in(request, fields.get("email", ""), fields.get("password", ""))
+        cookies = await portal.sessions.log_in(request, fields.get("email", ""), fields.get("password", ""))
     except Refused as refusal:
-        said = "This e-mail and password do not fit together." if refusal.status == 401 else "Too many tries. Wait a minute and try again."
+        said = _REFUSED_LOGIN.get(refusal.code, refusal.detail)
         return screens.page(
             request, "login.html", status=refusal.status, next=back, identities=_identities(portal), errors={"form": said},
             values={"email": fields.get("email", "")},
         )  # fmt: skip
     response = see_other(back)
-    portal.sessions.remember(response, cookie)
+    portal.sessions.remember(response, cookies)
     return response
 
 

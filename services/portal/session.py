@@ -1,49 +1,61 @@
 """Who is asking: a bearer token, or a session cookie that stands for a row in MongoDB which can be revoked.
 
-The cookie holds 256 random bits; the row is named by their SHA-256, so a stolen dump opens nothing. Roles are read from the
-directory at every request, never from the session.
+The cookie holds 256 random bits, drawn anew at every login; the row is named by their SHA-256, so a stolen dump opens nothing.
+Roles are read from the directory at every request, never from the session; a session begun with a password ends when that
+password is changed.
 """
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import hashlib
 import secrets
 from collections.abc import Mapping
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
+from services.portal.tries import DEVICE_COOKIE, Tries
 from shared import problems
 from shared.clock import Clock
-from shared.errors import Refused
+from shared.errors import Refused, Unavailable
 from shared.events import Actor, Via
-from shared.identity import Lookup, actor_of, authenticate, bearer_of
-from shared.store import Store
+from shared.identity import Lookup, actor_of, bearer_of, recognise
+from shared.passwords import Passwords
+from shared.store import Document, Store
 
 COOKIE = "signalbox_session"
-TRIES_PER_ACCOUNT = RateLimitItemPerMinute(8)
-TRIES_PER_ADDRESS = RateLimitItemPerMinute(120)
+SEEN_EVERY = timedelta(minutes=5)
+ONE_YEAR = timedelta(days=365)
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Uses(Protocol):
+    """`shared.token_use.TokenUse`."""
+
+    def seen(self, token: str, at: datetime) -> None: ...
+
+
+class Cookies(NamedTuple):
+    """What a browser is given at a login: the session's cookie, and the one by which it is known the next time."""
+
+    session: str
+    device: str | None = None
 
 
 class Sessions:
     """Logs in, recognises and logs out. One per process."""
 
-    def __init__(self, store: Store, directory: Lookup, clock: Clock, secret: str | None, *, lasts: timedelta, secure: bool) -> None:
+    def __init__(
+        self, store: Store, directory: Lookup, clock: Clock, secret: str | None, *, lasts: timedelta, secure: bool,
+        uses: Uses | None = None,
+    ) -> None:  # fmt: skip
         self._store, self._directory, self._clock, self._secret = store, directory, clock, secret
-        self._lasts, self._secure = lasts, secure
-        self._hasher = PasswordHasher()
-        self._nobody = self._hasher.hash(secrets.token_hex(16))
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        self._lasts, self._secure, self._uses = lasts, secure, uses
+        self._passwords, self._tries = Passwords(), Tries(secret)
 
     async def actor(self, request: HTTPConnection) -> Actor:
         """Who asks. Raises Refused `unauthenticated` (401), and Unavailable where a cookie cannot be looked up."""
@@ -56,34 +68,54 @@ class Sessions:
         """Who asks, None for a visitor. Raises Refused for a bad bearer token, and Unavailable."""
         authorization = request.headers.get("authorization")
         if authorization:
-            return authenticate(bearer_of(authorization), self._directory, self._secret, self._clock.now())
+            now = self._clock.now()
+            caller = recognise(bearer_of(authorization), self._directory, self._secret, now)
+            if self._uses is not None and caller.token is not None:
+                self._uses.seen(caller.token, now)
+            return caller.actor
+        row = await self._row(request)
+        account = self._directory.get("accounts", row["email"]) if row else None
+        return None if account is None else actor_of(account, Via.WEB)
+
+    async def _row(self, request: HTTPConnection) -> Document | None:
+        """The session of the request's cookie, while it lasts."""
         cookie = request.cookies.get(COOKIE)
         if not cookie:
             return None
         row = await self._store["sessions"].find_one({"_id": _name_of(cookie)})
-        if row is None or row["until"] <= self._clock.now().timestamp():
+        now = self._clock.now()
+        if row is None or row["until"] <= now.timestamp():
             return None
-        account = self._directory.get("accounts", row["email"])
-        return None if account is None else actor_of(account, Via.WEB)
+        if row.get("credential") and row["credential"] != self._credential(row["email"]):
+            return None
+        if now - row.get("seen", now) > SEEN_EVERY:
+            with contextlib.suppress(Unavailable):
+                await self._store["sessions"].update({"_id": row["_id"]}, {"$set": {"seen": now}})
+        return row
 
-    async def log_in(self, request: Request, email: str, password: str) -> str:
-        """The cookie's value for a new session. Raises Refused: `wrong-login` (401) or `too-many-tries` (429).
-
-        Tries are counted by account *and* address: guessing from elsewhere locks nobody out of their own account.
-        """
+    async def log_in(self, request: Request, email: str, password: str) -> Cookies:
+        """The cookies of a new session. Raises Refused: `wrong-login` (401), `too-many-tries` (429) or `busy` (503)."""
         email = email.strip().lower()[:320]
-        address = request.client.host if request.client else "?"
-        by_account, by_address = (email, address), (address,)
-        if not (self._limiter.hit(TRIES_PER_ACCOUNT, *by_account) and self._limiter.hit(TRIES_PER_ADDRESS, *by_address)):
-            raise Refused("too-many-tries", "too many tries; wait a minute", status=429, extra={"retry_after": 60})
+        address, device = _address(request), request.cookies.get(DEVICE_COOKIE)
+        self._tries.take(email, address, device)
         known = self._directory.get("credentials", email)
-        is_right = await asyncio.to_thread(self._verify, known, password[:1024])
+        is_right = await self._passwords.fits(str(known["password_hash"]) if known else None, password)
         if not is_right or self._directory.get("accounts", email) is None:
             raise Refused("wrong-login", "this address and password do not fit together", status=401)
-        self._limiter.clear(TRIES_PER_ACCOUNT, *by_account)
-        cookie = secrets.token_urlsafe(32)
-        until = self._clock.now() + self._lasts
-        row = {"_id": _name_of(cookie), "email": email, "until": until.timestamp(), "expires_at": until}
+        self._tries.forgive(email, address, device)
+        is_known = self._tries.is_known(email, device)
+        return Cookies(await self.begin(request, email), None if is_known else self._tries.device_for(email))
+
+    async def begin(self, request: Request, email: str, *, by_password: bool = True) -> str:
+        """The cookie of a new session; the one the request came with, whoever it was of, ends. Raises Unavailable."""
+        await self.log_out(request)
+        cookie, now = secrets.token_urlsafe(32), self._clock.now()
+        until = now + self._lasts
+        row = {
+            "_id": _name_of(cookie), "email": email, "until": until.timestamp(), "expires_at": until, "since": now, "seen": now,
+            "address": _address(request), "agent": request.headers.get("user-agent", "")[:300],
+            "credential": self._credential(email) if by_password else None,
+        }  # fmt: skip
         await self._store["sessions"].insert(row)
         return cookie
 
@@ -92,26 +124,55 @@ class Sessions:
         if cookie := request.cookies.get(COOKIE):
             await self._store["sessions"].delete({"_id": _name_of(cookie)})
 
-    def remember(self, response: Response, cookie: str) -> None:
-        """Set the session cookie."""
-        response.set_cookie(
-            COOKIE, cookie, max_age=int(self._lasts.total_seconds()), httponly=True, samesite="lax", secure=self._secure, path="/"
-        )
+    async def of(self, request: HTTPConnection, email: str) -> list[dict[str, Any]]:
+        """The sessions of an account that last, newest first: `{id, since, seen, address, agent, is_this}`."""
+        here = _name_of(request.cookies.get(COOKIE, ""))
+        rows = await self._store["sessions"].find({"email": email, "until": {"$gt": self._clock.now().timestamp()}}, limit=200)
+        standing = [row for row in rows if not row.get("credential") or row["credential"] == self._credential(email)]
+        shown = [
+            {
+                "id": row["_id"], "since": row.get("since"), "seen": row.get("seen"), "address": row.get("address", ""),
+                "agent": row.get("agent", ""), "is_this": row["_id"] == here,
+            }
+            for row in standing
+        ]  # fmt: skip
+        return sorted(shown, key=lambda row: (not row["is_this"], -(row["seen"].timestamp() if row["seen"] else 0)))
+
+    async def end(self, email: str, session_id: str) -> None:
+        """End one session of the account."""
+        await self._store["sessions"].delete({"_id": session_id, "email": email})
+
+    async def end_all(self, email: str) -> None:
+        """Sign out everywhere, here too."""
+        over = {"until": 0.0, "expires_at": self._clock.now()}
+        await self._store["sessions"].update_all({"email": email}, {"$set": over})
+
+    def remember(self, response: Response, cookies: Cookies) -> None:
+        """Set the session's cookie, and the device's where it is new."""
+        lasts = int(self._lasts.total_seconds())
+        response.set_cookie(COOKIE, cookies.session, max_age=lasts, httponly=True, samesite="lax", secure=self._secure, path="/")
+        if cookies.device:
+            year = int(ONE_YEAR.total_seconds())
+            response.set_cookie(
+                DEVICE_COOKIE, cookies.device, max_age=year, httponly=True, samesite="lax", secure=self._secure, path="/login"
+            )
 
     def forget(self, response: Response) -> None:
         """Remove the session cookie."""
         response.delete_cookie(COOKIE, path="/", httponly=True, samesite="lax", secure=self._secure)
 
-    def _verify(self, known: Mapping[str, Any] | None, password: str) -> bool:
-        """Runs in a thread. An unknown account costs as much time as a wrong password."""
-        try:
-            return self._hasher.verify(str(known["password_hash"]) if known else self._nobody, password) and known is not None
-        except (VerificationError, InvalidHashError):
-            return False
+    def _credential(self, email: str) -> str | None:
+        """Which password the account has now, without telling which."""
+        known = self._directory.get("credentials", email)
+        return hashlib.sha256(str(known["password_hash"]).encode()).hexdigest()[:32] if known else "none"
 
 
 def _name_of(cookie: str) -> str:
     return hashlib.sha256(cookie.encode()).hexdigest()
+
+
+def _address(request: HTTPConnection) -> str:
+    return request.client.host if request.client else "?"
 
 
 def is_foreign(method: str, headers: Mapping[str, str]) -> bool:

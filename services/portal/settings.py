@@ -14,6 +14,7 @@ class PortalSettings(Settings):
     public_url: str = Field("", alias="SIGNALBOX_PORTAL_URL", description="the address people use; https makes cookies secure")
     intake_url: str = "http://127.0.0.1:8001"
     sink_url: str = "http://127.0.0.1:8025"
+    trusted_proxies: str = Field("", description="addresses or networks, comma-separated, whose X-Forwarded-For is believed")
     session_hours: int = Field(12, ge=1, le=24 * 30)
     stream_heartbeat: float = Field(15.0, gt=0)
     max_body: int = Field(262_144, ge=1024, description="bytes a passed-on request may have")

@@ -17,7 +17,7 @@ SCREENS = [
     ("redisco", "/tickets"), ("agent", "/queue"), ("agent", "/queue?q=nothing+like+this"), ("agent", "ticket"), ("premium", "ticket"),
     ("reviewer", "appeal"), ("premium", "appeal"), ("stranger", "/share/tkt_x.y.z"),
     ("primary", "/pages"), ("primary", "page"), ("agent", "/on-call"), ("ops", "/ops"), ("ops", "/ops/attention"),
-    ("free", "/no/such/page"),
+    ("free", "/no/such/page"), ("admin", "/account"),
 ]  # fmt: skip
 LOOKS: list[tuple[int, Literal["light", "dark"]]] = [(1440, "light"), (1440, "dark"), (320, "light"), (320, "dark")]
 

@@ -181,7 +181,7 @@ async def test_a_session_signs_in_is_recognised_and_ends(world: World) -> None:
         from starlette.requests import Request
 
         request = Request({"type": "http", "headers": [], "client": ("192.0.2.1", 1)})
-        cookie = await sessions.log_in(request, "Rae@Example.com", PASSWORD)
+        cookie, _ = await sessions.log_in(request, "Rae@Example.com", PASSWORD)
         jar = {"signalbox_session": cookie}
         async with world.client(None, cookies=jar) as browser:
             assert (await browser.get(f"/v1/tickets/{ticket.id}")).status_code == 200
