@@ -127,10 +127,12 @@ async def verdict(checks: Mapping[str, Check]) -> tuple[int, dict[str, str]]:
     return (200 if all(said == "ok" for said in found.values()) else 503), found
 
 
-async def serve_health(port: int, checks: Mapping[str, Check], *, host: str = "127.0.0.1") -> web.AppRunner | None:
+async def serve_health(
+    port: int, checks: Mapping[str, Check], *, host: str = "127.0.0.1", more: Mapping[str, Callable[[], dict[str, Any]]] | None = None
+) -> web.AppRunner | None:
     """Serve /livez /readyz /healthz /metrics on `port`; stop with `await runner.cleanup()`. Port 0: nothing is served.
 
-    Raises OSError where the port is taken.
+    `more`: further addresses, and the JSON object that each answers with. Raises OSError where the port is taken.
     """
     if not port:
         return None
@@ -146,7 +148,14 @@ async def serve_health(port: int, checks: Mapping[str, Check], *, host: str = "1
         body, kind = metrics_text()
         return web.Response(body=body, headers={"Content-Type": kind})
 
+    def told(what: Callable[[], dict[str, Any]]) -> Callable[[web.Request], Awaitable[web.Response]]:
+        async def tell(_: web.Request) -> web.Response:
+            return web.json_response(what())
+
+        return tell
+
     app = web.Application()
+    app.add_routes([web.get(path, told(what)) for path, what in (more or {}).items()])
     app.add_routes([web.get("/livez", live), web.get("/readyz", ready), web.get("/healthz", ready), web.get("/metrics", metrics)])
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()

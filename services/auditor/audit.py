@@ -1,0 +1,131 @@
+"""Following the log: every topic to its end, then what is overdue at a moment before that end.
+
+A finding counts once everything written before the moment it fell due has been read, and it has stood for a while: a timer
+that fires a little late is no loss.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Iterable
+from datetime import datetime
+
+import orjson
+import structlog
+
+from services.auditor.book import Book, Finding
+from services.auditor.expectations import FAR_END, NOT_THE_ROUTERS, RULES, Met, operations
+from shared import events as e
+from shared import topics
+from shared.bus import Reader
+from shared.clock import Clock
+from shared.errors import Poisonous
+from shared.wire import Message
+
+log = structlog.get_logger()
+
+TOPICS = tuple(topic.name for topic in (topics.REQUESTS, topics.TICKETS, topics.CLOCKS, topics.PAGES, topics.NOTICES))
+
+Where = tuple[str, int]
+
+
+def is_heard(kind: type[e.Event]) -> bool:
+    """Whether `operations` says anything of it; the rest is not even parsed."""
+    return kind in RULES or issubclass(kind, e.TicketFact) or (issubclass(kind, e.Request) and kind not in NOT_THE_ROUTERS)
+
+
+_HEARD = {name for name, kind in topics.EVENTS.items() if is_heard(kind)}
+
+
+class Audit:
+    """The book, and how far the log has been read into it. `take` for records in log order, `findings` for what is overdue."""
+
+    def __init__(self, book: Book) -> None:
+        self.book = book
+        self.next = book.offsets()
+        self.unreadable = 0
+
+    def take(self, messages: Iterable[Message]) -> None:
+        """Records of one or more partitions, each in log order; kept with their offsets in one transaction."""
+        moved: dict[Where, int] = {}
+        self.book.begin()
+        try:
+            for message in messages:
+                moved[message.topic, message.partition] = message.offset + 1
+                event = self._event_in(message)
+                if event is not None:
+                    self.book.take(operations(event))
+        except BaseException:
+            self.book.rollback()
+            raise
+        self.book.commit(moved)
+        self.next |= moved
+
+    def _event_in(self, message: Message) -> e.Event | None:
+        """What counts: readable, heard, and the first fact with its seq."""
+        try:
+            if topics.type_of(message.value, message.headers.get("ce_type")) not in _HEARD:
+                return None
+            event = topics.read(message.value, message.headers.get("ce_type"))
+        except Poisonous as error:
+            self.unreadable += 1
+            log.warning(
+                "a record cannot be read", topic=message.topic, partition=message.partition, offset=message.offset, error=str(error)
+            )
+            return None
+        if isinstance(event, e.Fact) and not self.book.is_first(message.topic, event.key, event.seq):
+            return None
+        return event
+
+    def receipts(self, raw: bytes) -> None:
+        """What a far end says it got: a JSON list of `{id, …}`. Raises ValueError where it is something else."""
+        listed = orjson.loads(raw)
+        if not isinstance(listed, list):
+            raise ValueError("the far end's receipts are no list")
+        got = {str(receipt.get("id")) for receipt in listed if isinstance(receipt, dict)}
+        self.book.begin()
+        self.book.take(Met(FAR_END, key) for key in self.book.owed(FAR_END) if key in got)
+        self.book.commit({})
+
+
+async def follow(audit: Audit, reader: Reader, clock: Clock, moved: Callable[[datetime], None]) -> None:
+    """Read on and on. `moved(at)` is called when everything that was in the log at `at` has been read.
+
+    Raises Unavailable, or an ExceptionGroup of it.
+    """
+    places = [(topic, partition) for topic in TOPICS for partition in range(await reader.partitions(topic))]
+    begins, ends = await reader.begins(places), await reader.ends(places)
+    if any(audit.next.get(where, 0) > end for where, end in ends.items()):
+        log.warning("the log was made anew, the audit starts over")
+        audit.book.forget()
+        audit.next = {}
+    starts = {where: max(audit.next.get(where, 0), begins[where]) for where in places}
+    audit.next = dict(starts)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_ask_for_ends(audit, reader, places, clock, moved))
+        async for messages in reader.tail(starts):
+            audit.take(messages)
+            await asyncio.sleep(0)
+
+
+async def _ask_for_ends(audit: Audit, reader: Reader, places: list[Where], clock: Clock, moved: Callable[[datetime], None]) -> None:
+    while True:
+        at = clock.now()
+        ends = await reader.ends(places)
+        while any(audit.next.get(where, 0) < end for where, end in ends.items()):
+            await asyncio.sleep(0.05)
+        moved(at)
+        await asyncio.sleep(1.0)
+
+
+class Standing:
+    """Which findings have stood for `settle` seconds; `seconds` is a clock that never goes back."""
+
+    def __init__(self, settle: float) -> None:
+        self._settle = settle
+        self._since: dict[tuple[str, str], float] = {}
+
+    def told(self, found: Collection[Finding], seconds: float) -> list[Finding]:
+        now = {(finding.kind, finding.id): finding for finding in found}
+        self._since = {key: self._since.get(key, seconds) for key in now}
+        return [finding for key, finding in now.items() if seconds - self._since[key] >= self._settle]
