@@ -67,7 +67,7 @@ class Clock(Value):
         return min(self.due_at, *self.warnings.values()) if self.warnings else self.due_at
 
     def but(self, **changes: object) -> Clock:
-        return self.model_copy(update=changes)
+        return self.having(changes)
 
 
 class ClockRow(Row):
@@ -104,8 +104,8 @@ def evolve(row: ClockRow | None, fact: ClockFact) -> ClockRow:
         clocks.pop(fact.clock, None)
     else:
         clocks[fact.clock] = clock
-    plan, heard = getattr(fact, "plan", None) or row.plan, max(row.heard, fact.heard)
-    return row.model_copy(update={"ticket": fact.key, "heard": heard, "plan": plan, "clocks": clocks})
+    plan = (fact.plan if isinstance(fact, ClockStarted | ClockRetargeted) else None) or row.plan
+    return row.having({"ticket": fact.key, "heard": max(row.heard, fact.heard), "plan": plan, "clocks": clocks})
 
 
 def _started(clock: Clock | None, fact: ClockStarted) -> Clock:

@@ -46,7 +46,7 @@ def decide(row: ClockRow | None, fact: TicketFact, policy_of: PolicyOf) -> list[
     decision, row = DECIDE.get(type(fact)), row or ClockRow()
     if decision is None or 0 < fact.seq <= row.heard:
         return []
-    return [found.model_copy(update={"heard": fact.seq}) for found in decision(row, fact, policy_of)]
+    return [found.having({"heard": fact.seq}) for found in decision(row, fact, policy_of)]
 
 
 def _on_priority_set(row: ClockRow, fact: PrioritySet, policy_of: PolicyOf) -> list[Fact]:

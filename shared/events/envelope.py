@@ -25,6 +25,15 @@ class Value(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    def having(self, values: Mapping[str, object]) -> Self:
+        """A copy with some fields set, unvalidated: `model_copy(update=…)` at a quarter of its time."""
+        copy = self.__class__.__new__(self.__class__)
+        object.__setattr__(copy, "__dict__", {**self.__dict__, **values})
+        object.__setattr__(copy, "__pydantic_fields_set__", self.__pydantic_fields_set__)
+        object.__setattr__(copy, "__pydantic_extra__", None)
+        object.__setattr__(copy, "__pydantic_private__", None)
+        return copy
+
 
 class Event(Value):
     """One immutable record of a topic.
@@ -37,15 +46,6 @@ class Event(Value):
     id: str = ""
     key: str = ""
     at: Instant
-
-    def having(self, values: Mapping[str, object]) -> Self:
-        """A copy with some fields set, unvalidated: `model_copy(update=…)` at a quarter of its time."""
-        copy = self.__class__.__new__(self.__class__)
-        object.__setattr__(copy, "__dict__", {**self.__dict__, **values})
-        object.__setattr__(copy, "__pydantic_fields_set__", self.__pydantic_fields_set__)
-        object.__setattr__(copy, "__pydantic_extra__", None)
-        object.__setattr__(copy, "__pydantic_private__", None)
-        return copy
 
     @classmethod
     def read(cls, raw: bytes) -> Self:
