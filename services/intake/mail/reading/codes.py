@@ -1,0 +1,43 @@
+"""Sites' mails with verification codes and confirming links that arrive at the support address.
+
+Somebody may sign up somewhere as our support address and read the code in a ticket that the mail opened, and so pass for
+us. Such a mail is shown to staff only (RELIABILITY, Security).
+"""
+
+from __future__ import annotations
+
+import re
+
+LOOKED_AT = 3000
+
+_PHRASE = re.compile(
+    r"\b(?:verification|confirmation|security|one[- ]?time|single[- ]use|log-?in|sign-?in|sign-?up|access|activation|authentication|auth|2fa|otp)[- ]"
+    r"(?:code|pin|passcode|password|token|link)\b"
+    r"|\b(?:verify|confirm|validate|activate|complete)\s(?:your|this|the)\s(?:e-?mail|account|address|registration|sign-?up|subscription|identity|new)"
+    r"|\b(?:reset|choose|change|create)\s(?:your|a new)\spassword\b|\bpassword reset\b|\bmagic link\b|\binvit(?:ed you|ation) to join\b"
+    r"|bestätigungscode|sicherheitscode|bestätigen sie (?:ihre|bitte)|passwort zurücksetzen|code de (?:vérification|confirmation|sécurité)"
+    r"|confirmez votre|código de (?:verificación|seguridad|verificação|confirmación)|codice di (?:verifica|sicurezza)|verificatiecode"
+    r"|認証コード|確認コード|验证码|驗證碼|인증 ?(?:번호|코드)|код подтверждения",
+    re.IGNORECASE,
+)
+_GIVES = re.compile(
+    r"\byour\b.{0,40}\b(?:code|pin|passcode|password|token)\b.{0,20}(?:is|:)|\b(?:use|enter|copy|paste)\b.{0,40}\b(?:code|pin|passcode)\b"
+    r"|\bcode\b.{0,30}(?:is|:)\s|\b(?:click|tap|follow|press|use)\b.{0,60}\b(?:link|button|below|here)\b"
+    r"|\bcode\b.{0,40}\bexpires?\b|\blink\b.{0,40}\bexpires?\b|geben sie|klicken sie|cliquez|haga clic|以下|入力|输入|입력",
+    re.IGNORECASE | re.DOTALL,
+)
+_CODE = re.compile(r"(?<![\w.:/#+-])(?:\d{4,8}|\d{3}[ -]\d{3,4}|[A-Z0-9]{3,4}-[A-Z0-9]{3,4}|(?=[A-Z0-9]{0,7}\d)[A-Z0-9]{5,8})(?![\w:/-])")
+_LINK = re.compile(
+    r"https?://[^\s<>\"]{0,400}(?:verif|confirm|activat|validat|token|reset|magic|signup|sign-up|register|invit|otp|auth|code=)[^\s<>\"]{0,400}",
+    re.IGNORECASE,
+)
+
+
+def gives_code(subject: str, text: str, *, answers: bool) -> bool:
+    """`answers`: it replies to a mail, as a person's does who quotes such a thing."""
+    if answers:
+        return False
+    start = text[:LOOKED_AT]
+    if not (_PHRASE.search(subject) or _PHRASE.search(start[:1000])):
+        return False
+    return bool(_LINK.search(start)) or bool(_GIVES.search(f"{subject}\n{start}") and _CODE.search(f"{subject}\n{start}"))

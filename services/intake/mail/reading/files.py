@@ -1,0 +1,92 @@
+"""A part that is not the mail's own text → an attachment with a harmless name and a type that was looked at, not believed."""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+import mimetypes
+import re
+import unicodedata
+
+import filetype
+
+from services.intake.mail.reading.decoding import content_of
+from services.intake.mail.reading.shape import Attachment, Trouble
+from services.intake.mail.reading.structure import Part, parse_parameters
+from services.intake.mail.reading.words import decode_words, one_line
+
+NAME_MOST = 120
+SNIFFED = 8192
+
+_FORBIDDEN = re.compile(r'[<>:"|?*\\/]')
+_RESERVED = re.compile(r"(?i)(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)")
+_EXTENSIONS = {
+    "message/rfc822": ".eml", "text/calendar": ".ics", "text/plain": ".txt", "text/html": ".html", "image/jpeg": ".jpg",
+    "application/ms-tnef": ".dat", "message/delivery-status": ".txt", "text/rfc822-headers": ".txt", "application/octet-stream": ".bin",
+    "application/pgp-signature": ".asc", "application/pkcs7-signature": ".p7s", "message/global": ".eml",
+}  # fmt: skip
+_MARKUP = ((re.compile(rb"\s{0,100}(?:<\?xml[^>]{0,200}\?>\s{0,100})?(?:<!--.{0,500}?-->\s{0,100})?(?:<!DOCTYPE svg[^>]{0,300}>\s{0,100})?<svg[\s>]",
+                       re.IGNORECASE | re.DOTALL), "image/svg+xml"),
+           (re.compile(rb"\s{0,100}(?:<!--.{0,500}?-->\s{0,100})?<(?:!doctype\s+html|html|head|body|script|iframe|img|a|table|div|p)[\s>]",
+                       re.IGNORECASE | re.DOTALL), "text/html"),
+           (re.compile(rb"\s{0,100}<\?xml\s"), "application/xml"))  # fmt: skip
+
+
+def attachment(raw: bytes, part: Part, number: int, troubles: list[Trouble]) -> Attachment:
+    """`number` counts from 1 and names what has no name."""
+    content = content_of(raw, part, troubles)
+    disposition = parse_parameters(part.first("content-disposition"))
+    kind = sniffed(content, part.kind)
+    return Attachment(
+        filename=safe_name(disposition.of.get("filename") or part.parameters.get("name") or "", kind, number),
+        content_type=kind,
+        declared_type=one_line(part.kind, 100),
+        inline=disposition.value == "inline" or (not disposition.value and bool(part.first("content-id"))),
+        content_id=one_line(part.first("content-id").decode("latin-1"), 200).strip("<>"),
+        size=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+        content=content,
+    )
+
+
+def sniffed(content: bytes, declared: str) -> str:
+    """The type that the bytes show. Text that could run in a browser is called what a browser would take it for."""
+    start = content[:SNIFFED]
+    if start.startswith(b"\x78\x9f\x3e\x22"):
+        return "application/ms-tnef"
+    found = filetype.guess_mime(start) if start else None
+    if found:
+        return str(found)
+    for pattern, kind in _MARKUP:
+        if pattern.match(start.removeprefix(b"\xef\xbb\xbf")):
+            return kind
+    if declared in ("message/rfc822", "message/delivery-status", "message/global", "text/rfc822-headers", "application/pgp-signature"):
+        return declared
+    if b"\x00" in start or not _is_utf8(start):
+        return "application/octet-stream"
+    if start.lstrip()[:15].upper() == b"BEGIN:VCALENDAR":
+        return "text/calendar"
+    return declared if declared in ("text/csv", "text/calendar", "application/json", "text/markdown", "text/x-log") else "text/plain"
+
+
+def _is_utf8(start: bytes) -> bool:
+    """A start that was cut within a letter is still text."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(start, final=len(start) < SNIFFED)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def safe_name(declared: str, kind: str, number: int) -> str:
+    """No path, no control or direction character, no leading or trailing dot, no reserved name; the extension survives a cut."""
+    name = one_line(unicodedata.normalize("NFC", decode_words(declared)), 1000)
+    name = _FORBIDDEN.sub("_", re.split(r"[\\/]", name)[-1]).strip(" .")
+    if not name or _RESERVED.match(name):
+        extension = _EXTENSIONS.get(kind) or mimetypes.guess_extension(kind, strict=False) or ".bin"
+        return f"attachment-{number}{extension}"
+    if len(name) > NAME_MOST:
+        stem, dot, extension = name.rpartition(".")
+        ending = dot + extension if dot and len(extension) <= 10 else ""
+        name = (stem if ending else name)[: NAME_MOST - len(ending)].rstrip(" .") + ending
+    return name
