@@ -1,0 +1,214 @@
+"""What is taken away from the log is named; what is all there is not, in whatever order the topics are read."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import orjson
+import pytest
+
+from services.auditor.alarm import MOST_NAMED, alert_of
+from services.auditor.audit import Audit, Standing
+from services.auditor.book import Book, Finding
+from services.auditor.expectations import FAR_END, FIRED, RECEIPT, ROUTED, SENT
+from services.auditor.probes import Probe, probes_in
+from shared import events as e
+from shared.topics import topic_of
+from tests.unit.auditor.story import ATTEMPT, DEDUP, LANE, LATER, NOTICE, NOW, OBLIGATION, OPEN, PAGE, POLICY, TICKET, at, messages, story
+
+RECEIPTS = orjson.dumps([{"id": DEDUP, "kind": "page"}])
+
+
+def found_in(events: list[e.Event], receipts: bytes = RECEIPTS) -> set[tuple[str, str]]:
+    audit = Audit(Book())
+    audit.take(messages(events))
+    audit.receipts(receipts)
+    return {(finding.kind, finding.id) for finding in audit.book.overdue(LATER)}
+
+
+def without(*kinds: type[e.Event], last: bool = False) -> list[e.Event]:
+    """The story without the events of these kinds (`last`: only the last one of each)."""
+    events = story()
+    for kind in kinds:
+        places = [n for n, event in enumerate(events) if type(event) is kind]
+        assert places, kind
+        for place in reversed(places[-1:] if last else places):
+            del events[place]
+    return events
+
+
+def test_nothing_is_missing_of_a_whole_story() -> None:
+    assert found_in(story()) == set()
+
+
+PAGING = (e.PageOpened, e.PageEscalated, e.PageAttempted, e.PageFailed, e.PageAccepted, e.PageAcknowledged)
+
+
+@pytest.mark.parametrize(
+    ("events", "named"),
+    [
+        (without(e.TicketOpened, e.PrioritySet), {(ROUTED, OPEN)}),
+        (without(*PAGING), {(RECEIPT, OBLIGATION)}),
+        (without(e.PageAccepted, e.PageAcknowledged), {(RECEIPT, OBLIGATION), (FIRED, f"{PAGE}/step")}),
+        (without(e.PageAttempted, e.PageAccepted, e.PageAcknowledged, last=True), {
+            (RECEIPT, OBLIGATION), (FIRED, f"{PAGE}/step"), (FIRED, f"{PAGE}/retry/{ATTEMPT}"),
+        }),
+        (without(e.PageAcknowledged), {(FIRED, f"{PAGE}/step")}),
+        (without(e.ClockMet), {(FIRED, f"{TICKET}/initial-response")}),
+        (without(e.NoticeDelivered), {(SENT, NOTICE)}),
+    ],
+)  # fmt: skip
+def test_what_was_taken_away_is_named(events: list[e.Event], named: set[tuple[str, str]]) -> None:
+    assert found_in(events) == named
+
+
+def test_a_receipt_the_far_end_does_not_have_is_named() -> None:
+    assert found_in(story(), b"[]") == {(FAR_END, DEDUP)}
+    with pytest.raises(ValueError):
+        Audit(Book()).receipts(b'{"not": "a list"}')
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_topics_may_be_read_in_any_order_and_facts_repeated(seed: int) -> None:
+    """Within a topic the order stays; between topics, and between a fact and its repetition, it does not."""
+    shuffle = random.Random(seed)
+    queues: dict[str, list[e.Event]] = {}
+    for event in story():
+        queues.setdefault(topic_of(event), []).append(event)
+    read: list[e.Event] = []
+    while queues:
+        queue = queues[shuffle.choice(sorted(queues))]
+        read.append(queue.pop(0))
+        if shuffle.random() < 0.3:
+            read.append(shuffle.choice(read))
+        queues = {name: left for name, left in queues.items() if left}
+    assert found_in(read) == set()
+
+
+CLOCK = {"clock": "initial-response", "policy": POLICY, "key": TICKET}
+RETARGETED = e.ClockRetargeted(
+    at=at(20), calendar="always", target=timedelta(60), started_at=NOW, due_at=at(99), priority=e.Priority.LOW, **CLOCK
+)
+
+
+@pytest.mark.parametrize(
+    ("facts", "due"),
+    [
+        ([], 1800),
+        ([e.ClockPaused(at=at(10), paused_at=at(10), ran=timedelta(seconds=10), **CLOCK)], None),
+        (
+            [
+                e.ClockPaused(at=at(10), paused_at=at(10), ran=timedelta(seconds=10), **CLOCK),
+                e.ClockRetargeted(
+                    at=at(20), calendar="always", target=timedelta(60), started_at=NOW, due_at=at(99), priority=e.Priority.LOW, **CLOCK
+                ),
+            ],
+            None,
+        ),
+        (
+            [
+                e.ClockRetargeted(
+                    at=at(20), calendar="always", target=timedelta(60), started_at=NOW, due_at=at(99), priority=e.Priority.LOW, **CLOCK
+                )
+            ],
+            99,
+        ),
+        (
+            [
+                e.ClockPaused(at=at(10), paused_at=at(10), ran=timedelta(seconds=10), **CLOCK),
+                e.ClockResumed(at=at(30), resumed_at=at(30), ran=timedelta(seconds=10), due_at=at(1820), **CLOCK),
+            ],
+            1820,
+        ),
+        ([e.ClockBreached(at=at(1801), due_at=at(1800), detected_at=at(1801), **CLOCK)], None),
+    ],
+)
+def test_a_clock_is_expected_when_it_is_due_and_not_while_it_stands(facts: list[e.ClockFact], due: float | None) -> None:
+    began = next(event for event in story() if isinstance(event, e.ClockStarted))
+    audit = Audit(Book())
+    audit.take(messages([began, *(fact.model_copy(update={"seq": 2 + n}) for n, fact in enumerate(facts))]))
+    found = audit.book.overdue(LATER)
+    assert [finding.due for finding in found] == ([] if due is None else [at(due + 30)])
+    assert not audit.book.overdue(at((due or 0) + 29.9))
+
+
+def test_a_joined_urgent_is_reached_by_the_page_it_joined() -> None:
+    joined = e.PageJoined(at=at(30), page=PAGE, ticket_id="tkt_2", obligation="obl_2", subject="x", requester="y", key=LANE, seq=99)
+    audit = Audit(Book())
+    audit.take(messages(story()))
+    wanted = next(event for event in story() if isinstance(event, e.PrioritySet))
+    audit.take(messages([wanted.model_copy(update={"key": "tkt_2", "seq": 1, "obligation": "obl_2"})]))
+    assert [finding.id for finding in audit.book.overdue(LATER) if finding.kind == RECEIPT] == ["obl_2"]
+    audit.take(messages([joined]))
+    assert not [finding for finding in audit.book.overdue(LATER) if finding.kind == RECEIPT]
+
+
+def test_a_restart_reads_on_where_the_last_life_kept_its_book(tmp_path: Path) -> None:
+    read = messages(story())
+    first = Audit(Book(tmp_path / "book"))
+    first.take(read[:6])
+    first.book.close()
+    second = Audit(Book(tmp_path / "book"))
+    left = [message for message in read if message.offset >= second.next.get((message.topic, 0), 0)]
+    assert 0 < len(left) < len(read)
+    second.take(left)
+    second.receipts(RECEIPTS)
+    assert not second.book.overdue(LATER)
+
+
+def test_a_batch_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+    class Broken(Book):
+        is_broken = True
+
+        def take(self, operations: object) -> None:
+            if self.is_broken:
+                raise RuntimeError("a bug")
+            super().take(operations)  # type: ignore[arg-type]
+
+    audit = Audit(Broken(tmp_path / "book"))
+    with pytest.raises(RuntimeError):
+        audit.take(messages(story()))
+    assert audit.next == {} == audit.book.offsets()
+    audit.book.is_broken = False  # type: ignore[attr-defined]
+    audit.take(messages(story()))
+    assert {finding.kind for finding in audit.book.overdue(LATER)} <= {FAR_END}
+
+
+def finding(name: str) -> Finding:
+    return Finding(FIRED, name, name, NOW, "late")
+
+
+def test_a_finding_must_stand_before_it_is_told() -> None:
+    standing = Standing(10)
+    assert standing.told([finding("a")], 0) == []
+    assert standing.told([finding("a"), finding("b")], 9) == []
+    assert standing.told([finding("a"), finding("b")], 11) == [finding("a")]
+    assert standing.told([finding("b")], 12) == []
+    assert standing.told([finding("a"), finding("b")], 20) == [finding("b")], "what went away begins anew"
+
+
+@pytest.mark.parametrize("many", [0, 1, MOST_NAMED + 5])
+def test_an_alert_names_what_stands_or_is_resolved(many: int) -> None:
+    body = alert_of(FIRED, [finding(f"tkt_{n}") for n in range(many)], NOW)
+    assert body["status"] == body["alerts"][0]["status"] == ("firing" if many else "resolved")
+    said = body["commonAnnotations"]["description"]
+    assert said.count("tkt_") == min(many, MOST_NAMED)
+    assert ("and 5 more" in said) == (many > MOST_NAMED)
+
+
+def test_a_service_is_absent_after_a_minute_and_back_at_once() -> None:
+    (probe,) = probes_in("router=http://127.0.0.1:1/readyz")
+    look: Callable[[bool, float], None] = lambda ready, seconds: probe.heard(ready, seconds, NOW)  # noqa: E731
+    look(False, 0)
+    look(False, 59)
+    assert probe.finding is None
+    look(False, 60)
+    assert probe.finding is not None
+    assert (probe.finding.kind, probe.finding.about) == (Probe.KIND, "router")
+    look(True, 61)
+    assert probe.finding is None
+    with pytest.raises(ValueError):
+        probes_in("router")
