@@ -44,21 +44,6 @@ async def test_a_hundred_at_once_are_all_there(intake: Intake) -> None:
     assert {event.key for event in await intake.log_of("requests")} == {answer.json()["ticket_id"] for answer in answers}
 
 
-async def test_with_kafka_away_nobody_waits_and_a_retry_cannot_double(intake: Intake) -> None:
-    await intake.starts()
-    assert await intake.stops() == 0
-    await intake.starts(ready=False, KAFKA_BOOTSTRAP_SERVERS=f"127.0.0.1:{free_port()}")
-    begun = time.monotonic()
-    away = await intake.post("/v1/tickets", TICKET)
-    assert time.monotonic() - begun < 2.5
-    assert (away.status_code, away.json()["type"], away.headers["retry-after"]) == (503, "/problems/kafka-unavailable", "5")
-    assert await intake.stops() == 0
-    await intake.starts()
-    taken = await intake.post("/v1/tickets", TICKET, key=away.json()["idempotency_key"])
-    assert taken.status_code == 202
-    assert [event.key for event in await intake.log_of("requests")] == [taken.json()["ticket_id"]]
-
-
 async def test_an_admins_change_counts_when_it_is_answered(intake: Intake) -> None:
     await intake.starts()
     async with intake.client("admin") as admin, intake.client("stranger") as stranger:
