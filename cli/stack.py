@@ -41,6 +41,7 @@ PORTS = (
     Port("courier-metrics", "courier", "SIGNALBOX_COURIER_METRICS_PORT", 9105, 15),
     Port("projector-metrics", "projector", "SIGNALBOX_PROJECTOR_METRICS_PORT", 9106, 16),
     Port("pulse-metrics", "pulse", "SIGNALBOX_PULSE_METRICS_PORT", 9107, 17),
+    Port("auditor-metrics", "auditor", "SIGNALBOX_AUDITOR_METRICS_PORT", 9108, 18),
 )
 
 SERVICES: dict[str, tuple[str, ...]] = {
@@ -54,12 +55,13 @@ SERVICES: dict[str, tuple[str, ...]] = {
     "portal": ("services.portal", "web"),
     "projector": ("services.portal", "projector"),
     "pulse": ("services.portal", "pulse"),
+    "auditor": ("services.auditor",),
 }
 """Name → `python -m` words, in the order they are shown. The sink is the demo's far end and runs only with it."""
 
 ENGINE = ("kafka", "mongod")
 
-NICENESS = {"courier": 1, "projector": 4, "sink": 5, "pulse": 10}
+NICENESS = {"courier": 1, "projector": 4, "sink": 5, "pulse": 10, "auditor": 10}
 """Who gives way when there is more to do than the machine can: figures and the demo's far end first, then the screens, then
 mail and webhooks; taking a ticket in, routing it and waking people never. Measured at 50 tickets/s on two cores."""
 
@@ -113,6 +115,8 @@ def environment(
         env["SIGNALBOX_SECRET_FILE"] = str(data / "secret")
     if clock_file is not None:
         env["SIGNALBOX_CLOCK_FILE"] = str(clock_file.resolve())
+    if demo:
+        env.setdefault("SIGNALBOX_DNS_ZONE", str(ROOT / "deploy" / "demo" / "dns.yaml"))  # who vouches for the demo's mail
     for port in PORTS:
         if port.name in ports and not port.name.endswith("-metrics"):
             env[port.setting] = str(ports[port.name])
@@ -122,13 +126,13 @@ def environment(
     return env
 
 
-def service_programs(names: Iterable[str], *, env: Mapping[str, str], ports: Mapping[str, int], data: Path) -> list[Program]:
+def service_programs(names: Collection[str], *, env: Mapping[str, str], ports: Mapping[str, int], data: Path) -> list[Program]:
     """The services as programs; each knows its own name and its own metrics port."""
     return [
         Program(
             name=name,
             argv=(sys.executable, "-m", *SERVICES[name]),
-            env={**env, **own_environment(name, ports)},
+            env={**env, **own_environment(name, ports), **(_audited(names, env, ports) if name == "auditor" else {})},
             cwd=ROOT,
             log=data / "logs" / f"{name}.log",
             ports=ports_of(name, ports),
@@ -136,6 +140,15 @@ def service_programs(names: Iterable[str], *, env: Mapping[str, str], ports: Map
         )
         for name in names
     ]
+
+
+def _audited(names: Collection[str], env: Mapping[str, str], ports: Mapping[str, int]) -> dict[str, str]:
+    """What the auditor looks at besides the log: its neighbours; in the demo the far end's receipts, and ops' token to tell by."""
+    probes = " ".join(f"{name}={readiness_url(name, ports)}" for name in names if name not in ("auditor", "sink"))
+    found = {"SIGNALBOX_PROBES": probes}
+    if env.get("SIGNALBOX_DEMO") == "1":
+        found |= {"SIGNALBOX_AUDITOR_TOKEN": "demo-ops", "SIGNALBOX_RECEIPTS_URL": f"{env['SIGNALBOX_SINK_URL']}/demo/outbox?kind=page"}
+    return {name: value for name, value in found.items() if name not in env}
 
 
 def own_environment(name: str, ports: Mapping[str, int]) -> dict[str, str]:

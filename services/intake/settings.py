@@ -19,6 +19,7 @@ class IntakeSettings(Settings):
     rate_limit: str = ""
     accept_timeout: float = Field(1.5, gt=0, description="seconds Kafka may take to acknowledge before a submission goes to the spool")
     view_budget: float = Field(0.05, ge=0, description="seconds an answer may wait for MongoDB to refuse early; 0 never asks it")
+    dns_zone: Path | None = Field(None, description="a zone file asked instead of DNS about who sends mail for whom; demo and tests")
 
     @field_validator("rate_limit")
     @classmethod

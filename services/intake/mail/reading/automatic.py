@@ -18,17 +18,18 @@ _ANSWERS = (
 """Their presence says it, whatever their value but `no`."""
 _MACHINES = re.compile(r"(?:mailer-daemon|mail-daemon|double-bounce|bounces?[+-].*|auto-?reply|autoresponder|vacation)@", re.IGNORECASE)
 _NO_REPLY = re.compile(r"(?:no-?_?reply|do-?_?not-?_?reply|noreply[+-].*|nobody|notifications?|alerts?)@", re.IGNORECASE)
-_AWAY = re.compile(
-    r"(?:(?:re|aw|sv|rv|tr)\s?:\s?){0,3}\[?(?:"
-    r"automatic(?:ally generated)? reply|auto(?:matic)?[- ]?(?:reply|response|antwort)|auto:|out of (?:the )?office|(?:i am |i'm )?on (?:vacation|holiday|leave)"
-    r"|vacation (?:reply|notice|response)|away from (?:my )?(?:mail|desk|office)|abwesenheit|automatische (?:antwort|abwesenheit)|nicht im (?:büro|haus)"
-    r"|r[ée]ponse automatique|absen(?:ce|t) du bureau|message d'absence|respuesta autom[áa]tica|fuera de la oficina|risposta automatica|fuori sede"
-    r"|resposta autom[áa]tica|fora do escrit[óo]rio|automatisch antwoord|afwezig|autosvar|automatiskt svar|automatisk svar|frånvaro|automaattinen vastaus"
-    r"|odpowiedź automatyczna|nieobecność|автоответ|автоматический ответ|自動返信|自動応答|不在|自动回复|自動回覆|자동 ?회신|부재중"
-    r"|ticket received|we(?:'ve| have)? received your (?:message|request|e-?mail)|thank you for (?:contacting|your e-?mail)"
-    r")",
-    re.IGNORECASE,
+_AWAY_WORDS = (
+    r"automatic(?:ally generated)? reply|auto(?:matic)?[- ]?(?:reply|response)|auto:",
+    r"out of (?:the )?office|(?:i am |i'm )?on (?:vacation|holiday|leave)|vacation (?:reply|notice|response)|away from (?:my )?(?:mail|desk|office)",
+    r"ticket received|we(?:'ve| have)? received your (?:message|request|e-?mail)|thank you for (?:contacting|your e-?mail)",
+    r"abwesenheit|automatische (?:antwort|abwesenheit)|autoantwort|nicht im (?:büro|haus)",
+    r"r[ée]ponse automatique|absen(?:ce|t) du bureau|message d'absence",
+    r"respuesta autom[áa]tica|fuera de la oficina|resposta autom[áa]tica|fora do escrit[óo]rio|risposta automatica|fuori sede",
+    r"automatisch antwoord|afwezig|autosvar|automatiskt svar|automatisk svar|frånvaro|automaattinen vastaus",
+    r"odpowiedź automatyczna|nieobecność|автоответ|автоматический ответ",
+    r"自動返信|自動応答|不在|自动回复|自動回覆|자동 ?회신|부재중",
 )
+_AWAY = re.compile(rf"(?:(?:re|aw|sv|rv|tr)\s?:\s?){{0,3}}\[?(?:{'|'.join(_AWAY_WORDS)})", re.IGNORECASE)
 
 
 def classify(message: Part, envelope: Envelope, sender: str, subject: str, *, bounced: bool) -> Automatic | None:
@@ -123,6 +124,7 @@ def away_subject(message: Part, envelope: Envelope, sender: str, subject: str) -
 
 Rule = Callable[[Part, Envelope, str, str], Automatic | None]
 RULES: tuple[Rule, ...] = (
-    auto_submitted, disposition, answering_header, loop, mailing_list, precedence, machine_sender, null_sender, asks_for_silence, away_subject,
+    auto_submitted, disposition, answering_header, loop, mailing_list, precedence, machine_sender, null_sender,
+    asks_for_silence, away_subject,
 )  # fmt: skip
 """In this order; the weak ones last."""

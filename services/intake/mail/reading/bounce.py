@@ -19,8 +19,9 @@ _REPLY_CODE = re.compile(r"\b(?:(5)[0-5]\d|(4)[0-5]\d)[ -]")
 _ADDRESS = re.compile(r"<?([^\s<>()\[\]:;,\"']{1,64}@[A-Za-z0-9._-]{1,253}[A-Za-z0-9])>?")
 _DAEMON = re.compile(r"(?:mailer-daemon|mail-daemon|postmaster|double-bounce|mmdf|maildelivery)@", re.IGNORECASE)
 _FAILED_SUBJECT = re.compile(
-    r"undeliver|delivery (?:status|has failed|failure|report|problem)|fail(?:ed|ure) (?:notice|delivery)|returned mail|mail delivery (?:failed|system)"
-    r"|could not (?:be delivered|send)|unzustellbar|nicht zustellbar|non remis|no entregado|non recapitabile|配信(?:不能|エラー)|投递失败|退信",
+    r"undeliver|delivery (?:status|has failed|failure|report|problem)|fail(?:ed|ure) (?:notice|delivery)|returned mail"
+    r"|mail delivery (?:failed|system)|could not (?:be delivered|send)|unzustellbar|nicht zustellbar|non remis|no entregado"
+    r"|non recapitabile|配信(?:不能|エラー)|投递失败|退信",
     re.IGNORECASE,
 )
 _STILL_TRYING = re.compile(
@@ -108,7 +109,9 @@ def _guessed(raw: bytes, message: Part, subject: str, text: str, failed: list[st
 def _copy_below(text: str) -> tuple[str, str]:
     """The daemon's own words, and the copy of the mail that came back."""
     found = re.search(
-        r"^[ \t]*(?:-{2,}.{0,60}(?:copy of (?:the|your) message|original message|unsent message|message header|returned message).{0,60}|Return-Path: <.{0,200}|Received: from .{0,200})$",
+        r"^[ \t]*(?:-{2,}.{0,60}(?:copy of (?:the|your) message|original message"
+        r"|unsent message|message header|returned message).{0,60}"
+        r"|Return-Path: <.{0,200}|Received: from .{0,200})$",
         text, re.IGNORECASE | re.MULTILINE,
     )  # fmt: skip
     return (text[: found.start()], text[found.start() :]) if found else (text, "")

@@ -1,8 +1,8 @@
 """`python -m services.intake.mail.reading.child`: reads mails from standard input until it ends. Started by `pool`.
 
 In: `!cI` (the job, the length of its head), `!I` (the length of the mail), head, mail. Out: `!II` (the lengths of the answer's
-JSON and of the attachments' bytes), JSON, bytes; one empty answer first, when it is ready. It knows no secret, opens no file and no connection, and whatever it does
-wrong ends it alone.
+JSON and of the attachments' bytes), JSON, bytes; one empty answer first, when it is ready. It knows
+no secret, opens no file and no connection, and whatever it does wrong ends it alone.
 """
 
 from __future__ import annotations

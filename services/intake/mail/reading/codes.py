@@ -11,7 +11,8 @@ import re
 LOOKED_AT = 3000
 
 _PHRASE = re.compile(
-    r"\b(?:verification|confirmation|security|one[- ]?time|single[- ]use|log-?in|sign-?in|sign-?up|access|activation|authentication|auth|2fa|otp)[- ]"
+    r"\b(?:verification|confirmation|security|one[- ]?time|single[- ]use|log-?in|sign-?in|sign-?up|access"
+    r"|activation|authentication|auth|2fa|otp)[- ]"
     r"(?:code|pin|passcode|password|token|link)\b"
     r"|\b(?:verify|confirm|validate|activate|complete)\s(?:your|this|the)\s(?:e-?mail|account|address|registration|sign-?up|subscription|identity|new)"
     r"|\b(?:reset|choose|change|create)\s(?:your|a new)\spassword\b|\bpassword reset\b|\bmagic link\b|\binvit(?:ed you|ation) to join\b"

@@ -25,11 +25,13 @@ _EXTENSIONS = {
     "application/ms-tnef": ".dat", "message/delivery-status": ".txt", "text/rfc822-headers": ".txt", "application/octet-stream": ".bin",
     "application/pgp-signature": ".asc", "application/pkcs7-signature": ".p7s", "message/global": ".eml",
 }  # fmt: skip
-_MARKUP = ((re.compile(rb"\s{0,100}(?:<\?xml[^>]{0,200}\?>\s{0,100})?(?:<!--.{0,500}?-->\s{0,100})?(?:<!DOCTYPE svg[^>]{0,300}>\s{0,100})?<svg[\s>]",
-                       re.IGNORECASE | re.DOTALL), "image/svg+xml"),
-           (re.compile(rb"\s{0,100}(?:<!--.{0,500}?-->\s{0,100})?<(?:!doctype\s+html|html|head|body|script|iframe|img|a|table|div|p)[\s>]",
-                       re.IGNORECASE | re.DOTALL), "text/html"),
-           (re.compile(rb"\s{0,100}<\?xml\s"), "application/xml"))  # fmt: skip
+_COMMENT = rb"(?:<!--.{0,500}?-->\s{0,100})?"
+_MARKUP = (
+    (rb"(?:<\?xml[^>]{0,200}\?>\s{0,100})?" + _COMMENT + rb"(?:<!DOCTYPE svg[^>]{0,300}>\s{0,100})?<svg[\s>]", "image/svg+xml"),
+    (_COMMENT + rb"<(?:!doctype\s+html|html|head|body|script|iframe|img|a|table|div|p)[\s>]", "text/html"),
+    (rb"<\?xml\s", "application/xml"),
+)
+_SHOWN = tuple((re.compile(rb"\s{0,100}" + pattern, re.IGNORECASE | re.DOTALL), kind) for pattern, kind in _MARKUP)
 
 
 def attachment(raw: bytes, part: Part, number: int, troubles: list[Trouble]) -> Attachment:
@@ -57,7 +59,7 @@ def sniffed(content: bytes, declared: str) -> str:
     found = filetype.guess_mime(start) if start else None
     if found:
         return str(found)
-    for pattern, kind in _MARKUP:
+    for pattern, kind in _SHOWN:
         if pattern.match(start.removeprefix(b"\xef\xbb\xbf")):
             return kind
     if declared in ("message/rfc822", "message/delivery-status", "message/global", "text/rfc822-headers", "application/pgp-signature"):

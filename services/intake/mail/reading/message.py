@@ -23,7 +23,7 @@ SUBJECT_MOST = 500
 REFERENCES_MOST = 100
 ID_MOST = 500
 
-_ID = re.compile(r"<[^<>\s]{1,%d}>" % ID_MOST)
+_ID = re.compile(rf"<[^<>\s]{{1,{ID_MOST}}}>")
 _ENCRYPTED = {"application/pkcs7-mime", "application/x-pkcs7-mime"}
 _RULE_BETWEEN = "\n\n"
 

@@ -17,26 +17,28 @@ _LINES_MOST = 5000
 _HEADER_LINES = 3
 """So many lines like `From: …` make Outlook's block; fewer may be a customer's own list."""
 
-_WROTE = [
-    re.compile(language["wrote_header"], re.MULTILINE | re.IGNORECASE) for language in MAIL_LANGUAGES.values() if "wrote_header" in language
-]
-_FROM = [
-    re.compile(language["from_header"], re.MULTILINE | re.IGNORECASE) for language in MAIL_LANGUAGES.values() if "from_header" in language
-]
+
+def _patterns(kind: str) -> list[re.Pattern[str]]:
+    return [re.compile(language[kind], re.MULTILINE | re.IGNORECASE) for language in MAIL_LANGUAGES.values() if kind in language]
+
+
+_WROTE, _FROM = _patterns("wrote_header"), _patterns("from_header")
 _MORE_WROTE = re.compile(
-    r"(?:On|Le|El|Am|Il|Op|Den|Em|W dniu)\s.{5,300}\s(?:wrote|a écrit|escribió|schrieb.{0,100}|ha scritto|schreef.{0,100}|skrev.{0,100}|escreveu)"
+    r"(?:On|Le|El|Am|Il|Op|Den|Em|W dniu)\s.{5,300}\s(?:wrote|a écrit|escribió|schrieb.{0,100}|"
+    r"ha scritto|schreef.{0,100}|skrev.{0,100}|escreveu)"
     r"\s?[:：]$",
     re.IGNORECASE,
 )
 _WHO_AND_WHEN = re.compile(r".{0,200}<[^<>\s]{1,100}@[^<>\s]{1,100}>.{0,80}[:：]$")
 """In any language: a line with an address, a number and a colon, right above a marked quotation."""
+_EARLIER = (
+    r"Original[- ]?Message(?: Follows)?|Original[- ]Appointment|Forwarded message|Reply message",
+    r"Urspr(?:ü|ue)ngliche (?:Nachricht|Mail|E-Mail)|Original-Nachricht|Weitergeleitete Nachricht",
+    r"Message d'origine|Message original|Mensaje original|Mensagem original|Messaggio originale|Oorspronkelijk bericht",
+    r"Originalmeddelande|Ursprungligt meddelande|Oprindelig meddelelse|Wiadomość oryginalna|元のメッセージ|原始邮件",
+)
 _SEPARATOR = re.compile(
-    r"[-_*\s]{0,10}-{2,}\s*(?:Original[- ]?Message|Original[- ]Appointment|Forwarded message|Urspr(?:ü|ue)ngliche (?:Nachricht|Mail|E-Mail)"
-    r"|Original-Nachricht|Weitergeleitete Nachricht|Message d'origine|Message original|Mensaje original|Mensagem original|Messaggio originale"
-    r"|Oorspronkelijk bericht|Originalmeddelande|Ursprungligt meddelande|Oprindelig meddelelse|Wiadomość oryginalna|元のメッセージ|原始邮件"
-    r"|Reply message|Original Message Follows)\s*-{2,}.{0,40}$"
-    r"|#{2,}-\s.{1,120}\s-#{2,}$",
-    re.IGNORECASE,
+    rf"[-_*\s]{{0,10}}-{{2,}}\s*(?:{'|'.join(_EARLIER)})\s*-{{2,}}.{{0,40}}$|#{{2,}}-\s.{{1,120}}\s-#{{2,}}$", re.IGNORECASE
 )
 _RULE = re.compile(r"[_-]{20,}\s*$")
 _LABEL = re.compile(r"[\s>*]{0,8}[^\s:：][^:：]{0,24}\s?\*?[:：]")
