@@ -31,6 +31,7 @@ from services.intake.tokens import PasswordForm, TokenForm
 from services.intake.what_if import WhatIfs, window_of
 from shared import problems, telemetry
 from shared.errors import Refused
+from shared.openapi import complete
 from shared.telemetry import Check
 
 _TICKET = re.compile(r"tkt_[a-z2-7]{26}")
@@ -61,7 +62,7 @@ class _App(FastAPI):
         """With the shapes of the bodies, which FastAPI does not see: the door reads them."""
         found = super().openapi()
         found.setdefault("components", {}).setdefault("schemas", {}).update(_contract()[1])
-        return found
+        return complete(found)
 
 
 @functools.cache

@@ -30,6 +30,7 @@ from shared import problems
 from shared.bus import Consumer, Producer
 from shared.clock import clock_from
 from shared.errors import Unavailable
+from shared.openapi import complete
 from shared.replica import Replica
 from shared.store import Store
 from shared.telemetry import metrics_text, serve_health, verdict
@@ -112,7 +113,7 @@ def _document(app: FastAPI, portal: Portal) -> None:
             if path.startswith("/v1/"):
                 paths[path] = {**methods, **paths.get(path, {})}
         schemas = {**theirs.get("components", {}).get("schemas", {}), **document.get("components", {}).get("schemas", {})}
-        return Json({**document, "paths": paths, "components": {**document.get("components", {}), "schemas": schemas}})
+        return Json(complete({**document, "paths": paths, "components": {**document.get("components", {}), "schemas": schemas}}))
 
 
 async def _index_sessions(store: Store) -> None:
