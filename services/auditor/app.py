@@ -12,6 +12,7 @@ from typing import Any
 import aiohttp
 import structlog
 from prometheus_client import Gauge
+from yarl import URL
 
 from services.auditor.alarm import Alarm
 from services.auditor.audit import Audit, Standing, follow
@@ -114,10 +115,11 @@ class Auditor:
 
     async def _receive(self) -> None:
         """What the far end lists; nothing where there is no such list."""
-        while self._settings.receipts_url is not None:
+        after = 0
+        while (url := self._settings.receipts_url) is not None:
             try:
-                async with self._http.get(self._settings.receipts_url, headers={"accept": "application/json"}) as answer:
-                    self._audit.receipts(await answer.read())
+                async with self._http.get(URL(url).update_query(after=after), headers={"accept": "application/json"}) as answer:
+                    after = max(after, self._audit.receipts(await answer.read()))
             except (aiohttp.ClientError, TimeoutError, ValueError) as error:
                 log.warning("the far end's receipts cannot be read", error=repr(error))
             await asyncio.sleep(RECEIPTS_EVERY_S)

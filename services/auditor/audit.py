@@ -77,15 +77,19 @@ class Audit:
             return None
         return event
 
-    def receipts(self, raw: bytes) -> None:
-        """What a far end says it got: a JSON list of `{id, …}`. Raises ValueError where it is something else."""
+    def receipts(self, raw: bytes) -> int:
+        """What a far end says it got: a JSON list of `{id, n, …}`; gives the greatest `n`. Raises ValueError for something else.
+
+        A receipt that is listed before its page is expected counts as well.
+        """
         listed = orjson.loads(raw)
         if not isinstance(listed, list):
             raise ValueError("the far end's receipts are no list")
-        got = {str(receipt.get("id")) for receipt in listed if isinstance(receipt, dict)}
+        got = [receipt for receipt in listed if isinstance(receipt, dict)]
         self.book.begin()
-        self.book.take(Met(FAR_END, key) for key in self.book.owed(FAR_END) if key in got)
+        self.book.take(Met(FAR_END, str(receipt.get("id"))) for receipt in got)
         self.book.commit({})
+        return max((int(receipt.get("n", 0)) for receipt in got), default=0)
 
 
 async def follow(audit: Audit, reader: Reader, clock: Clock, moved: Callable[[datetime], None]) -> None:

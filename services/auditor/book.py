@@ -116,10 +116,6 @@ class Book:
     def _bound_to(self, group: str, kind: str) -> list[str]:
         return [id_ for (id_,) in self._db.execute("SELECT id FROM bound WHERE grp = ? AND kind = ?", (group, kind))]
 
-    def owed(self, kind: str) -> list[str]:
-        """The ids that are still owed of a kind."""
-        return [id_ for (id_,) in self._db.execute("SELECT id FROM owed WHERE kind = ?", (kind,))]
-
     def overdue(self, now: datetime, limit: int = 1000) -> Sequence[Finding]:
         """What should have happened by `now`, the longest overdue first."""
         rows = self._db.execute("SELECT kind, id, about, due, text FROM owed WHERE due <= ? ORDER BY due LIMIT ?", (now.timestamp(), limit))
