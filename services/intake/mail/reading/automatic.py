@@ -20,7 +20,8 @@ _MACHINES = re.compile(r"(?:mailer-daemon|mail-daemon|double-bounce|bounces?[+-]
 _NO_REPLY = re.compile(r"(?:no-?_?reply|do-?_?not-?_?reply|noreply[+-].*|nobody|notifications?|alerts?)@", re.IGNORECASE)
 _AWAY_WORDS = (
     r"automatic(?:ally generated)? reply|auto(?:matic)?[- ]?(?:reply|response)|auto:",
-    r"out of (?:the )?office|(?:i am |i'm )?on (?:vacation|holiday|leave)|vacation (?:reply|notice|response)|away from (?:my )?(?:mail|desk|office)",
+    r"out of (?:the )?office|(?:i am |i'm )?on (?:vacation|holiday|leave)",
+    r"vacation (?:reply|notice|response)|away from (?:my )?(?:mail|desk|office)",
     r"ticket received|we(?:'ve| have)? received your (?:message|request|e-?mail)|thank you for (?:contacting|your e-?mail)",
     r"abwesenheit|automatische (?:antwort|abwesenheit)|autoantwort|nicht im (?:büro|haus)",
     r"r[ée]ponse automatique|absen(?:ce|t) du bureau|message d'absence",
