@@ -37,6 +37,7 @@ class Move(StrEnum):
     REVOKE_SHARE = "RevokeShare"
     JOIN = "JoinTicket"
     GRANT_ACCESS = "GrantAccess"
+    CONFIRM = "ConfirmSender"
 
 
 LIVE = frozenset({Status.NEW, Status.OPEN, Status.PENDING})
@@ -44,7 +45,7 @@ LIVE = frozenset({Status.NEW, Status.OPEN, Status.PENDING})
 
 _WHILE_LIVE = (
     Move.AUTOMATIC, Move.ASSIGN, Move.HAND_BACK, Move.TAKE_BACK, Move.INSIST, Move.DISMISS, Move.REVIEW, Move.APPEAL, Move.DECIDE_APPEAL,
-    Move.SHARE, Move.REVOKE_SHARE, Move.JOIN, Move.GRANT_ACCESS,
+    Move.SHARE, Move.REVOKE_SHARE, Move.JOIN, Move.GRANT_ACCESS, Move.CONFIRM,
 )  # fmt: skip
 
 

@@ -39,7 +39,7 @@ REQUESTS = Topic(
     events=(
         e.OpenTicket, e.AddReply, e.AssignTicket, e.HandBack, e.TakeBack, e.InsistScope, e.DismissSuggestion, e.ReviewPriority,
         e.AppealPriority, e.DecideAppeal, e.Solve, e.Reopen, e.CloseTicket, e.RateTicket, e.ShareTicket, e.RevokeShare, e.JoinTicket,
-        e.GrantAccess, e.LinkIncident, e.Acknowledge, e.ResolvePage, e.EscalatePage,
+        e.GrantAccess, e.ConfirmSender, e.LinkIncident, e.Acknowledge, e.ResolvePage, e.EscalatePage,
         e.OpenIncident, e.UpdateIncident, e.PublishIncident, e.ResolveIncident, e.PublishPostmortem, e.RaiseAlert,
         e.ScheduleMaintenance, e.RescheduleMaintenance, e.EndMaintenance, e.CancelMaintenance, e.MakeAnnouncement,
     ),
@@ -49,12 +49,12 @@ TICKETS = Topic(
     "tickets",
     key="ticket id",
     author="router",
-    readers=("sla", "notifier.front", "notifier.courier", "portal.projector", "portal.pulse"),
+    readers=("intake", "sla", "notifier.front", "notifier.courier", "portal.projector", "portal.pulse"),
     events=(
         e.TicketOpened, e.PrioritySet, e.TicketRouted, e.ScopeDecided, e.ProviderSuggested, e.SuggestionDismissed, e.TicketAssigned,
         e.PriorityReviewed, e.PriorityAppealed, e.AppealDecided, e.ReplyAdded, e.NoteAdded, e.TicketSolved, e.TicketReopened,
         e.TicketClosed, e.TicketRated, e.TicketShared, e.ShareRevoked, e.ParticipantJoined, e.AccessGranted, e.AccessEnded,
-        e.TicketLinked, e.RequestRefused, e.RequestParked,
+        e.SenderConfirmed, e.TicketLinked, e.RequestRefused, e.RequestParked,
     ),
 )  # fmt: skip
 CLOCKS = Topic(
@@ -106,7 +106,15 @@ NOTICES = Topic(
 FIGURES = Topic(
     "figures", key="figure and window", author="portal.pulse", readers=("portal.projector",), events=(e.FigureComputed,), cleanup="compact"
 )
-MAIL = Topic("mail", key="message hash", author="intake", readers=("notifier.courier", "portal.projector"))
+MAIL = Topic(
+    "mail",
+    key="message hash",
+    author="intake",
+    readers=("notifier.courier", "portal.projector"),
+    events=(
+        e.MailReceived, e.MailTicketed, e.MailThreaded, e.MailDuplicate, e.MailQuarantined, e.MailReleased, e.MailBounced,
+    ),
+)  # fmt: skip
 DIRECTORY = Topic(
     "directory",
     key="kind:id",

@@ -35,6 +35,7 @@ from shared.events import (
     RaiseAlert,
     ResolveAsked,
     ResolvePage,
+    SenderConfirmed,
     SolveSeen,
     TicketSolved,
 )
@@ -74,6 +75,11 @@ def on_priority_reviewed(fact: PriorityReviewed) -> Iterable[Event]:
         yield _wanted(fact, fact.obligation, fact.at)
 
 
+def on_sender_confirmed(fact: SenderConfirmed) -> Iterable[Event]:
+    if fact.pages and fact.obligation:
+        yield _wanted(fact, fact.obligation, fact.at)
+
+
 def on_ticket_solved(fact: TicketSolved) -> Iterable[Event]:
     if fact.obligations:
         yield SolveSeen(id=derive("slv", fact.id), key=fact.lane, at=fact.at, ticket_id=fact.key, obligations=fact.obligations, by=fact.by)
@@ -97,7 +103,12 @@ def on_escalate(request: EscalatePage) -> Iterable[Event]:
 
 HANDLERS: dict[str, dict[type[Event], Callable[[Any], Iterable[Event]]]] = {
     "urgent": {OpenTicket: on_urgent},
-    "tickets": {PrioritySet: on_priority_set, PriorityReviewed: on_priority_reviewed, TicketSolved: on_ticket_solved},
+    "tickets": {
+        PrioritySet: on_priority_set,
+        PriorityReviewed: on_priority_reviewed,
+        SenderConfirmed: on_sender_confirmed,
+        TicketSolved: on_ticket_solved,
+    },
     "requests": {Acknowledge: on_acknowledge, ResolvePage: on_resolve, EscalatePage: on_escalate, RaiseAlert: on_raise_alert},
     "status": {},
 }
@@ -129,7 +140,7 @@ def records_for(messages: Sequence[Message], now: datetime) -> list[Record]:
     return found
 
 
-def _wanted(fact: PrioritySet | PriorityReviewed, obligation: str, accepted_at: datetime) -> PageWanted:
+def _wanted(fact: PrioritySet | PriorityReviewed | SenderConfirmed, obligation: str, accepted_at: datetime) -> PageWanted:
     return PageWanted(
         id=obligation, key=fact.lane, at=fact.at, obligation=obligation, ticket_id=fact.key, request_id=fact.cause,
         subject=fact.subject, requester=fact.requester, accepted_at=accepted_at, policy=fact.policy,

@@ -98,6 +98,10 @@ def on_access_ended(doc: Doc, fact: e.AccessEnded) -> None:
     doc["access_granted"] = False
 
 
+def on_sender_confirmed(doc: Doc, fact: e.SenderConfirmed) -> None:
+    doc["verified"] = True
+
+
 FLOW_VIEW: Mapping[type[e.Fact], Callable[[Doc, Any], None]] = {
     e.PriorityAppealed: on_appealed,
     e.AppealDecided: on_appeal_decided,
@@ -108,5 +112,6 @@ FLOW_VIEW: Mapping[type[e.Fact], Callable[[Doc, Any], None]] = {
     e.ParticipantJoined: on_joined,
     e.AccessGranted: on_access_granted,
     e.AccessEnded: on_access_ended,
+    e.SenderConfirmed: on_sender_confirmed,
     e.TicketLinked: on_linked,
 }

@@ -43,6 +43,7 @@ def on_reply(row: TicketRow, request: AddReply, policy_of: PolicyOf) -> list[Fac
         return [NoteAdded(**about(request), **author)]
     reply = ReplyAdded(
         **about(request), **author, side=side, audience=request.audience, attachments=request.attachments, automatic=request.automatic,
+        quoted=request.quoted,
         status=status, provider=row.provider, priority=row.priority, **people(row),
     )  # fmt: skip
     if row.status is Status.SOLVED and status is Status.OPEN:

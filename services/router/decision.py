@@ -50,4 +50,4 @@ def moved(row: TicketRow, move: Move) -> Status:
 
 
 def refused(request: Request, refusal: Refused) -> RequestRefused:
-    return RequestRefused(**about(request), request_type=request.type, code=refusal.code, reason=refusal.detail)
+    return RequestRefused(**about(request), request_type=request.type, code=refusal.code, reason=refusal.detail, mail=request.mail)

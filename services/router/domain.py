@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from services.router import assignment, conversation, insisting, linking, priority, sharing
+from services.router import assignment, confirming, conversation, insisting, linking, priority, sharing
 from services.router.decision import PolicyOf, about, refused, standing_of
 from services.router.opening import opening
 from services.router.ticket import BLANK, TicketRow, evolve
@@ -21,6 +21,7 @@ from shared.events import (
     AppealPriority,
     AssignTicket,
     CloseTicket,
+    ConfirmSender,
     DecideAppeal,
     DismissSuggestion,
     Fact,
@@ -110,6 +111,7 @@ DECIDE: dict[type[Request], Callable[[TicketRow, Any, PolicyOf], list[Fact]]] = 
     JoinTicket: sharing.on_join,
     GrantAccess: sharing.on_access,
     LinkIncident: linking.on_link,
+    ConfirmSender: confirming.on_confirm,
 }
 """Requests on an open ticket. OpenTicket is not among them; requests on pages are the pager's, on incidents `incident_domain`'s."""
 

@@ -25,7 +25,7 @@ INSISTED = "You hold that support covers it, so a person will look at your ticke
 
 def on_scope(request: OpenTicket, verdict: ScopeVerdict, way: Route, policy: DeskPolicy, said: dict[str, Any]) -> list[Fact]:
     """The fact that tells the requester; none where there is nothing to tell. `said`: what every fact of the opening has."""
-    about_ticket: dict[str, Any] = {**said, "subject": request.subject, "requester": request.actor.email}
+    about_ticket: dict[str, Any] = {**said, "subject": request.subject, "requester": request.actor.email, "verified": request.verified}
     if verdict.scope is Scope.NOT_COVERED:
         about_ticket |= {"scope": verdict.scope, "rule": verdict.rule, "reason": verdict.reason, "pointers": policy.pointers}
         return [ScopeDecided(**about_ticket, trail=verdict.trail)]

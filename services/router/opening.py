@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from services.router.insisting import on_scope
-from services.router.rules import route
+from services.router.rules import PLATFORM, Route, Suggestion, route
 from services.router.scope import scope_of
 from shared import ids
 from shared.events import Fact, OpenTicket, PrioritySet, ProviderSuggested, TicketAssigned, TicketOpened, TicketRouted
@@ -17,6 +18,9 @@ def opening(request: OpenTicket, policy: DeskPolicy) -> list[Fact]:
     admission, by = request.admission, request.actor.email
     verdict = priority_at_opening(policy, admission, request.priority)
     way, scope = route(request, policy), scope_of(request)
+    pages = verdict.pages and request.verified
+    if way.provider and not request.verified:
+        way = unassigned(way)
     about: dict[str, Any] = {"at": request.at, "by": by, "policy": request.policy}
     name = request.admission.requester_name or request.actor.name
     facts: list[Fact] = [
@@ -24,12 +28,13 @@ def opening(request: OpenTicket, policy: DeskPolicy) -> list[Fact]:
             **about, subject=request.subject, body=request.body, requester=by, requester_name=name, plan=admission.plan,
             app=request.app, stage=admission.app_stage, addon=request.addon, kind=request.kind, scope=scope.scope,
             urgent=request.urgent, attachments=request.attachments, incidents=admission.open_incidents, via=request.actor.via,
-            lane=request.lane, first=stands_first(policy, admission.plan),
+            lane=request.lane, first=stands_first(policy, admission.plan), verified=request.verified, quoted=request.quoted,
         ),
         PrioritySet(
             **about, requested=request.priority, priority=verdict.priority, reason=verdict.reason, trail=verdict.trail,
-            plan=admission.plan, opened_at=request.at, lane=request.lane, pages=verdict.pages,
-            obligation=ids.obligation_id(request.key, request.id) if verdict.pages else None, subject=request.subject, requester=by,
+            plan=admission.plan, opened_at=request.at, lane=request.lane, pages=pages,
+            obligation=ids.obligation_id(request.key, request.id) if pages else None, subject=request.subject, requester=by,
+            verified=request.verified,
         ),
         TicketRouted(**about, queue=way.queue, trail=(*way.trail, *scope.trail)),
         *on_scope(request, scope, way, policy, about),
@@ -46,3 +51,10 @@ def opening(request: OpenTicket, policy: DeskPolicy) -> list[Fact]:
             )
         )  # fmt: skip
     return facts
+
+
+def unassigned(way: Route) -> Route:
+    """What nobody vouches for is passed on to no provider by itself: an agent looks at it, and assigns it with one click."""
+    assert way.provider is not None
+    because = (way.because, "the sender has not confirmed the mail yet")
+    return replace(way, queue=PLATFORM, provider=None, suggestion=Suggestion(way.provider, because, 1.0))

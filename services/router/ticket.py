@@ -22,6 +22,7 @@ from shared.events import (
     RequestParked,
     Scope,
     ScopeDecided,
+    SenderConfirmed,
     ShareRevoked,
     Stage,
     Status,
@@ -91,6 +92,8 @@ class TicketRow(Row):
     """Hash of a link's token → until when it is good."""
     access: bool = False
     """Our staff may access the app for this ticket."""
+    verified: bool = True
+    """False: it came by mail, and its sender has not confirmed it yet."""
     parked: dict[str, Parked] = {}
     """Request id → request."""
 
@@ -115,6 +118,7 @@ def _opened(row: TicketRow, fact: TicketOpened) -> dict[str, Any]:
         "excerpt": excerpt(fact.body),
         "lane": fact.lane,
         "incidents": fact.incidents,
+        "verified": fact.verified,
         "access": fact.urgent is not None and fact.urgent.access_granted is True,
     }
 
@@ -204,6 +208,10 @@ def _access_ended(row: TicketRow, fact: AccessEnded) -> dict[str, Any]:
     return {"access": False}
 
 
+def _confirmed(row: TicketRow, fact: SenderConfirmed) -> dict[str, Any]:
+    return {"verified": True, "obligations": (*row.obligations, fact.obligation) if fact.obligation else row.obligations}
+
+
 def _linked(row: TicketRow, fact: TicketLinked) -> dict[str, Any]:
     return {"incidents": fact.incidents}
 
@@ -242,6 +250,7 @@ EVOLVE: dict[str, Callable[[TicketRow, Any], dict[str, Any]]] = {
     "ParticipantJoined": _joined,
     "AccessGranted": _access_granted,
     "AccessEnded": _access_ended,
+    "SenderConfirmed": _confirmed,
     "TicketLinked": _linked,
     "RequestRefused": _unchanged,
     "RequestParked": _parked,

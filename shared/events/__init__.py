@@ -52,6 +52,19 @@ from shared.events.incident_requests import (
     StatusRequest,
     UpdateIncident,
 )
+from shared.events.mail import (
+    BouncedRecipient,
+    Cause,
+    MailAuthentication,
+    MailBounced,
+    MailDuplicate,
+    MailFact,
+    MailQuarantined,
+    MailReceived,
+    MailReleased,
+    MailThreaded,
+    MailTicketed,
+)
 from shared.events.notices import NoticeAttempted, NoticeDelivered, NoticeFact, NoticeFailed, NoticeOwed, NoticeSuppressed
 from shared.events.pages import (
     AckAsked,
@@ -83,6 +96,7 @@ from shared.events.requests import (
     AppealPriority,
     AssignTicket,
     CloseTicket,
+    ConfirmSender,
     DecideAppeal,
     DismissSuggestion,
     EscalatePage,
@@ -145,6 +159,7 @@ from shared.events.tickets import (
     RequestParked,
     RequestRefused,
     ScopeDecided,
+    SenderConfirmed,
     ShareRevoked,
     SuggestionDismissed,
     TicketAssigned,

@@ -87,6 +87,8 @@ class Role(StrEnum):
     ON_CALL = "on-call"
     ADMIN = "admin"
     PROVIDER = "provider"
+    GATEWAY = "gateway"
+    """A machine that hands in other people's mail (`POST /v1/mail`), and may do nothing else for them."""
 
 
 STAFF = frozenset({Role.AGENT, Role.REVIEWER, Role.CSA, Role.OPS, Role.ON_CALL, Role.ADMIN})

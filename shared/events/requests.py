@@ -18,6 +18,8 @@ class Request(Event):
     actor: Actor
     policy: PolicyStamp
     digest: str = ""
+    mail: str = ""
+    """The message it came in, by its key on topic `mail`; empty where it came another way."""
 
 
 class UrgentDetails(Value):
@@ -71,6 +73,10 @@ class OpenTicket(Request):
     admission: Admission
     lane: str
     pages: bool = False
+    verified: bool = True
+    """False: it came by mail and nobody vouches for the sender. It wakes nobody until they confirm (ConfirmSender)."""
+    quoted: str = ""
+    """What the mail quoted below its own text."""
 
 
 class AddReply(Request):
@@ -81,6 +87,8 @@ class AddReply(Request):
     audience: Audience = Audience.EVERYONE
     attachments: tuple[str, ...] = ()
     automatic: bool = False
+    quoted: str = ""
+    """What the mail quoted below its own text."""
 
 
 class AssignTicket(Request):
@@ -208,6 +216,12 @@ class LinkIncident(Request):
     type: Literal["LinkIncident"] = "LinkIncident"
     incident_id: str
     title: str = ""
+
+
+class ConfirmSender(Request):
+    """The requester says, by the link only their mailbox got, that the mail which opened the ticket was theirs."""
+
+    type: Literal["ConfirmSender"] = "ConfirmSender"
 
 
 class Acknowledge(Request):

@@ -32,6 +32,10 @@ class TicketOpened(TicketFact):
     incidents: tuple[str, ...] = ()
     via: Via = Via.API
     lane: str
+    verified: bool = True
+    """False: it came by mail and nobody vouches for the sender, until SenderConfirmed."""
+    quoted: str = ""
+    """What the mail quoted below its own text: shown folded."""
     first: bool = False
     """Enterprise, legacy-enterprise and premier customers stand on top of the queue (seed 001)."""
 
@@ -51,6 +55,7 @@ class PrioritySet(TicketFact):
     obligation: str | None = None
     subject: str = ""
     requester: str = ""
+    verified: bool = True
 
 
 class TicketRouted(TicketFact):
@@ -77,6 +82,7 @@ class ScopeDecided(TicketFact):
     trail: tuple[RuleTried, ...] = ()
     subject: str
     requester: str
+    verified: bool = True
 
 
 class ProviderSuggested(TicketFact):
@@ -169,6 +175,8 @@ class ReplyAdded(TicketFact):
     body: str
     attachments: tuple[str, ...] = ()
     automatic: bool = False
+    quoted: str = ""
+    """What the mail quoted below its own text: shown folded."""
     status: str
     subject: str
     requester: str
@@ -279,6 +287,21 @@ class TicketLinked(TicketFact):
     participants: tuple[str, ...] = ()
 
 
+class SenderConfirmed(TicketFact):
+    """The requester confirmed that the mail was theirs. `pages`: what it asked for, and was entitled to, wakes someone now."""
+
+    type: Literal["SenderConfirmed"] = "SenderConfirmed"
+    requested: Priority | None = None
+    priority: Priority
+    reason: str = ""
+    plan: Plan
+    lane: str
+    pages: bool = False
+    obligation: str | None = None
+    subject: str = ""
+    requester: str = ""
+
+
 class RequestRefused(TicketFact):
     """A request the router refused for good. `code` is a machine word, `reason` a sentence for the asker."""
 
@@ -286,6 +309,8 @@ class RequestRefused(TicketFact):
     request_type: str
     code: str
     reason: str
+    mail: str = ""
+    """The message the request came in, by its key on topic `mail`."""
 
 
 class RequestParked(TicketFact):

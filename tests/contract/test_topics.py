@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import pytest
 
 from services.intake import timers
+from services.intake.mail import refusals
 from services.notifier import domain as pager
 from services.notifier import front, notices
 from services.portal import projection, projection_pages, projection_status
@@ -21,6 +22,7 @@ HANDLED: dict[tuple[str, str], Iterable[type[e.Event]]] = {
     ("router", "requests"): router.HANDLERS,
     ("sla", "tickets"): sla.HANDLERS,
     ("intake", "clocks"): timers.ASKS,
+    ("intake", "tickets"): refusals.QUARANTINES,
     ("notifier.pager", "page-inbox"): set(pager.DECISIONS) - {e.AttemptOutcome},
     **{("notifier.front", topic): kinds for topic, kinds in front.HANDLERS.items() if kinds},
     **{("notifier.courier", topic): kinds for topic, kinds in notices.HANDLERS.items() if kinds},

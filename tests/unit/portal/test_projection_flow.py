@@ -59,6 +59,7 @@ APPEALED = e.PriorityAppealed(**at(), information="I", priority=e.Priority.HIGH,
 DECIDED = e.AppealDecided(**at(by="admin@example.com"), previous=e.Priority.HIGH, priority=e.Priority.NORMAL, reason="r")
 SHARED = e.TicketShared(**at(), token_hash="h", expires_at=BEGAN + timedelta(days=30))
 JOINED = e.ParticipantJoined(**at(by=BEN), participant=BEN, subject="S", requester=ANN, participants=(ANN, BEN))
+LINKED = e.TicketLinked(**at(), incident="inc_b", title="T", incidents=("inc_a", "inc_b"), subject="S", requester=ANN)
 
 CHANGES: dict[str, tuple[list[e.TicketFact], dict[str, Any]]] = {
     "nothing yet": ([], {"appeal": None, "rating": None, "rateable": False, "shared_until": None, "access_granted": False}),
@@ -67,8 +68,10 @@ CHANGES: dict[str, tuple[list[e.TicketFact], dict[str, Any]]] = {
     "shared": ([SHARED], {"shared_until": "2026-04-02T15:00:00.000000Z"}),
     "ended": ([SHARED, e.ShareRevoked(**at(), links=1)], {"shared_until": None}),
     "joined": ([JOINED], {"participants": [BEN], "people": [BEN, ANN]}),
+    "linked": ([LINKED], {"incident_ids": ["inc_a", "inc_b"]}),
     "granted": ([e.AccessGranted(**at())], {"access_granted": True}),
     "granted no more": ([e.AccessGranted(**at()), e.AccessEnded(**at())], {"access_granted": False}),
+    "confirmed": ([e.SenderConfirmed(**at(), priority=e.Priority.NORMAL, plan=e.Plan.PREMIUM, lane="l")], {"verified": True}),
     "solved": ([solved()], {"rateable": True, "rating": None}),
     "solved by the customer": ([solved(side="customer")], {"rateable": False}),
     "closed": ([solved(), e.TicketClosed(**at(5))], {"status": "closed", "rateable": False}),

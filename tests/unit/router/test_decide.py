@@ -21,6 +21,7 @@ from shared.events import (
     AssignTicket,
     Audience,
     CloseTicket,
+    ConfirmSender,
     DecideAppeal,
     DismissSuggestion,
     GrantAccess,
@@ -28,6 +29,7 @@ from shared.events import (
     InsistScope,
     JoinTicket,
     Kind,
+    LinkIncident,
     Plan,
     Priority,
     RateTicket,
@@ -154,6 +156,8 @@ FIELDS: dict[type[Request], dict[str, Any]] = {
     RevokeShare: {},
     JoinTicket: {"token_hash": "h1"},
     GrantAccess: {"granted": True},
+    LinkIncident: {"incident_id": "inc_a", "title": "Widespread Application Outage"},
+    ConfirmSender: {},
 }
 NOT_COVERED = {"subject": "Please debug my code", "body": "My function gives a wrong total, also on my laptop."}
 LOWERED = (request(ReviewPriority, "admin", priority=Priority.LOW, reason="A workaround exists."),)
@@ -184,6 +188,8 @@ def test_the_matrix_of_sides_and_requests(kind: type[Request], who: str) -> None
         ticket = Ticket(open_ticket(subject="redis is slow"))
     if kind is InsistScope:
         ticket = with_redisco(**NOT_COVERED)
+    if kind is ConfirmSender:
+        ticket = with_redisco(verified=False)
     for before in BEFORE.get(kind, ()):
         assert "RequestRefused" not in types(ticket.take(before))
     facts = ticket.take(request(kind, who, **FIELDS[kind]))

@@ -1,0 +1,84 @@
+"""Why a message was kept, in our words, and whether its sender may be told. Pure.
+
+An answer goes to whoever stands in From, and anybody can be named there: so it holds nothing of the message, goes out once for
+each sender and cause, and never to machines (RFC 3834, section 2), nor where the From domain itself disowns the message.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from services.intake.mail.reading.shape import Authentication, Envelope, Reading
+from shared.events import Cause
+
+EXPLANATIONS: Mapping[Cause, str] = {
+    Cause.UNKNOWN_SENDER: (
+        "No account is registered under the address this mail came from. Write from your account's address, or register this one; "
+        "then send the mail again, or ask us to let this one through: it keeps the time at which it came."
+    ),
+    Cause.NOT_A_COLLABORATOR: (
+        "You are not a collaborator on an app of the name this mail gives. Ask its owner to add you as a collaborator, check the "
+        "spelling, or send the mail without naming an app."
+    ),
+    Cause.UNVERIFIED_REPLY: (
+        "We could not make sure that this reply comes from the address it names, so it was not added to the ticket. Answer with the "
+        "Reply-To address of our mail, or on the ticket's page."
+    ),
+    Cause.WRONG_REPLY_TOKEN: (
+        "The address this reply was sent to was made for somebody else. Answer the mail that you got from us yourself, or on the "
+        "ticket's page."
+    ),
+    Cause.NOT_A_PARTICIPANT: (
+        "You do not take part in the ticket this mail answers. Ask its requester to share it with you; then you can write on it. "
+        "Being in copy of a mail gives no access."
+    ),
+    Cause.REFUSED: "The ticket could not take this mail.",
+    Cause.LOOP: "This is a mail of our own that came back.",
+    Cause.BOUNCE: "This reports that a mail of ours was not delivered.",
+    Cause.AUTOMATIC: "A machine sent this, so it opens no ticket.",
+    Cause.VERIFICATION_CODE: "This looks like a site's sign-up or reset mail to our address: it is for staff to see alone.",
+    Cause.NO_SENDER: "No sender can be read in this mail.",
+    Cause.TOO_MANY: (
+        "More mail came from this address within an hour than we take at once. Nothing is lost: what is over that waits until "
+        "somebody here has looked at it. For anything urgent use the help site."
+    ),
+    Cause.TOO_LARGE: "This mail is larger than we take.",
+    Cause.UNREADABLE: "This mail could not be read; it was kept as it came.",
+}
+
+_NEVER: Mapping[Cause, str] = {
+    Cause.LOOP: "it is our own mail",
+    Cause.BOUNCE: "a bounce is never answered",
+    Cause.AUTOMATIC: "answering a machine could start a loop",
+    Cause.VERIFICATION_CODE: "it is for staff alone",
+    Cause.NO_SENDER: "there is nobody to answer",
+    Cause.UNREADABLE: "what cannot be read names nobody to answer",
+    Cause.TOO_LARGE: "what was not read names nobody to answer",
+}
+
+_NOBODY_READS = re.compile(r"(?i)(mailer-daemon|postmaster|bounces?|no[-_.]?reply|do[-_.]?not[-_.]?reply|root|daemon|www-data)([-_.+].*)?")
+
+
+def explanation_of(cause: Cause) -> str:
+    """The sentence for staff and, where it may be told, for the sender."""
+    return EXPLANATIONS[cause]
+
+
+def why_not_answered(
+    cause: Cause, reading: Reading, envelope: Envelope, authentication: Authentication, *, sender: str, vouched: bool
+) -> str:
+    """Empty: the sender may be told once. Else why not."""
+    if cause in _NEVER:
+        return _NEVER[cause]
+    if reading.automatic is not None:
+        return "answering a machine could start a loop"
+    if not envelope.mail_from:
+        return "it came from the null sender"
+    if not sender or _NOBODY_READS.fullmatch(sender.partition("@")[0]):
+        return "nobody reads that address"
+    if authentication.dmarc == "fail":
+        return "the From domain disowns this mail (DMARC)"
+    if cause is Cause.TOO_MANY and not vouched:
+        return "nobody vouches for the sender, who may be somebody else's victim"
+    return ""

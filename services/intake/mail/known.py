@@ -1,0 +1,55 @@
+"""What the portal's views know of mail: the ticket of a notice of ours, and a message that staff want to release.
+
+Unlike the quick look of `services/intake/view.py` these wait: what they say is needed, and mail that is durable can wait.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from shared.events import Cause
+
+if TYPE_CHECKING:
+    from shared.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A message as the view has it. `state`: received, ticketed, threaded, quarantined; `delivery` is the one it was settled by."""
+
+    state: str
+    cause: Cause | None
+    blob: str
+    size: int
+    delivery: str
+    mail_from: str
+    rcpt_to: tuple[str, ...]
+    peer: str
+    helo: str
+    gateway: str | None
+    received_at: datetime
+
+
+class KnownMail:
+    """Every call may raise Unavailable."""
+
+    def __init__(self, store: Store) -> None:
+        self._notices, self._mail = store["notices"], store["mail"]
+
+    async def ticket_of(self, notice: str) -> str | None:
+        """The ticket a notice of ours was about."""
+        found = await self._notices.find_one({"_id": notice}, fields={"ticket": 1})
+        ticket = (found or {}).get("ticket")
+        return ticket if isinstance(ticket, str) and ticket.startswith("tkt_") else None
+
+    async def message(self, digest: str) -> Held | None:
+        found = await self._mail.find_one({"_id": digest})
+        if found is None or not found.get("blob"):
+            return None
+        return Held(
+            found["state"], Cause(found["cause"]) if found.get("cause") else None, found["blob"], found["size"], found["delivery"],
+            found["mail_from"], tuple(found["rcpt_to"]), found["peer"], found["helo"], found.get("gateway"),
+            datetime.fromisoformat(found["received_at"]),
+        )  # fmt: skip

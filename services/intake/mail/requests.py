@@ -1,0 +1,61 @@
+"""From an admitted message to the request it makes: the same admission as the API's, with the mail's own text. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.intake.directory import App
+from services.intake.domain import Asked, World, admit, ask
+from services.intake.forms import ReplyForm, TicketForm
+from services.intake.mail.naming import priority_named, words_for
+from services.intake.mail.reading.shape import Reading
+from shared import events as e
+from shared.events import Actor, Stamp
+
+MOST_SUBJECT, MOST_TEXT, MOST_QUOTED, MOST_FILES = 200, 100_000, 50_000, 20
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The texts of a mail without its secrets, and the ids of its attachments."""
+
+    subject: str
+    text: str
+    quoted: str
+    attachments: tuple[str, ...]
+
+
+def said_in(reading: Reading, attachments: Sequence[str], mask: object) -> Said:
+    """What the message says as a ticket takes it. `mask` takes a text and gives it without secrets."""
+    assert callable(mask)
+    subject, text = words_for(mask(reading.subject), mask(reading.reply), MOST_SUBJECT, MOST_TEXT)
+    quoted: str = mask(reading.quoted[:MOST_QUOTED])
+    return Said(subject, text, quoted, tuple(attachments[:MOST_FILES]))
+
+
+def opening(said: Said, world: World, actor: Actor, digest: str, at: datetime, *, verified: bool) -> e.OpenTicket:
+    """The ticket a message opens. The message's hash is its Idempotency-Key: the same bytes open the same ticket."""
+    form = TicketForm(
+        subject=said.subject, body=said.text, app=world.app.name if world.app else None, priority=priority_named(said.text),
+        attachments=said.attachments,
+    )  # fmt: skip
+    request = admit(form, world, Asked(actor, at, digest, digest)).request
+    return request.having({"verified": verified, "pages": request.pages and verified, "quoted": said.quoted, "mail": digest})
+
+
+def replying(
+    said: Said, ticket: str, actor: Actor, digest: str, at: datetime, stamp: Stamp, *, automatic: bool, again: str = ""
+) -> e.AddReply:
+    """The reply a message is. `again` tells one that staff released after the router refused it."""
+    form = ReplyForm(body=said.text, attachments=said.attachments)
+    asked = Asked(actor, at, f"{digest}{again}", digest)
+    request = ask(e.AddReply, ticket, form, asked, stamp, automatic=automatic, quoted=said.quoted, mail=digest)
+    assert isinstance(request, e.AddReply)
+    return request
+
+
+def world_of(app: App | None, known: World) -> World:
+    """The world of an account, seen with the app the mail names."""
+    return World(known.account, app, None, known.addons, known.rules)
