@@ -19,8 +19,8 @@ from shared.events import DeadLetter, PolicyPublished
 from shared.policy import DESK, ON_CALL, DeskPolicy, OnCallPolicy
 from shared.wire import Message
 
-TICKET_TOPICS = (topics.REQUESTS.name, topics.URGENT.name, topics.TICKETS.name, topics.CLOCKS.name)
-"""Keyed by ticket (and, in `requests`, by page)."""
+TICKET_TOPICS = (topics.REQUESTS.name, topics.URGENT.name, topics.TICKETS.name, topics.STATUS.name, topics.CLOCKS.name)
+"""Keyed by ticket, or by incident (and, in `requests`, by page)."""
 LANE_TOPICS = (topics.PAGE_INBOX.name, topics.PAGES.name)
 """Keyed by lane."""
 

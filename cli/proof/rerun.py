@@ -7,7 +7,7 @@ keeps to the log: where it differs, the log's fact is what the row takes, so tha
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -38,6 +38,13 @@ class Subject:
     under: Callable[[Light | None], Sequence[Work[Any]]]
     outcomes: Callable[[Any, Light], Sequence[Event]] = lambda row, light: ()
     owes: Callable[[Any], Sequence[str]] = lambda row: ()
+    other: Mapping[str, str] = field(default_factory=dict)
+    """Beginning of a key (four characters) → the topic its facts go to instead."""
+
+    def of(self, key: str) -> Subject:
+        """The subject for one key: with the topic that has its facts."""
+        output = self.other.get(key[:4])
+        return replace(self, output=output) if output else self
 
 
 @dataclass(frozen=True)

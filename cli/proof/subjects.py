@@ -21,7 +21,7 @@ from shared.errors import Poisonous, Unavailable
 from shared.events import AttemptOutcome, Event, PageAccepted, PageFailed
 from shared.ids import derive
 from shared.policy import DESK, ON_CALL, DeskPolicy, OnCallPolicy
-from shared.topics import CLOCKS, PAGE_INBOX, PAGES, TICKETS
+from shared.topics import CLOCKS, PAGE_INBOX, PAGES, STATUS, TICKETS
 from shared.work import Work
 
 JUST_CHANGED = timedelta(minutes=1)
@@ -45,8 +45,9 @@ def stamped(policies: Policies) -> Any:
 
 
 def router_subject(policies: Policies) -> Subject:
+    """It writes two topics, which one the key says."""
     work = router.work(stamped(policies))
-    return Subject(work, TICKETS.name, under=lambda light: (work,))
+    return Subject(work, TICKETS.name, under=lambda light: (work,), other=dict.fromkeys(("inc_", "mnt_", "ann_"), STATUS.name))
 
 
 def sla_subject(policies: Policies) -> Subject:

@@ -48,11 +48,12 @@ class Verification:
         return tally
 
     def _check(self, subject: Subject, piece: Slice, around: Circumstances) -> None:
-        source, output = subject.work.input, subject.output
-        for key in piece.keys(source, output):
-            facts = piece.of(output, key)
+        source = subject.work.input
+        for key in piece.keys(source, *subject.work.outputs):
+            one = subject.of(key)
+            facts = piece.of(one.output, key)
             inputs = piece.of(source, key)
-            check_key(subject, key, inputs, facts, around, self.tally, is_cut=piece.is_cut(source))
+            check_key(one, key, inputs, facts, around, self.tally, is_cut=piece.is_cut(source))
 
 
 def verify(pieces: Iterable[Slice], policies: Policies, as_of: datetime, put_aside: Mapping[str, set[Place]] | None = None) -> Tally:

@@ -22,7 +22,7 @@ from services.notifier.pager_steps import Rules
 from services.router import handlers as router
 from services.sla import handlers as sla
 from shared.errors import Poisonous, Unavailable
-from shared.events import AckAsked, Event, Fact, OpenTicket, PageEscalated, PageOpened
+from shared.events import AckAsked, Event, Fact, OpenTicket, PageEscalated, PageOpened, StatusRequest
 from shared.policy import DeskPolicy, OnCallPolicy
 from shared.topics import REQUESTS
 from shared.work import Work, read_event
@@ -281,7 +281,7 @@ def _requests(piece: Slice, key: str) -> list[Event]:
             event = router.parse(message)
         except Poisonous:
             continue
-        if event is not None:
+        if event is not None and not isinstance(event, StatusRequest):
             found.append(event)
     opening = next((number for number, event in enumerate(found) if isinstance(event, OpenTicket)), 0)
     return [*found[opening : opening + 1], *found[:opening], *found[opening + 1 :]] if found else []

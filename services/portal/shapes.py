@@ -132,8 +132,9 @@ def entry(fact: Shape, who: Standing) -> Shape:
     """One fact of a timeline or stream, without what is for staff only unless `who` is staff."""
     hidden = _ENVELOPE if who is Standing.STAFF else _ENVELOPE | _STAFF_DATA
     return {
-        "id": fact["id"], "ticket_id": fact.get("ticket"), "page_id": fact.get("page"), "topic": fact["topic"], "seq": fact["seq"],
-        "type": fact["type"], "at": fact["at"], "by": fact.get("by"), "side": fact["data"].get("side"), "audience": fact.get("audience"),
+        "id": fact["id"], "ticket_id": fact.get("ticket"), "page_id": fact.get("page"), "incident_id": fact.get("incident"),
+        "topic": fact["topic"], "seq": fact["seq"], "type": fact["type"], "at": fact["at"], "by": fact.get("by"),
+        "side": fact["data"].get("side"), "audience": fact.get("audience"),
         "order": fact["order"], "data": {name: value for name, value in fact["data"].items() if name not in hidden},
     }  # fmt: skip
 
@@ -152,8 +153,8 @@ def decision(fact: Shape, who: Standing) -> Shape:
 
 
 def request(doc: Shape) -> Shape:
-    """What became of a request; `ticket_id` or `page_id` by what it was about."""
-    about = "page_id" if doc.get("about") == "page" else "ticket_id"
+    """What became of a request; `ticket_id`, `page_id` or `incident_id` by what it was about."""
+    about = f"{doc.get('about') or 'ticket'}_id"
     return {
         "id": doc["_id"], about: doc.get("key"), "type": doc.get("type"), "state": doc.get("state", "pending"), "code": doc.get("code"),
         "reason": doc.get("reason"), "facts": doc.get("facts", []), "at": doc.get("at"),

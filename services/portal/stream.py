@@ -38,19 +38,24 @@ _FIRST_LOOK_S, _LOOK_AGAIN_S = 0.02, 0.5
 """A change that came before the watch began is found by looking."""
 
 
+_NAMES = {"pages": b"page", "status": b"incident"}
+
+
 def may_receive(actor: Actor, fact: Shape) -> Standing | None:
     """The standing in which the actor may have this timeline document, by who had the ticket when it happened."""
     if fact["topic"] == "pages":
         return Standing.STAFF if may_handle_pages(actor) else None
+    if fact["topic"] == "status":
+        return Standing.STAFF if actor.is_staff else None
     seen_by = fact.get("seen_by") or {"people": [], "provider": None}
     who = standing(actor, requester="", participants=seen_by["people"], provider=seen_by["provider"])
     return who if who is not None and may_see_fact(who, fact["type"], fact.get("audience")) else None
 
 
 def event_of(fact: Shape, who: Standing) -> bytes:
-    """One server-sent event, named `ticket` or `page`. Its data is a timeline entry with the ticket's `queue`."""
+    """One server-sent event, named `ticket`, `page` or `incident`. Its data is a timeline entry with the ticket's `queue`."""
     shown = {**shapes.entry(fact, who), "queue": (fact.get("seen_by") or {}).get("queue")}
-    name = b"page" if fact["topic"] == "pages" else b"ticket"
+    name = _NAMES.get(fact["topic"], b"ticket")
     return b"id: %d\nevent: %s\ndata: %s\n\n" % (fact["feed"], name, orjson.dumps(shown))
 
 
@@ -203,7 +208,7 @@ class Hub:
             return
         sees = await self._queries.sees(actor, {fact["ticket"] for fact in facts if fact["ticket"]})
         for fact in facts:
-            if fact["topic"] == "pages":
+            if fact["topic"] in _NAMES:
                 who = may_receive(actor, fact)
             else:
                 who = sees.get(fact["ticket"])

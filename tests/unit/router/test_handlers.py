@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from services.router import handlers as router
+from services.router.incident_row import EVOLVE as STATUS_EVOLVE
+from services.router.incident_row import State, StatusRow
 from services.router.ticket import EVOLVE as TICKET_EVOLVE
+from services.router.ticket import TicketRow
 from services.sla import domain as sla_domain
 from services.sla import handlers as sla
 from shared.errors import Poisonous, Unavailable
-from shared.events import Acknowledge, EscalatePage, PolicyPublished, ResolvePage
+from shared.events import Acknowledge, EscalatePage, PolicyPublished, ResolvePage, Status
 from shared.policy import DESK
 from shared.policy.book import PolicyBook
-from shared.topics import CLOCKS, REQUESTS, TICKETS
+from shared.topics import CLOCKS, REQUESTS, STATUS, TICKETS, Topic
 from shared.wire import Message, Record, record_for
+from shared.work import Work
 from tests.unit.router.building import AT, open_ticket, policies, policy, request
 
 
@@ -27,15 +33,28 @@ def test_the_router_takes_every_request_but_those_on_pages() -> None:
 
 def test_rows_know_every_fact_of_their_topic() -> None:
     assert set(TICKET_EVOLVE) == {kind.__name__ for kind in TICKETS.events}
+    assert set(STATUS_EVOLVE) == set(STATUS.events)
     assert set(sla_domain.EVOLVE) == {kind.__name__ for kind in CLOCKS.events}
     assert set(TICKETS.events) >= sla.HANDLERS
 
 
 def test_the_workers_stand_where_the_table_puts_them() -> None:
-    for work, source, target in ((router.work(PolicyBook().of), REQUESTS, TICKETS), (sla.work(PolicyBook().of), TICKETS, CLOCKS)):
-        assert (work.input, work.outputs) == (source.name, (target.name,))
-        assert target.author == work.name
+    works: tuple[tuple[Work[Any], Topic, tuple[Topic, ...]], ...] = (
+        (router.work(PolicyBook().of), REQUESTS, (TICKETS, STATUS)),
+        (sla.work(PolicyBook().of), TICKETS, (CLOCKS,)),
+    )
+    for work, source, targets in works:
+        assert (work.input, work.outputs) == (source.name, tuple(target.name for target in targets))
+        assert {target.author for target in targets} == {work.name}
         assert work.name in source.readers
+
+
+def test_a_row_in_bytes_is_of_its_own_class() -> None:
+    ticket = TicketRow(subject='"aggregate":"incident"', requester="ann@example.com")
+    assert router.parse_row(ticket.to_bytes()) == ticket, "words in quotes are escaped"
+    assert router.parse_row(b'{"seq": 3, "status": "new", "requester": "a"}') == TicketRow(seq=3, status=Status.NEW, requester="a")
+    incident = StatusRow(title="Widespread Application Outage", state=State.OPEN)
+    assert router.parse_row(incident.to_bytes()) == incident
 
 
 def test_what_is_parsed() -> None:
