@@ -76,9 +76,9 @@ def filter_for(actor: Actor, asked: Asked) -> Filter:
     if asked.priority:
         clauses.append({"priority": _one_of(Priority, "priority", asked.priority)})
     if asked.q and asked.q.strip():
-        *whole, last = list(_WORD.findall(asked.q.casefold())[:8]) or ["\0"]
-        clauses += [{"words": word} for word in whole]
-        clauses.append({"words": {"$regex": "^" + re.escape(last)}})
+        words = _WORD.findall(asked.q.casefold())[:8]
+        clauses += [{"words": word} for word in words[:-1]]
+        clauses.append({"words": {"$regex": "^" + re.escape(words[-1])} if words else {"$in": []}})
     return {"$and": [clause for clause in clauses if clause]}
 
 

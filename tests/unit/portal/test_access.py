@@ -108,6 +108,12 @@ def test_a_value_there_is_not_is_refused(asked: Asked) -> None:
         filter_for(ACTORS["agent"], asked)
 
 
+@pytest.mark.parametrize("q", ["!!!", "\0", "\U000d8c34>\x01"])
+def test_a_search_without_a_word_finds_nothing(q: str) -> None:
+    """MongoDB refuses NUL in a regular expression: schemathesis found this."""
+    assert {"words": {"$in": []}} in filter_for(ACTORS["agent"], Asked(q=q))["$and"]
+
+
 @pytest.mark.parametrize("cursor", ["x", "!!!", "WzFd", next_cursor("other", "x"), "eyIkZ3QiOiAiIn0"])
 def test_a_cursor_that_is_not_ours_is_refused(cursor: str) -> None:
     with pytest.raises(Refused):
