@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import NamedTuple
 
 from services.router import phrases
 from services.router.names import Known, Sort, foreign_host, known_by, other_hosts
@@ -50,8 +51,7 @@ _HERE = frozenset({Region.SUBJECT, Region.PROSE, Region.LOG})
 """Where a failing host can be proof."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     sort: Sort
     word: str
     region: Region

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import NamedTuple
 
 from services.router.evidence import ENOUGH, Case, Reading, read
 from services.router.names import Sort
@@ -25,8 +26,7 @@ RIVAL = 0.3
 """Confidence in another add-on from which a host is no proof any more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """What a rule found. `at_most` caps the strength the policy gives the rule; a `decisive` one ends the search.
 
     `providers` are in order of `confidence`, which is the first one's.
