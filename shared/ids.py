@@ -74,6 +74,11 @@ def dedup_key(page: str, step: int, round_: int = 0) -> str:
     return f"{page}.s{step}" if round_ == 0 else f"{page}.r{round_}s{step}"
 
 
+def attempt_id(dedup: str, person: str, method: str, purpose: str) -> str:
+    """One contact method tried for one step (`dedup`), to page or to stand down."""
+    return derive("att", dedup, person, method, purpose)
+
+
 def notice_id(fact: str, recipient: str, kind: str) -> str:
     """One notice per fact, recipient and kind (mail, webhook)."""
     return derive("ntc", fact, recipient.lower(), kind)

@@ -21,7 +21,7 @@ from services.notifier.pager_course import (
     try_other_method,
 )
 from services.notifier.pager_lane import Lane, Page, Sending, State
-from services.notifier.pager_steps import Rules, pause_after
+from services.notifier.pager_steps import Rules
 from shared.events import (
     AckAsked,
     AttemptOutcome,
@@ -42,6 +42,7 @@ from shared.events import (
     SolveSeen,
 )
 from shared.ids import firing_id, page_id
+from shared.policy.steps import pause_after
 
 
 def decide(lane: Lane | None, event: Event, rules: Rules, now: datetime) -> Sequence[PageFact]:

@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from services.notifier.pager_lane import Attempt, Lane, Page, Sending, State, evolve
-from services.notifier.pager_steps import ESCALATES_BY_ITSELF, STAND_DOWN_TRIES, SWITCH_AFTER, Rules, following, next_method
+from services.notifier.pager_steps import ESCALATES_BY_ITSELF, STAND_DOWN_TRIES, SWITCH_AFTER, Rules
 from shared.events import AttemptOutcome, PageAttempted, PageEscalated, PageFact, PageFailed, PageReachedNobody
-from shared.ids import dedup_key, derive
+from shared.ids import attempt_id, dedup_key
 from shared.policy.on_call import ContactMethod
+from shared.policy.steps import following, next_method
 
 
 class Course:
@@ -52,7 +53,7 @@ def _attempt_first(course: Course, page: str, person: str, method: ContactMethod
     now_at = course.lane.pages[page]
     key = dedup_key(page, now_at.step, now_at.round)
     attempt = Attempt(
-        id=derive("att", key, person, method.name, "page"), step=now_at.step, round=now_at.round, to=person,
+        id=attempt_id(key, person, method.name, "page"), step=now_at.step, round=now_at.round, to=person,
         channel=method.channel, method=method.name, dedup_key=key, purpose="page", tries=1,
     )  # fmt: skip
     record_attempt(course, page, attempt)
@@ -135,6 +136,6 @@ def stand_down_late(course: Course, page: Page, attempt: Attempt) -> None:
 def _stand_down_one(course: Course, page: str, attempt: Attempt) -> None:
     if course.lane.pages[page].state is State.ACKNOWLEDGED and attempt.channel not in ESCALATES_BY_ITSELF:
         return
-    told = derive("att", attempt.dedup_key, attempt.to, attempt.method, "stand-down")
+    told = attempt_id(attempt.dedup_key, attempt.to, attempt.method, "stand-down")
     if told not in course.lane.pages[page].attempts:
         record_attempt(course, page, attempt.model_copy(update={"id": told, "purpose": "stand-down", "tries": 1}))

@@ -1,17 +1,11 @@
-"""Who is tried next, and when: the order of an escalation policy, and the pace of retries. Pure."""
+"""The pace of retries, and the rules a decision of the pager is made under. Who is tried next: `shared/policy/steps.py`. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 from shared.events import Stamp
-from shared.policy.on_call import Channel, ContactMethod, OnCallPolicy
-from shared.policy.rota import person_on
-
-FALLBACK_EVERY = timedelta(minutes=15)
-"""The pace at which the fallback person is paged again until somebody acknowledges. Ours."""
+from shared.policy.on_call import Channel, OnCallPolicy
 
 SWITCH_AFTER = 3
 """After so many tries without a receipt the person's next method is tried as well (about 3 s of errors, 33 s of silence)."""
@@ -30,51 +24,3 @@ class Rules:
     on_call: OnCallPolicy
     escalation: str
     stamp: Stamp
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """Step `number` (1, 2, …; the fallback comes after the last) of round `round`: `person` has `wait` to acknowledge.
-
-    `person` is empty where nobody is on call for `schedule` at that time.
-    """
-
-    number: int
-    round: int
-    person: str
-    wait: timedelta
-    is_fallback: bool
-    schedule: str = ""
-
-    @property
-    def why_nobody(self) -> str:
-        """Why the step reaches nobody, where its person has no way to be reached."""
-        return f"{self.person} has no verified contact method" if self.person else f"nobody is on call for {self.schedule}"
-
-
-def following(policy: OnCallPolicy, escalation: str, step: int, round_: int, now: datetime) -> Step:
-    """The step after `step` of `round_` (0, 0 before the first); there always is one.
-
-    (round, step) only grows, even where the policy became shorter meanwhile, so no dedup key is used twice. Where the
-    escalation policy was removed meanwhile, the first one of the document stands in: a page never ends for want of one.
-    """
-    found = policy.escalation.get(escalation) or next(iter(policy.escalation.values()))
-    last = len(found.steps)
-    if step >= last and round_ < found.repeat:
-        step, round_ = 0, round_ + 1
-    if step < last:
-        planned = found.steps[step]
-        person = planned.person or person_on(policy, planned.schedule or "", now) or ""
-        return Step(step + 1, round_, person, planned.wait, is_fallback=False, schedule=planned.schedule or "")
-    return Step(last + 1, round_ if step == last else round_ + 1, found.fallback, FALLBACK_EVERY, is_fallback=True)
-
-
-def next_method(policy: OnCallPolicy, person: str, tried: Collection[str] = ()) -> ContactMethod | None:
-    """The first verified contact method of `person` whose name is not among `tried`."""
-    known = policy.people.get(person)
-    return next((m for m in known.methods if m.verified and m.name not in tried), None) if known else None
-
-
-def pause_after(tries: int) -> timedelta:
-    """1 s, 2, 4 … 60 s."""
-    return timedelta(seconds=min(2 ** (tries - 1), 60))
