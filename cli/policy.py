@@ -18,7 +18,7 @@ from cli.policy_file import MODELS, Checked, read
 app = typer.Typer(help="Check a policy document, compare it with the one in force, apply it.", no_args_is_help=True)
 
 File = Annotated[Path, typer.Argument(help="The document as YAML or JSON, or - for standard input.")]
-Name = Annotated[str | None, typer.Option(help="default or on-call; otherwise the file's name, or what it holds.")]
+Name = Annotated[str | None, typer.Option(help="default, on-call or components; otherwise the file's name, or what it holds.")]
 
 
 @app.command()

@@ -15,11 +15,11 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from shared.mistakes import words
-from shared.policy import DESK, ON_CALL, DeskPolicy, OnCallPolicy
+from shared.policy import COMPONENTS, DESK, ON_CALL, ComponentsPolicy, DeskPolicy, OnCallPolicy
 from shared.policy.checks import mistakes_in
 
 DEFAULT = Path(__file__).parents[1] / "deploy" / "policies" / "default.yaml"
-MODELS: dict[str, type[BaseModel]] = {DESK: DeskPolicy, ON_CALL: OnCallPolicy}
+MODELS: dict[str, type[BaseModel]] = {DESK: DeskPolicy, ON_CALL: OnCallPolicy, COMPONENTS: ComponentsPolicy}
 
 Place = tuple[str | int, ...]
 
@@ -42,7 +42,7 @@ class Checked:
 
     name: str
     document: dict[str, Any]
-    policy: DeskPolicy | OnCallPolicy | None
+    policy: DeskPolicy | OnCallPolicy | ComponentsPolicy | None
     mistakes: tuple[Mistake, ...]
 
 
@@ -57,7 +57,7 @@ def check(text: str, name: str | None = None) -> Checked:
         return Checked(name or DESK, {}, None, (Mistake(mark.line + 1 if mark else 1, "", f"this is no YAML: {said}"),))
     if not isinstance(document, dict) or node is None:
         return Checked(name or DESK, {}, None, (Mistake(1, "", "a policy document is a mapping of fields"),))
-    kind = name or (ON_CALL if "people" in document or "schedules" in document else DESK)
+    kind = name or _told_by(document)
     lines: dict[Place, int] = {}
     mistakes = list(_walk(node, (), lines))
     policy: BaseModel | None = None
@@ -67,8 +67,14 @@ def check(text: str, name: str | None = None) -> Checked:
     except ValidationError as error:
         found = [(_clean(problem["loc"]), _advice(problem)) for problem in error.errors(include_url=False)]
     mistakes += [_placed(place, said, lines, text) for place, said in found]
-    usable = policy if isinstance(policy, DeskPolicy | OnCallPolicy) and not mistakes else None
+    usable = policy if isinstance(policy, DeskPolicy | OnCallPolicy | ComponentsPolicy) and not mistakes else None
     return Checked(kind, document, usable, tuple(sorted(mistakes, key=lambda mistake: mistake.line)))
+
+
+def _told_by(document: Mapping[str, Any]) -> str:
+    if "people" in document or "schedules" in document:
+        return ON_CALL
+    return COMPONENTS if "components" in document else DESK
 
 
 def read(path: Path, name: str | None = None) -> Checked:

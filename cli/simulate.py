@@ -21,7 +21,7 @@ from cli.proof.spread import quietly, spread
 from cli.settings import CommandSettings
 from cli.verify import Instant, aware
 from shared.errors import Unavailable
-from shared.policy import DeskPolicy, OnCallPolicy
+from shared.policy import ComponentsPolicy, DeskPolicy, OnCallPolicy
 from shared.settings import load
 from shared.topics import REQUESTS
 
@@ -46,6 +46,8 @@ def simulate(
     The same policy gives an empty difference.
     """
     draft = usable(policy, name, as_json)
+    if isinstance(draft.policy, ComponentsPolicy):
+        raise typer.BadParameter(f"{draft.name!r} decides on no ticket and no page: there is nothing to simulate")
     settings = load(CommandSettings)
     quietly()
     began = time.monotonic()
@@ -70,7 +72,7 @@ def _simulate(settings: CommandSettings, draft: Checked, since: datetime | None,
     from cli.proof.what_if import WhatIf
     from shared.clock import clock_from
 
-    assert draft.policy is not None
+    assert isinstance(draft.policy, DeskPolicy | OnCallPolicy)
     until = until or clock_from(settings).now()
     since = since or until - WINDOW
     policies, partitions, requests = asyncio.run(_beginning(settings))

@@ -9,10 +9,10 @@ from pydantic import BaseModel, ValidationError
 
 from shared.errors import Refused
 from shared.mistakes import invalid
-from shared.policy import DESK, ON_CALL, DeskPolicy, OnCallPolicy
+from shared.policy import COMPONENTS, DESK, ON_CALL, ComponentsPolicy, DeskPolicy, OnCallPolicy
 from shared.policy.checks import mistakes_in
 
-MODELS: dict[str, type[BaseModel]] = {DESK: DeskPolicy, ON_CALL: OnCallPolicy}
+MODELS: dict[str, type[BaseModel]] = {DESK: DeskPolicy, ON_CALL: OnCallPolicy, COMPONENTS: ComponentsPolicy}
 """Policy document → its shape."""
 
 

@@ -17,6 +17,7 @@ import orjson
 
 from services.intake.policies import check_policy
 from shared.errors import Refused, Unavailable
+from shared.policy import ComponentsPolicy
 
 AT_MOST_S = 10.0
 """The portal waits 12 s for an answer."""
@@ -33,7 +34,8 @@ class WhatIfs:
 
     async def ask(self, name: str, document: Mapping[str, Any], since: datetime | None, until: datetime) -> Any:
         """Raises Refused: `no-such-policy`, `invalid`, `busy` (429), `window-too-large` (413); and Unavailable."""
-        check_policy(name, document)
+        if isinstance(check_policy(name, document), ComponentsPolicy):
+            raise Refused("nothing-to-simulate", f"The policy {name!r} decides on no ticket and no page.")
         if self._one_at_a_time.locked():
             raise Refused("busy", "Another what-if is being worked out. Try again in a moment.", status=429)
         async with self._one_at_a_time:

@@ -76,7 +76,7 @@ async def test_policies_are_versioned_and_the_first_in_the_log_wins(intake: Inta
         assert (await admin.get("/v1/policies/default")).json()["document"]["warn_at"] == [90]
     (request,) = [event for event in await intake.log_of("requests") if event.key == ticket.json()["ticket_id"]]
     assert isinstance(request, e.OpenTicket)
-    assert request.policy == {"default": 2, "on-call": 1}
+    assert request.policy == {"components": 1, "default": 2, "on-call": 1}
 
 
 async def test_what_the_view_knows_is_answered_at_once_and_its_absence_stops_nothing(intake: Intake) -> None:

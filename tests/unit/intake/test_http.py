@@ -298,7 +298,7 @@ async def test_a_policy_gets_the_next_version_and_counts_at_once(bench: Bench) -
     answer = await call(bench, "PUT", "/v1/policies/default?note=slower", document, "demo-admin")
     assert answer.json() == {"name": "default", "version": 2, "unchanged": False, "applied": True}
     assert bench.reference.rules().policy.default_priority == "low"
-    assert bench.reference.stamp() == {"default": 2, "on-call": 1}
+    assert bench.reference.stamp() == {"components": 1, "default": 2, "on-call": 1}
     again = await call(bench, "PUT", "/v1/policies/default", document, "demo-admin")
     assert again.json() == {"name": "default", "version": 2, "unchanged": True}
     found = (await call(bench, "GET", "/v1/policies/default", who="demo-agent")).json()
