@@ -1,0 +1,69 @@
+"""The policy document `components`: the parts of the platform that an incident can affect, and which alerts wake ops.
+
+Versioned like every policy, so that an old incident keeps the names it was reported under.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from shared.events import Category, Component, Severity
+from shared.policy.desk import Part, Span
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,59}$")]
+
+
+class ListedComponent(Part):
+    """One component. `words`: what it is recognised by in a ticket; `addon`: the slug of the add-on it is."""
+
+    id: Id
+    name: Name
+    category: Category = Category.BOTH
+    words: tuple[Name, ...] = ()
+    addon: str | None = None
+
+    @property
+    def known(self) -> Component:
+        """As requests and facts carry it."""
+        return Component(id=self.id, name=self.name, category=self.category, words=self.words, addon=self.addon)
+
+
+class Heartbeat(Part):
+    """A machine that calls in: `every` so often, or else ops are woken after `grace` more."""
+
+    every: Span
+    grace: Span
+
+
+class ComponentsPolicy(Part):
+    """The whole document. `quiet`: severities of alerts that wake nobody (they draft an incident all the same).
+
+    `stacks` are those whose scope of impact an incident tells apart (seed 004: Cedar and Bamboo).
+    """
+
+    components: tuple[ListedComponent, ...] = Field(min_length=1)
+    stacks: tuple[Name, ...] = ()
+    quiet: frozenset[Severity] = frozenset({Severity.INFO})
+    heartbeats: dict[Id, Heartbeat] = {}
+
+    @model_validator(mode="after")
+    def _tells_them_apart(self) -> Self:
+        ids = [component.id for component in self.components]
+        if len(set(ids)) != len(ids):
+            raise ValueError("components: two have the same id")
+        names = [component.name.casefold() for component in self.components]
+        if len(set(names)) != len(names):
+            raise ValueError("components: two have the same name")
+        return self
+
+    def find(self, named: str) -> Component | None:
+        """A component by its id or its name, in any case."""
+        wanted = named.strip().casefold()
+        return next((found.known for found in self.components if wanted in (found.id, found.name.casefold())), None)
+
+    def of_addon(self, slug: str) -> tuple[Component, ...]:
+        """The components that are this add-on."""
+        return tuple(found.known for found in self.components if found.addon == slug)
