@@ -1,18 +1,22 @@
 """Search over the articles: SQLite's FTS5 in memory, filled once, asked from any thread.
 
 An error code that stands in the query puts its article first, whatever else is said. After that: the words (title and synonyms
-weigh most), whole phrases by which people ask for an article, words that mean the same at a discount, misspelt words by the
-known word they are one slip away from. Queries are reduced to letters and digits before they reach SQL, so its syntax is inert.
+weigh most), how much of a phrase by which people ask for an article is in the query, words that mean the same at a discount,
+misspelt words by the known word they are one slip away from.
+
+Queries are reduced to letters and digits before they reach SQL, so its syntax is inert.
 """
 
 from __future__ import annotations
 
+import math
 import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import yaml
 
@@ -23,12 +27,13 @@ from shared.knowledge.words import Asked, Vocabulary, stem, stems
 _COLUMNS = {"title": 8.0, "synonyms": 7.0, "tags": 5.0, "summary": 3.0, "body": 1.0}
 """How much a word weighs by where it stands."""
 
-_MEANT = 0.4  # a word that only means the same, against the word itself
-_PHRASE = 2.5  # per word of a phrase that stands in the query as it is
+_MEANT = 0.25  # a word that only means the same, against the word itself
+_PHRASE = 1.0  # of the weight of a phrase by which people ask, where the query has all of it
+_SHARE = 0.5  # of a phrase's weight must be in the query, or it tells nothing
 _CODE = 1_000.0  # over everything that words can bring
 _FEW = 12  # so many words are a question; more are pasted text, whose unknown words are names, not slips
 _MOST = 24  # of the words of pasted text, those that tell most
-_FAINT = 0.2  # hits below this share of the best are left out
+_FAINT = 0.25  # hits below this share of the best are left out
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,14 @@ class Hit:
     url: str
     score: float
     excerpt: str
+
+
+class _Phrase(NamedTuple):
+    """A title or synonym: its words, folded, and how much they tell together."""
+
+    slug: str
+    words: tuple[str, ...]
+    weight: float
 
 
 class Articles:
@@ -56,7 +69,8 @@ class Articles:
         self._vocabulary = Vocabulary(same)
         self._lock = threading.Lock()
         self._database = sqlite3.connect(":memory:", check_same_thread=False)
-        self._phrases: list[tuple[str, str, int]] = []
+        self._phrases: list[_Phrase] = []
+        self._phrases_with: dict[str, list[int]] = {}
         self._spread: Counter[str] = Counter()
         self._fill()
 
@@ -75,7 +89,7 @@ class Articles:
             for nth, article in enumerate(self.with_code(code)):
                 scores[article.slug] = scores.get(article.slug, 0.0) + _CODE * (len(asked.codes) - place) / (1 + nth)
         best = max(scores.values(), default=0.0)
-        faint = _FAINT * (best if not asked.codes else min(best, _PHRASE))
+        faint = _FAINT * best if best < _CODE else _FAINT * _SHARE
         ranked = sorted((score, slug) for slug, score in scores.items() if score > faint)[::-1]
         return [self._hit(slug, score) for score, slug in ranked[: max(0, limit)]]
 
@@ -87,14 +101,31 @@ class Articles:
         with self._lock:
             words = self._known(asked.words)
             meant = [word for said in words for word in self._also.get(said, ()) if word not in words and word in self._spread]
-            found = Counter(self._matching(words))
+            found = self._matching(words)
             for slug, score in self._matching(meant).items():
-                found[slug] += _MEANT * score  # type: ignore[assignment]
-        text = f" {' '.join(words)} "
-        for phrase, slug, length in self._phrases:
-            if phrase in text:
-                found[slug] += _PHRASE * length  # type: ignore[assignment]
-        return dict(found)
+                found[slug] = found.get(slug, 0.0) + _MEANT * score
+        weights = {**dict.fromkeys(meant, _MEANT), **dict.fromkeys(words, 1.0)}
+        if len(asked.words) > _FEW:
+            weights = dict.fromkeys(words, 1.0)
+        for slug, score in self._phrased(weights, " ".join(words) if len(asked.words) > _FEW else None).items():
+            found[slug] = found.get(slug, 0.0) + _PHRASE * score
+        return found
+
+    def _phrased(self, weights: Mapping[str, float], pasted: str | None) -> dict[str, float]:
+        """Per article the best of its phrases, by the share of it that was said; of pasted text only what stands there as it is."""
+        found: dict[str, float] = {}
+        for place in {place for word in weights for place in self._phrases_with.get(word, ())}:
+            phrase = self._phrases[place]
+            if pasted is not None and f" {' '.join(phrase.words)} " not in f" {pasted} ":
+                continue
+            said = sum(self._rarity(word) * weights.get(word, 0.0) for word in phrase.words)
+            share = said / phrase.weight
+            if share >= _SHARE:
+                found[phrase.slug] = max(found.get(phrase.slug, 0.0), said * share * share)
+        return found
+
+    def _rarity(self, word: str) -> float:
+        return math.log(1 + len(self.all) / self._spread[word])
 
     def _known(self, words: Sequence[str]) -> list[str]:
         """The stems to look for. In a question each word counts, a misspelt one too; of pasted text those that tell most."""
@@ -140,10 +171,13 @@ class Articles:
             for name, words in columns.items():
                 for word in words:
                     weights[word] += int(_COLUMNS[name])
-            for phrase in (article.title, *article.synonyms):
-                folded = list(dict.fromkeys(stems(self._vocabulary.words(phrase))))
-                if len(folded) > 1:
-                    self._phrases.append((f" {' '.join(folded)} ", article.slug, len(folded)))
+        for article in self.all:
+            for text in (article.title, *article.synonyms):
+                folded = tuple(dict.fromkeys(stems(self._vocabulary.words(text))))
+                if folded:
+                    self._phrases.append(_Phrase(article.slug, folded, sum(map(self._rarity, folded))))
+                    for word in folded:
+                        self._phrases_with.setdefault(word, []).append(len(self._phrases) - 1)
         near.index(self._database, weights.items())
 
 
