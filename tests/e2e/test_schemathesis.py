@@ -1,0 +1,51 @@
+"""Whatever the OpenAPI documents allow, and much they do not, is answered, and never with a 5xx.
+
+Schemathesis reads the live documents. It goes in as staff on a ticket that exists, and as a customer straight into intake with
+made-up ids. As an administrator it would publish policies for everybody else's tests: `tests/integration/intake` does that in process.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.support.desk import Desk
+from tests.support.stack import ROOT, Stack
+
+
+def everything(folder: Path, base: str, token: str, seconds: int, **parameters: str) -> dict[str, Any]:
+    """Schemathesis' report. `parameters` are ids to use where an address takes them; else they are made up."""
+    config, report = folder / "schemathesis.toml", folder / "report.json"
+    config.write_text(
+        "[parameters]\n" + "".join(f'"path.{name}" = "{value}"\n' for name, value in parameters.items()) if parameters else ""
+    )
+    command = [
+        sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "run", f"{base}/openapi.json",
+        "--header", f"Authorization: Bearer {token}", "--checks", "not_a_server_error", "--phases", "coverage,fuzzing", "--max-examples", "5", "--workers", "1",
+        "--max-time", str(seconds), "--seed", "20261122", "--generation-database", "none", "--exclude-path", "/v1/stream",
+        "--suppress-health-check", "all", "--warnings", "off", "--no-color", "--report-json-path", str(report),
+    ]  # fmt: skip
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=seconds + 60, check=False)
+    assert report.exists(), done.stdout[-3000:] + done.stderr[-3000:]
+    found = json.loads(report.read_text())
+    return dict(found)
+
+
+def judge(report: dict[str, Any], at_least: int) -> None:
+    assert not report["failures"], json.dumps(report["failures"], indent=1)[:5000]
+    assert report["operations"]["tested"] == report["operations"]["selected"], report["operations"]
+    assert report["test_cases"]["generated"] >= at_least, report["test_cases"]
+
+
+def test_no_call_of_the_portal_is_a_server_error(stack: Stack, desk: Desk, tmp_path: Path) -> None:
+    shop = desk.new_customer("free")
+    ticket = shop.submits("For every call there is", app=f"{shop.name}-app")
+    desk.agent.ticket(ticket, status="new")
+    judge(everything(tmp_path, stack.portal, desk.agent.token, 45, ticket_id=ticket), at_least=500)
+
+
+def test_no_call_of_intake_is_a_server_error(stack: Stack, desk: Desk, tmp_path: Path) -> None:
+    judge(everything(tmp_path, stack.intake, desk.new_customer("premier").token, 25), at_least=500)
