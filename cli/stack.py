@@ -137,6 +137,7 @@ def service_programs(names: Collection[str], *, env: Mapping[str, str], ports: M
             log=data / "logs" / f"{name}.log",
             ports=ports_of(name, ports),
             niceness=NICENESS.get(name, 0),
+            alive_url=None if name == "sink" else readiness_url(name, ports).replace("/readyz", "/livez"),
         )
         for name in names
     ]

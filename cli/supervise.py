@@ -17,19 +17,25 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import orjson
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 10.0
 ALIVE_LONG_ENOUGH = 30.0
 BAD_CONFIGURATION = 78  # EX_CONFIG of sysexits.h: starting it again cannot help
 LOG_LIMIT, LOGS_KEPT = 10_000_000, 3
+LOOK_EVERY, ANSWER_WITHIN, MISSES = 2.0, 10.0, 3
+"""A program that answered once and then is silent so often is stuck: it is ended, and started again, within 45 s (R17)."""
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)  # loaded before any fork: the child may not import
 
 
 @dataclass(frozen=True)
 class Program:
-    """What to run. `grace` is how many seconds SIGTERM gets before SIGKILL; `niceness` above 0 gives way to the others."""
+    """What to run. `grace` is how many seconds SIGTERM gets before SIGKILL; `niceness` above 0 gives way to the others.
+
+    `alive_url` answers anything at all while the process turns.
+    """
 
     name: str
     argv: tuple[str, ...]
@@ -39,6 +45,7 @@ class Program:
     ports: Mapping[str, int] = field(default_factory=dict)
     grace: float = 8.0
     niceness: int = 0
+    alive_url: str | None = None
 
 
 def next_pause(previous: float, alive: float) -> float:
@@ -82,6 +89,8 @@ class Child:
     def __init__(self, program: Program, on_change: Callable[[Child], None]) -> None:
         self.program = program
         self.restarts = 0
+        self.why = ""  # words for an end that was ours
+        self.look_every, self.answer_within = LOOK_EVERY, ANSWER_WITHIN
         self.exit_code: int | None = None  # of the last process that ended
         self.started_at: datetime | None = None
         self._on_change = on_change
@@ -115,10 +124,13 @@ class Child:
         while not self._stopping.is_set():
             began = loop.time()
             await self._spawn()
+            self.why = ""
             if self._stopping.is_set():  # it was asked to stop while it was being born
                 self._signal(signal.SIGTERM)
             assert self._process is not None
+            watching = asyncio.create_task(self._watch())
             self.exit_code = await self._process.wait()
+            watching.cancel()
             self._signal(signal.SIGKILL)  # what it left behind in its process group
             self._on_change(self)
             pause = next_pause(pause, loop.time() - began)
@@ -126,6 +138,22 @@ class Child:
                 await asyncio.wait_for(self._stopping.wait(), pause)
             if not self._stopping.is_set():
                 self.restarts += 1
+
+    async def _watch(self) -> None:
+        """End the process when it no longer turns: stopped, deadlocked, or busy without end."""
+        url = self.program.alive_url
+        if url is None:
+            return
+        missed: int | None = None  # not counted before the first answer: it may take long to start
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=self.answer_within)) as http:
+            while missed is None or missed < MISSES:
+                await asyncio.sleep(self.look_every)
+                if await _answers(http, url):
+                    missed = 0
+                elif missed is not None:
+                    missed += 1
+        self.why = ", it no longer answered"
+        self._signal(signal.SIGKILL)
 
     async def _spawn(self) -> None:
         program, supervisor = self.program, os.getpid()
@@ -155,6 +183,14 @@ class Child:
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, number)
+
+
+async def _answers(http: aiohttp.ClientSession, url: str) -> bool:
+    try:
+        async with http.get(url):
+            return True
+    except (aiohttp.ClientError, TimeoutError):
+        return False
 
 
 class Supervisor:
@@ -189,7 +225,7 @@ class Supervisor:
     def _changed(self, child: Child) -> None:
         self.write_state()
         if child.restarts and child.pid is not None:
-            self._tell(child.program.name, f"restarted (exit code {child.exit_code}, restart {child.restarts})")
+            self._tell(child.program.name, f"restarted (exit code {child.exit_code}{child.why}, restart {child.restarts})")
 
     def state(self) -> dict[str, Any]:
         """What the state file says."""

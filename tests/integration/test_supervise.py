@@ -7,11 +7,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cli.ports import free_port
 from cli.supervise import Program, Supervisor
 from tests.support.waiting import eventually
 
@@ -84,6 +86,7 @@ async def test_stopping_while_it_waits_to_start_again(tmp_path: Path) -> None:
 SUPERVISOR_PROGRAM = """
 import asyncio, sys
 from pathlib import Path
+from cli.ports import free_port
 from cli.supervise import Program, Supervisor
 
 async def main(folder):
@@ -114,3 +117,38 @@ def test_nothing_outlives_a_supervisor_that_was_killed(tmp_path: Path) -> None:
 @pytest.fixture(autouse=True)
 def _import_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+
+
+ANSWERING = """
+import http.server, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(204)
+        self.end_headers()
+http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
+
+
+async def test_what_no_longer_answers_is_ended_and_started_again(tmp_path: Path) -> None:
+    """SIGSTOP: alive to the kernel, and deaf. A program that never answered is left to start in its own time."""
+    port, silent = free_port(), free_port()
+    told: list[tuple[str, str]] = []
+    supervisor = Supervisor(tmp_path / "up.json", lambda name, state: told.append((name, state)))
+    answering = replace(program(tmp_path, "one", ANSWERING), alive_url=f"http://127.0.0.1:{port}/livez")
+    answering = replace(answering, argv=(*answering.argv, str(port)))
+    slow = replace(program(tmp_path, "slow", SLEEPER), alive_url=f"http://127.0.0.1:{silent}/livez")
+    supervisor.start([answering, slow])
+    for child in supervisor.children.values():
+        child.look_every, child.answer_within = 0.05, 0.3
+    child = supervisor.children["one"]
+    try:
+        await until(lambda: child.program.log.exists() and child.program.log.read_text().count("GET /livez") > 2)
+        first = child.pid
+        assert first is not None
+        assert child.restarts == 0
+        os.kill(first, signal.SIGSTOP)
+        await until(lambda: child.pid not in (None, first))
+        assert told == [("one", "restarted (exit code -9, it no longer answered, restart 1)")]
+        assert supervisor.children["slow"].restarts == 0
+    finally:
+        await supervisor.stop(["one", "slow"])
