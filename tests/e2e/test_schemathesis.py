@@ -24,7 +24,8 @@ def everything(folder: Path, base: str, token: str, seconds: int, **parameters: 
     )
     command = [
         sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "run", f"{base}/openapi.json",
-        "--header", f"Authorization: Bearer {token}", "--checks", "not_a_server_error", "--phases", "coverage,fuzzing", "--max-examples", "5", "--workers", "1",
+        "--header", f"Authorization: Bearer {token}", "--checks", "not_a_server_error",
+        "--phases", "coverage,fuzzing", "--max-examples", "5", "--workers", "1",
         "--max-time", str(seconds), "--seed", "20261122", "--generation-database", "none", "--exclude-path", "/v1/stream",
         "--suppress-health-check", "all", "--warnings", "off", "--no-color", "--report-json-path", str(report),
     ]  # fmt: skip
