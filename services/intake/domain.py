@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from services.intake.directory import Account, App, Provider
-from services.intake.forms import Form, ReplyForm, TicketForm, UrgentForm
+from services.intake.forms import Form, ReplyForm, TicketForm
 from shared import events as e
 from shared import ids
 from shared.access import BY_TOKEN, MAY, READERS, Standing, may_decide_appeals
 from shared.errors import Refused
 from shared.events import Actor, Admission, Plan, Priority, Stage, Stamp, Status
 from shared.policy import DeskPolicy, Verdict, lane_for, priority_at_opening
+from shared.text.completeness import items_of
+from shared.text.reading import times_of
 
 NOT_A_COLLABORATOR = (
     "You are not a collaborator on an app of this name. Ask its owner to add you as a collaborator, "
@@ -96,8 +99,9 @@ def admit(form: TicketForm, world: World, asked: Asked) -> Admitted:
         admission=admission,
         lane=lane_for(email, admission, form.app),
         pages=verdict.pages,
+        times=times_of(form.urgent, form.body, asked.at),
     )
-    return Admitted(request, tuple(warnings_for(form, world, verdict)))
+    return Admitted(request, tuple(warnings_for(form, world, verdict, request.times)))
 
 
 def facts_known(world: World) -> Admission:
@@ -113,7 +117,7 @@ def facts_known(world: World) -> Admission:
     )
 
 
-def warnings_for(form: TicketForm, world: World, verdict: Verdict) -> list[str]:
+def warnings_for(form: TicketForm, world: World, verdict: Verdict, times: Sequence[e.TimeRead] = ()) -> list[str]:
     """What the asker should know although the ticket is taken: one sentence each."""
     found = []
     if verdict.reason:
@@ -124,32 +128,17 @@ def warnings_for(form: TicketForm, world: World, verdict: Verdict) -> list[str]:
     if verdict.priority is Priority.URGENT:
         if not verdict.pages:
             found.append(f"On plan {world.account.plan} an urgent ticket goes to the top of its priority, but pages nobody.")
-        found += [f"Still missing, and nothing waits for it: {item}. Please add it in a reply." for item in missing_items(form.urgent)]
+        found += [
+            f"Still missing, and nothing waits for it: {item.question} ({item.field}) Please add it in a reply."
+            for item in items_of(form.urgent, form.body, times)
+            if not item.is_given
+        ]
+    found += [
+        f'We read "{read.original}" as {read.utc:%Y-%m-%d %H:%M} UTC. {read.ambiguous_because} Please reply if that is wrong.'
+        for read in times
+        if read.utc is not None and read.ambiguous_because
+    ]
     return found
-
-
-def missing_items(given: UrgentForm | None) -> list[str]:
-    """Which of the nine items of the urgent guide (seed 001) are missing; the description is the ticket's body, always there."""
-    form = given or UrgentForm()
-    in_staging = (form.seen_in_staging or "").strip()
-    only_here = in_staging.lower().startswith("no")
-    items = (
-        (form.access_granted is True, "permission for our staff to access the app and its add-ons (access_granted)"),
-        (_told(form.users_affected), "the number or share of users affected (users_affected)"),
-        (_told(form.business_impact), "how it affects your business (business_impact)"),
-        (_told(form.steps_to_reproduce), "the steps that reproduce it (steps_to_reproduce)"),
-        (bool(in_staging), "whether it happens in staging too (seen_in_staging)"),
-        (not only_here or _told(form.staging_differences), "how staging differs from production (staging_differences)"),
-        (_told(form.began_at), "the time it began, with its zone (began_at)"),
-        (_told(form.logs), "logs with timestamps and stack traces (logs)"),
-        (_told(form.configuration), "the configuration that matters, without secrets (configuration)"),
-        (form.third_party_services is not None, "the third-party services involved (third_party_services)"),
-    )
-    return [name for there, name in items if not there]
-
-
-def _told(text: str | None) -> bool:
-    return bool(text and text.strip())
 
 
 _TOKENS = frozenset({"token", "share_token"})

@@ -83,7 +83,7 @@ def on_page_wanted(course: Course, event: PageWanted) -> None:
     course.add(
         PageOpened, new, **about, request_id=event.request_id, app=event.app, accepted_at=event.accepted_at,
         escalation=asked or course.rules.escalation, policy={**event.policy, **course.rules.stamp}, incident_id=event.incident_id,
-        severity=event.severity,
+        severity=event.severity, began=event.began,
     )  # fmt: skip
     begin_next_step(course, new, "opened")
 

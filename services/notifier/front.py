@@ -41,6 +41,7 @@ from shared.events import (
 )
 from shared.ids import derive, lane_of, obligation_id
 from shared.settings import Settings
+from shared.text.reading import began_in_words
 from shared.wire import Batch, Message, Record, dead_letter, record_for
 
 log = structlog.get_logger()
@@ -57,12 +58,13 @@ def on_urgent(ticket: OpenTicket) -> Iterable[Event]:
             id=obligation_id(ticket.key, ticket.id), key=ticket.lane, at=ticket.at,
             obligation=obligation_id(ticket.key, ticket.id), ticket_id=ticket.key, request_id=ticket.id, subject=ticket.subject,
             requester=ticket.actor.email, app=ticket.app, accepted_at=ticket.at, policy=ticket.policy,
+            began=began_in_words(ticket.times),
         )  # fmt: skip
 
 
 def on_priority_set(fact: PrioritySet) -> Iterable[Event]:
     if fact.pages and fact.obligation:
-        yield _wanted(fact, fact.obligation, fact.opened_at)
+        yield _wanted(fact, fact.obligation, fact.opened_at, fact.began)
 
 
 def on_priority_reviewed(fact: PriorityReviewed) -> Iterable[Event]:
@@ -140,10 +142,11 @@ def records_for(messages: Sequence[Message], now: datetime) -> list[Record]:
     return found
 
 
-def _wanted(fact: PrioritySet | PriorityReviewed | SenderConfirmed, obligation: str, accepted_at: datetime) -> PageWanted:
+def _wanted(fact: PrioritySet | PriorityReviewed | SenderConfirmed, obligation: str, accepted_at: datetime, began: str = "") -> PageWanted:
     return PageWanted(
         id=obligation, key=fact.lane, at=fact.at, obligation=obligation, ticket_id=fact.key, request_id=fact.cause,
         subject=fact.subject, requester=fact.requester, accepted_at=accepted_at, policy=fact.policy,
+        began=began,
     )  # fmt: skip
 
 

@@ -122,6 +122,7 @@ class Pager:
             step=attempt.step, round=attempt.round, tries=attempt.tries, dedup_key=attempt.dedup_key, accepted_at=page.accepted_at,
             ack_url=ack_url(self._line.secret, self._portal_url, page.id, attempt.to, page.accepted_at + LINK_LASTS),
             ticket_url=f"{self._portal_url}/tickets/{page.ticket_id}", timeout=policy.send_timeout,
+            began=page.began,
         )  # fmt: skip
 
     def _noted(self, facts: Sequence[PageFact]) -> Sequence[PageFact]:

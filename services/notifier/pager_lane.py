@@ -84,6 +84,7 @@ class Page(Value):
     next_at: Instant | None = None
     obligations: tuple[str, ...]
     attempts: dict[str, Attempt] = Field(default_factory=dict)
+    began: str = ""
 
 
 class Lane(Row):
@@ -126,6 +127,7 @@ def _opened(lane: Lane, fact: PageOpened) -> Lane:
         Page(
             id=fact.page, ticket_id=fact.ticket_id, subject=fact.subject, requester=fact.requester, app=fact.app,
             escalation=fact.escalation, accepted_at=fact.accepted_at, obligations=(fact.obligation,),
+            began=fact.began,
         ),
     )  # fmt: skip
 

@@ -9,8 +9,10 @@ from services.router.insisting import on_scope
 from services.router.rules import PLATFORM, Route, Suggestion, route
 from services.router.scope import scope_of
 from shared import ids
-from shared.events import Fact, OpenTicket, PrioritySet, ProviderSuggested, TicketAssigned, TicketOpened, TicketRouted
+from shared.events import Fact, OpenTicket, Priority, PrioritySet, ProviderSuggested, TicketAssigned, TicketOpened, TicketRouted
 from shared.policy import DeskPolicy, priority_at_opening, stands_first
+from shared.text.completeness import items_of, questions
+from shared.text.reading import began_in_words
 
 
 def opening(request: OpenTicket, policy: DeskPolicy) -> list[Fact]:
@@ -29,12 +31,13 @@ def opening(request: OpenTicket, policy: DeskPolicy) -> list[Fact]:
             app=request.app, stage=admission.app_stage, addon=request.addon, kind=request.kind, scope=scope.scope,
             urgent=request.urgent, attachments=request.attachments, incidents=admission.open_incidents, via=request.actor.via,
             lane=request.lane, first=stands_first(policy, admission.plan), verified=request.verified, quoted=request.quoted,
+            times=request.times,
         ),
         PrioritySet(
             **about, requested=request.priority, priority=verdict.priority, reason=verdict.reason, trail=verdict.trail,
             plan=admission.plan, opened_at=request.at, lane=request.lane, pages=pages,
             obligation=ids.obligation_id(request.key, request.id) if pages else None, subject=request.subject, requester=by,
-            verified=request.verified,
+            verified=request.verified, missing=missing_of(request, verdict.priority), began=began_in_words(request.times),
         ),
         TicketRouted(**about, queue=way.queue, trail=(*way.trail, *scope.trail)),
         *on_scope(request, scope, way, policy, about),
@@ -51,6 +54,13 @@ def opening(request: OpenTicket, policy: DeskPolicy) -> list[Fact]:
             )
         )  # fmt: skip
     return facts
+
+
+def missing_of(request: OpenTicket, priority: Priority) -> tuple[str, ...]:
+    """What the urgent guide (seed 001) asks for and an urgent ticket lacks, as questions."""
+    if priority is not Priority.URGENT:
+        return ()
+    return questions(items_of(request.urgent, request.body, request.times))
 
 
 def unassigned(way: Route) -> Route:

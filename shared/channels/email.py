@@ -27,12 +27,17 @@ def message_for(line: Line, address: str, summons: Summons) -> EmailMessage:
     if summons.purpose == "page":
         message["Subject"] = f"URGENT: {subject}"
         message["Importance"] = "high"
-        lines = [f"{summons.requester} needs help now: {subject}", "", f"Acknowledge: {summons.ack_url}", f"Ticket: {summons.ticket_url}"]
+        about = [f"{summons.requester} needs help now: {subject}", *_began(summons)]
+        lines = [*about, "", f"Acknowledge: {summons.ack_url}", f"Ticket: {summons.ticket_url}"]
     else:
         message["Subject"] = f"No longer needed: {subject}"
         lines = ["You were paged about this ticket. Nothing is needed from you any more.", "", f"Ticket: {summons.ticket_url}"]
     message.set_content("\n".join(lines) + "\n")
     return message
+
+
+def _began(summons: Summons) -> list[str]:
+    return [f"It began: {' '.join(summons.began.split())}"] if summons.began else []
 
 
 async def send(line: Line, address: str, summons: Summons) -> Outcome:

@@ -61,6 +61,7 @@ class Summons:
     ack_url: str
     ticket_url: str
     timeout: timedelta
+    began: str = ""
 
 
 def shortened(text: str, limit: int = 200) -> str:

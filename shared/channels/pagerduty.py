@@ -29,6 +29,7 @@ def body_of(summons: Summons, routing_key: str) -> bytes:
             "timestamp": summons.accepted_at,
             "custom_details": {
                 "ticket": summons.ticket_id, "requester": summons.requester, "page": summons.page_id, "step": summons.step,
+                **({"began": summons.began} if summons.began else {}),
             },
         }  # fmt: skip
     return orjson.dumps(event)

@@ -34,6 +34,7 @@ def body_of(summons: Summons) -> bytes:
             "round": summons.round,
             "dedup_key": summons.dedup_key,
             "accepted_at": summons.accepted_at,
+            "began": summons.began or None,
             "ack_url": summons.ack_url if summons.purpose == "page" else None,
             "ticket_url": summons.ticket_url,
         }

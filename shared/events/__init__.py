@@ -115,6 +115,7 @@ from shared.events.requests import (
     ShareTicket,
     Solve,
     TakeBack,
+    TimeRead,
     UrgentDetails,
 )
 from shared.events.status import (

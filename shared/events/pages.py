@@ -26,6 +26,8 @@ class PageWanted(Event):
     escalation: str | None = None
     incident_id: str | None = None
     severity: str = ""
+    began: str = ""
+    """When it began, in UTC and as written."""
 
 
 class AckAsked(Event):
@@ -91,6 +93,7 @@ class PageOpened(PageFact):
     policy: PolicyStamp
     incident_id: str | None = None
     severity: str = ""
+    began: str = ""
 
 
 class PageJoined(PageFact):

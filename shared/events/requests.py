@@ -37,6 +37,18 @@ class UrgentDetails(Value):
     third_party_services: tuple[str, ...] | None = None
 
 
+class TimeRead(Value):
+    """A time as written in `field` (`began_at`, `logs`, `body`) and in UTC.
+
+    `utc` None: it cannot be told, and `ambiguous_because` is what to ask. Both: a proposal for the writer to confirm.
+    """
+
+    field: str
+    original: str
+    utc: Instant | None = None
+    ambiguous_because: str = ""
+
+
 class AddonKnown(Value):
     """An add-on attached to the app at the time, with what its provider is recognised by."""
 
@@ -73,6 +85,7 @@ class OpenTicket(Request):
     admission: Admission
     lane: str
     pages: bool = False
+    times: tuple[TimeRead, ...] = ()
     verified: bool = True
     """False: it came by mail and nobody vouches for the sender. It wakes nobody until they confirm (ConfirmSender)."""
     quoted: str = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from shared.events.envelope import Audience, Fact, Instant, Kind, Plan, PolicyStamp, Priority, RuleTried, Scope, Stage, Via
-from shared.events.requests import UrgentDetails
+from shared.events.requests import TimeRead, UrgentDetails
 
 
 class TicketFact(Fact):
@@ -38,10 +38,14 @@ class TicketOpened(TicketFact):
     """What the mail quoted below its own text: shown folded."""
     first: bool = False
     """Enterprise, legacy-enterprise and premier customers stand on top of the queue (seed 001)."""
+    times: tuple[TimeRead, ...] = ()
 
 
 class PrioritySet(TicketFact):
-    """The effective priority at opening. `pages`: it wakes someone; `obligation` is then the promise's id."""
+    """The effective priority at opening. `pages`: it wakes someone; `obligation` is then the promise's id.
+
+    Of an urgent one: `missing` is what to ask for (seed 001), one question an item; `began` when it began, in words.
+    """
 
     type: Literal["PrioritySet"] = "PrioritySet"
     requested: Priority | None
@@ -51,6 +55,8 @@ class PrioritySet(TicketFact):
     plan: Plan
     opened_at: Instant
     lane: str
+    missing: tuple[str, ...] = ()
+    began: str = ""
     pages: bool = False
     obligation: str | None = None
     subject: str = ""

@@ -61,7 +61,10 @@ def _customers(fact: ReplyAdded | TicketSolved) -> Iterator[str]:
 
 
 def _received(fact: PrioritySet, directory: Lookup, house: House) -> Iterator[Told]:
-    body = {"subject": fact.subject, "priority": fact.priority, "requested": fact.requested, "reason": fact.reason, "pages": fact.pages}
+    body = {
+        "subject": fact.subject, "priority": fact.priority, "requested": fact.requested, "reason": fact.reason, "pages": fact.pages,
+        "missing": list(fact.missing),
+    }  # fmt: skip
     yield mail(fact, fact.requester, "ticket-received", body, directory, house)
 
 

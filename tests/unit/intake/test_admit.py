@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from services.intake.domain import NOT_A_COLLABORATOR, Asked, World, admit, missing_items
-from services.intake.forms import TicketForm, UrgentForm, fill
+from services.intake.domain import NOT_A_COLLABORATOR, Asked, World, admit
+from services.intake.forms import TicketForm, fill
 from shared.errors import Refused
 from shared.events import Actor, Plan, Priority, Stage
 from tests.unit.intake.building import NOW, Bench
@@ -34,7 +34,9 @@ def world(name: str, app: str | None, addon: str | None = None) -> World:
 
 
 def submit(name: str, app: str | None = None, key: str = "k", **fields: Any) -> Any:
-    form = fill(TicketForm, {"subject": "Down", "body": "It is down.", **({"app": app} if app else {}), **fields})
+    form = fill(
+        TicketForm, {"subject": "Down", "body": "It is down for everybody since this morning.", **({"app": app} if app else {}), **fields}
+    )
     return admit(form, world(name, app, fields.get("addon")), Asked(Actor(email=f"{name}@example.com"), NOW, key, "digest"))
 
 
@@ -84,7 +86,7 @@ def test_the_facts_known_stand_in_the_request() -> None:
     assert (facts.plan, facts.app_stage, facts.requester_name) == (Plan.PREMIER, Stage.PRODUCTION, "Priya Premier")
     assert {addon.slug for addon in facts.addons} == {"redisco", "mailgrid", "logdrain"}
     assert "redis" in next(addon for addon in facts.addons if addon.slug == "redisco").aliases
-    assert (request.policy, request.at, request.digest) == ({"default": 1, "on-call": 1}, NOW, "digest")
+    assert (request.policy, request.at, request.digest) == ({"components": 1, "default": 1, "on-call": 1}, NOW, "digest")
 
 
 def test_the_same_key_makes_the_same_ids_and_another_key_or_account_others() -> None:
@@ -123,12 +125,20 @@ def test_a_free_account_keeps_what_it_asked_for_on_record() -> None:
 
 
 @pytest.mark.parametrize("item", sorted(COMPLETE))
-def test_each_missing_item_is_named(item: str) -> None:
-    given = fill(UrgentForm, {name: value for name, value in COMPLETE.items() if name != item})
-    assert [item in named for named in missing_items(given)] == [True]
+def test_each_missing_item_is_asked_for(item: str) -> None:
+    given = {name: value for name, value in COMPLETE.items() if name != item}
+    (warning,) = submit("premier", "premier-production", priority="urgent", urgent=given).warnings
+    assert item in warning
 
 
-def test_no_difference_to_staging_is_asked_for_where_it_happens_there_too() -> None:
-    given = fill(UrgentForm, {**COMPLETE, "seen_in_staging": "yes, as well", "staging_differences": " "})
-    assert missing_items(given) == []
-    assert len(missing_items(None)) == 9
+def test_times_are_recorded_with_the_request_and_an_unclear_one_is_asked_back() -> None:
+    pst = submit("premier", priority="urgent", urgent={**COMPLETE, "began_at": "2026-11-21 18:50 PST"})
+    assert [(read.field, str(read.utc)) for read in pst.request.times] == [
+        ("began_at", "2026-11-22 02:50:00+00:00"), ("logs", "2026-11-22 02:50:00+00:00"),
+    ]  # fmt: skip
+    assert pst.warnings == ()
+    ist = submit("premier", priority="urgent", urgent={**COMPLETE, "began_at": "2026-11-22 08:20 IST"})
+    assert ist.request.times[0].utc is None
+    assert "India" in ist.warnings[0]
+    guessed = submit("premier", priority="urgent", urgent={**COMPLETE, "began_at": "02:50 UTC"})
+    assert "Please reply if that is wrong" in guessed.warnings[0]
