@@ -29,6 +29,7 @@ class Port:
 PORTS = (
     Port("portal", "portal", "SIGNALBOX_PORTAL_PORT", 8000, 0),
     Port("intake", "intake", "SIGNALBOX_INTAKE_PORT", 8001, 1),
+    Port("smtp", "smtp", "SIGNALBOX_SMTP_PORT", 2525, 2),
     Port("sink", "sink", "SIGNALBOX_SINK_PORT", 8025, 3),
     Port("sink-smtp", "sink", "SIGNALBOX_SINK_SMTP_PORT", 8026, 4),
     Port("kafka", "kafka", "SIGNALBOX_KAFKA_PORT", 29092, 5),
@@ -42,11 +43,13 @@ PORTS = (
     Port("projector-metrics", "projector", "SIGNALBOX_PROJECTOR_METRICS_PORT", 9106, 16),
     Port("pulse-metrics", "pulse", "SIGNALBOX_PULSE_METRICS_PORT", 9107, 17),
     Port("auditor-metrics", "auditor", "SIGNALBOX_AUDITOR_METRICS_PORT", 9108, 18),
+    Port("smtp-metrics", "smtp", "SIGNALBOX_SMTP_METRICS_PORT", 9109, 19),
 )
 
 SERVICES: dict[str, tuple[str, ...]] = {
     "sink": ("deploy.demo.sink",),
     "intake": ("services.intake", "api"),
+    "smtp": ("services.intake", "smtp"),
     "router": ("services.router",),
     "sla": ("services.sla",),
     "front": ("services.notifier", "front"),

@@ -57,6 +57,19 @@ class Settings(BaseSettings):
         return init_settings, env_settings, _FileSource(settings_cls)
 
 
+class MailSettings(Settings):
+    """Who we are by mail, for the processes that take mail in and send it out."""
+
+    support_address: str = Field(
+        "support@signalbox.example",
+        pattern=r"^[a-z0-9.-]{1,12}@[a-z0-9.-]+$",
+        description="where tickets are mailed to; also the domain of Reply-To",
+    )
+    mail_from: str = Field("bot@notifications.signalbox.example", pattern=r"^[^@\s]+@[^@\s]+$", description="the bot's address")
+    mail_domain: str = Field("notifications.signalbox.example", pattern=r"^[a-z0-9.-]+$", description="right-hand side of our Message-IDs")
+    pager_mail_from: str = Field("pager@signalbox.example", pattern=r"^[^@\s]+@[^@\s]+$")
+
+
 def variables_of(cls: type[BaseSettings], field: str) -> list[str]:
     """The environment variables that set `field`, the customary one first."""
     alias = cls.model_fields[field].validation_alias

@@ -1,4 +1,4 @@
-"""`python -m services.intake api`: wired by hand, in reading order."""
+"""`python -m services.intake api` (`smtp`: `smtp_app.py`): wired by hand, in reading order."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from services.intake.accounts import Accounts
 from services.intake.api import Intake
 from services.intake.app import build
 from services.intake.door import Allowance, Door
-from services.intake.following import follow_clocks, tell_of_end
+from services.intake.following import TIMERS, follow, tell_of_end
 from services.intake.keys import Keys
 from services.intake.reference import Policies, Reference
 from services.intake.settings import IntakeSettings
@@ -80,7 +80,7 @@ def application(settings: IntakeSettings) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with directory_replica, policies_replica:
             await spool.open()
-            beside = [follow_clocks(settings, producer), spool.run(), *([uses.run()] if uses else [])]
+            beside = [follow(TIMERS, settings, producer), spool.run(), *([uses.run()] if uses else [])]
             background = {asyncio.create_task(task) for task in beside}
             for task in background:
                 task.add_done_callback(tell_of_end)
@@ -111,8 +111,12 @@ class _Server(uvicorn.Server):
 
 
 def main() -> int:
+    if sys.argv[1:] == ["smtp"]:
+        from services.intake import smtp_app
+
+        return smtp_app.run()
     if sys.argv[1:] != ["api"]:
-        sys.stderr.write("usage: python -m services.intake api\n")
+        sys.stderr.write("usage: python -m services.intake api|smtp\n")
         return EX_CONFIG
     settings = load(IntakeSettings)
     configure_logging("intake", settings.log_level)

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from pydantic import Field, field_validator
 
-from shared.settings import Settings
+from shared.settings import MailSettings
 
 _DEMO_RATE = "60000/minute"
 
 
-class IntakeSettings(Settings):
+class IntakeSettings(MailSettings):
     """`rate_limit` is per account, as `limits` writes it (`600/minute`); the demo's few accounts share a larger one."""
 
     intake_port: int = Field(8001, ge=0, le=65535)
@@ -20,6 +20,15 @@ class IntakeSettings(Settings):
     accept_timeout: float = Field(1.5, gt=0, description="seconds Kafka may take to acknowledge before a submission goes to the spool")
     view_budget: float = Field(0.05, ge=0, description="seconds an answer may wait for MongoDB to refuse early; 0 never asks it")
     dns_zone: Path | None = Field(None, description="a zone file asked instead of DNS about who sends mail for whom; demo and tests")
+
+    smtp_port: int = Field(2525, ge=0, le=65535)
+    smtp_connections: int = Field(200, ge=1, description="SMTP connections at the same time, in all")
+    smtp_connections_each: int = Field(50, ge=1, description="from one address")
+    smtp_timeout: float = Field(120.0, gt=0, description="seconds without a command, or for one message, that end a connection")
+    smtp_certificate: Path | None = Field(None, description="PEM file with certificate and key: STARTTLS is offered")
+    mail_readers: int = Field(2, ge=1, le=16, description="child processes that read mail")
+    mail_tickets_hourly: int = Field(20, ge=1, description="tickets one sender may open by mail within an hour; more are quarantined")
+    mail_replies_hourly: int = Field(60, ge=1, description="replies one sender may mail within an hour; more are quarantined")
 
     @field_validator("rate_limit")
     @classmethod
@@ -53,3 +62,7 @@ class IntakeSettings(Settings):
     @property
     def keys_file(self) -> Path:
         return self.data_dir / "intake" / "idempotency.sqlite"
+
+    def mail_dir(self, process: str) -> Path:
+        """What `api` or `smtp` keeps of mail that is not in the log yet."""
+        return self.data_dir / "intake" / f"mail-{process}"

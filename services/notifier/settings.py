@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic import AliasChoices, Field, SecretStr
 
-from shared.settings import Settings
+from shared.settings import MailSettings
 
 
-class NotifierSettings(Settings):
+class NotifierSettings(MailSettings):
     """`SIGNALBOX_<NAME>`. The secret is needed: it signs webhooks and acknowledgement links."""
 
     secret: SecretStr = Field(description="signs links and webhooks; at least 16 characters", min_length=16)
@@ -16,11 +16,8 @@ class NotifierSettings(Settings):
     pagerduty_url: str = Field("https://events.pagerduty.com/v2/enqueue", pattern=r"^https?://")
     relay_host: str = Field("127.0.0.1", description="the SMTP relay for mail out")
     relay_port: int = Field(8026, ge=1, le=65535, validation_alias=AliasChoices("SIGNALBOX_RELAY_PORT", "SIGNALBOX_SINK_SMTP_PORT"))
-    pager_mail_from: str = Field("pager@signalbox.example", pattern=r"^[^@\s]+@[^@\s]+$")
 
-    mail_from: str = Field("bot@notifications.signalbox.example", pattern=r"^[^@\s]+@[^@\s]+$", description="the bot's address")
     mail_name: str = "Signalbox Support"
-    mail_domain: str = Field("notifications.signalbox.example", pattern=r"^[a-z0-9.-]+$", description="right-hand side of our Message-IDs")
     mail_slots: int = Field(4, ge=1, le=64, description="connections to the relay")
     webhook_slots: int = Field(2, ge=1, le=64, description="sends at once to one provider")
     notice_timeout: float = Field(10.0, gt=0, description="seconds for one send in all")

@@ -60,6 +60,8 @@ class Stack:
     sink: str
     kafka: str
     mongodb: str
+    smtp: str = ""
+    """Host and port of the listener that takes mail in."""
 
     def processes(self) -> dict[str, dict[str, Any]]:
         """Name → `{pid, …}` as `up` last wrote it."""
@@ -107,7 +109,7 @@ def running(
             ready = _read_until_ready(process, data)
             at = ready["addresses"]
             threading.Thread(target=_drain, args=(process,), daemon=True).start()
-            yield Stack(process, data, hand, at["portal"], at["intake"], at["sink"], at["kafka"], at["mongodb"])
+            yield Stack(process, data, hand, at["portal"], at["intake"], at["sink"], at["kafka"], at["mongodb"], at.get("smtp", ""))
         finally:
             process.terminate()
             try:

@@ -38,6 +38,8 @@ class Sender:
 
     address: str
     actor: Actor | None
+    registered: bool = False
+    """It is an account's: only accounts open tickets."""
     is_ours: bool = False
 
 
@@ -178,7 +180,7 @@ def a_machine(case: Case) -> Outcome | None:
 
 
 def a_stranger(case: Case) -> Outcome | None:
-    return _kept(case, Cause.UNKNOWN_SENDER) if case.sender.actor is None else None
+    return _kept(case, Cause.UNKNOWN_SENDER) if not case.sender.registered else None
 
 
 def no_access(case: Case) -> Outcome | None:

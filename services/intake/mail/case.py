@@ -115,7 +115,7 @@ class Cases:
         address = reading.from_address.lower()
         account = self._reference.get("accounts", address) if address else None
         actor = actor_of(account, Via.EMAIL) if account is not None else self._agent(address)
-        return Sender(address, actor, address in self.names.own)
+        return Sender(address, actor, account is not None, address in self.names.own)
 
     def _agent(self, address: str) -> Actor | None:
         """A provider by its designated address, to which its notices go (seed 003); it need not be an account."""

@@ -20,7 +20,7 @@ class Held:
     """A message as the view has it. `state`: received, ticketed, threaded, quarantined; `delivery` is the one it was settled by."""
 
     state: str
-    cause: Cause | None
+    why: Cause | None
     blob: str
     size: int
     delivery: str
@@ -49,7 +49,7 @@ class KnownMail:
         if found is None or not found.get("blob"):
             return None
         return Held(
-            found["state"], Cause(found["cause"]) if found.get("cause") else None, found["blob"], found["size"], found["delivery"],
+            found["state"], Cause(found["why"]) if found.get("why") else None, found["blob"], found["size"], found["delivery"],
             found["mail_from"], tuple(found["rcpt_to"]), found["peer"], found["helo"], found.get("gateway"),
             datetime.fromisoformat(found["received_at"]),
         )  # fmt: skip

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.intake.directory import App
 from services.intake.domain import Asked, World, admit, ask
 from services.intake.forms import ReplyForm, TicketForm
 from services.intake.mail.naming import priority_named, words_for
 from services.intake.mail.reading.shape import Reading
 from shared import events as e
 from shared.events import Actor, Stamp
+from shared.text.redact import redact
 
 MOST_SUBJECT, MOST_TEXT, MOST_QUOTED, MOST_FILES = 200, 100_000, 50_000, 20
 
@@ -27,12 +27,10 @@ class Said:
     attachments: tuple[str, ...]
 
 
-def said_in(reading: Reading, attachments: Sequence[str], mask: object) -> Said:
-    """What the message says as a ticket takes it. `mask` takes a text and gives it without secrets."""
-    assert callable(mask)
-    subject, text = words_for(mask(reading.subject), mask(reading.reply), MOST_SUBJECT, MOST_TEXT)
-    quoted: str = mask(reading.quoted[:MOST_QUOTED])
-    return Said(subject, text, quoted, tuple(attachments[:MOST_FILES]))
+def said_in(reading: Reading, attachments: Sequence[str]) -> Said:
+    """What the message says as a ticket takes it, every secret masked."""
+    subject, text = words_for(redact(reading.subject).text, redact(reading.reply).text, MOST_SUBJECT, MOST_TEXT)
+    return Said(subject, text, redact(reading.quoted[:MOST_QUOTED]).text, tuple(attachments[:MOST_FILES]))
 
 
 def opening(said: Said, world: World, actor: Actor, digest: str, at: datetime, *, verified: bool) -> e.OpenTicket:
@@ -54,8 +52,3 @@ def replying(
     request = ask(e.AddReply, ticket, form, asked, stamp, automatic=automatic, quoted=said.quoted, mail=digest)
     assert isinstance(request, e.AddReply)
     return request
-
-
-def world_of(app: App | None, known: World) -> World:
-    """The world of an account, seen with the app the mail names."""
-    return World(known.account, app, None, known.addons, known.rules)

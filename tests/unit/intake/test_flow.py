@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.intake.following import records_for
+from services.intake.following import TIMERS, records_for
 from services.intake.shares import check_token, share_token, token_hash
 from services.intake.view import Seen
 from shared import events as e
@@ -122,7 +122,7 @@ def message(fact: e.Event, offset: int = 0) -> Message:
 
 @pytest.mark.parametrize(("fact", "expected"), FIRINGS)
 def test_what_a_firing_asks_for(fact: e.ClockFact, expected: str | None) -> None:
-    records = records_for([message(fact), message(fact, 1)])
+    records = records_for(TIMERS, [message(fact), message(fact, 1)])
     requests: list[Any] = [read(record.value or b"") for record in records]
     assert [request.type for request in requests] == ([expected] * 2 if expected else [])
     if requests:
@@ -134,4 +134,4 @@ def test_what_a_firing_asks_for(fact: e.ClockFact, expected: str | None) -> None
 def test_rubbish_on_the_topic_stops_nobody() -> None:
     good = message(FIRINGS[0][0])
     bad = good._replace(value=b'{"type": "ClockBreached"}')
-    assert len(records_for([bad, good._replace(value=b"", headers={}), good])) == 1
+    assert len(records_for(TIMERS, [bad, good._replace(value=b"", headers={}), good])) == 1

@@ -1,0 +1,159 @@
+"""The desk in the mail room: one message at a time, from its bytes to the facts and the request it makes, in the log."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from prometheus_client import Counter
+
+from services.intake.blobs import Blobs
+from services.intake.directory import App
+from services.intake.domain import World
+from services.intake.keys import Keys
+from services.intake.mail import facts
+from services.intake.mail.admission import Case, Open, Outcome, Quarantine, Reply, decide
+from services.intake.mail.answering import explanation_of
+from services.intake.mail.case import Cases
+from services.intake.mail.known import KnownMail
+from services.intake.mail.pending import Delivery
+from services.intake.mail.reading.shape import Attachment, Authentication, Envelope, Reading, Unreadable
+from services.intake.mail.requests import opening, replying, said_in
+from services.intake.reference import Reference
+from shared import events as e
+from shared.clock import Clock
+from shared.errors import Refused, Unavailable
+from shared.text.redact import redact
+from shared.topics import MAIL, REQUESTS, URGENT
+from shared.wire import Record, record_for
+
+SOURCE = "intake.mail"
+OUTCOMES = Counter("signalbox_mail_outcomes_total", "What became of messages", ["outcome"])
+
+Publish = Callable[[Sequence[Record]], Awaitable[Any]]
+"""`Spool.publish`."""
+KeepFile = Callable[[Attachment, e.Actor], Awaitable[str]]
+"""Keeps an attachment that came from `actor`; gives its id, as the API's uploads have one."""
+
+
+class Reads(Protocol):
+    """`services.intake.mail.reading.reader.Reader`."""
+
+    async def read(self, raw: bytes, envelope: Envelope) -> Reading: ...
+
+    async def authenticate(self, raw: bytes, envelope: Envelope, reading: Reading) -> Authentication: ...
+
+
+@dataclass(frozen=True)
+class MailDesk:
+    """`known` None: nobody can be asked about messages of before, and nothing can be released."""
+
+    reference: Reference
+    publish: Publish
+    reader: Reads
+    cases: Cases
+    keys: Keys
+    blobs: Blobs
+    keep_file: KeepFile
+    known: KnownMail | None
+    clock: Clock
+
+    async def settle(self, delivery: Delivery, raw: bytes | None) -> None:
+        """Decide, and say it. Raises Unavailable, Refused and OSError where it must be tried again."""
+        if raw is None:
+            raise Unavailable("a raw mail", f"{delivery.digest} is on no disk here")
+        now = self.clock.now()
+        if not self.keys.claim(f"mail:{delivery.digest}", delivery.id, now):
+            await self._say(facts.received(delivery, None, Authentication(), ""), facts.duplicate(delivery, now))
+            OUTCOMES.labels("duplicate").inc()
+            return
+        reading, authentication = await self._read(delivery, raw)
+        case, app = await self.cases.of(reading, delivery.envelope, authentication, delivery.envelope.received_at)
+        outcome = decide(case)
+        told: list[e.Event] = [facts.received(delivery, reading, authentication, redact(reading.subject).text)]
+        if (report := facts.bounced(delivery, reading, self.cases.names.message_domain, now)) is not None:
+            told.append(report)
+        await self._say(*told, *await self._meaning(delivery, case, app, outcome))
+
+    async def set_aside(self, delivery: Delivery) -> None:
+        """A message that met a bug of ours: kept for a human, like one that cannot be read."""
+        reading = Reading(unreadable=Unreadable.CRASHED, detail="a fault of ours", digest=delivery.digest, size=delivery.size)
+        kept = Quarantine(e.Cause.UNREADABLE, explanation_of(e.Cause.UNREADABLE), "it could not be handled here")
+        told = facts.received(delivery, reading, Authentication(), "")
+        await self._say(told, facts.quarantined(delivery, kept, "", self.clock.now()))
+
+    async def release(self, digest: str, by: e.Actor) -> dict[str, Any]:
+        """`POST /v1/mail/{id}/release`: staff vouch for the sender, and the message is admitted anew, as of when it came.
+
+        Raises Refused `not-found` (404), `not-quarantined` and `still-quarantined` (409, with the cause); Unavailable.
+        """
+        held = await self.known.message(digest) if self.known is not None else None
+        if held is None:
+            raise Refused("not-found", "There is no such message, or it is not in the view yet.", status=404)
+        if held.state != "quarantined" or held.why is None:
+            raise Refused("not-quarantined", f"This message is {held.state}: there is nothing to release.", status=409)
+        raw = await self.blobs.get(held.blob)
+        if raw is None:
+            raise Unavailable("the raw message", "it is on another machine's disk still")
+        envelope = Envelope(
+            mail_from=held.mail_from, rcpt_to=held.rcpt_to, peer=held.peer, helo=held.helo, received_at=held.received_at,
+            authenticated_as=held.gateway,
+        )  # fmt: skip
+        delivery = Delivery(id=held.delivery, digest=digest, size=held.size, via="smtp", envelope=envelope)
+        reading, authentication = await self._read(delivery, raw)
+        case, app = await self.cases.of(reading, envelope, authentication, envelope.received_at, released=True)
+        outcome = decide(case)
+        if isinstance(outcome, Quarantine):
+            raise Refused("still-quarantined", f"It cannot be let through as things are: {outcome.explanation}", status=409,
+                          extra={"cause": outcome.cause.value})  # fmt: skip
+        now = self.clock.now()
+        meaning = await self._meaning(delivery, case, app, outcome, again=".released")
+        await self._say(facts.released(delivery, by.email, held.why, now), *meaning)
+        ticket = outcome.ticket_id if isinstance(outcome, Reply) else meaning[0].key
+        return {"id": digest, "ticket_id": ticket, "request_id": meaning[0].id}
+
+    async def _read(self, delivery: Delivery, raw: bytes) -> tuple[Reading, Authentication]:
+        reading = await self.reader.read(raw, delivery.envelope)
+        if reading.unreadable is Unreadable.STOPPED:
+            raise Unavailable("the mail reader", "it is being stopped")
+        if reading.sender is None:
+            return reading, Authentication()
+        return reading, await self.reader.authenticate(raw, delivery.envelope, reading)
+
+    async def _meaning(self, delivery: Delivery, case: Case, app: App | None, outcome: Outcome, again: str = "") -> list[e.Event]:
+        """The request a message makes, if any, first; then what became of it."""
+        now, at, actor = self.clock.now(), delivery.envelope.received_at, case.sender.actor
+        if isinstance(outcome, Quarantine) or actor is None:
+            assert isinstance(outcome, Quarantine)
+            OUTCOMES.labels(outcome.cause).inc()
+            return [facts.quarantined(delivery, outcome, case.sender.address, now)]
+        said = said_in(case.reading, [await self.keep_file(each, actor) for each in case.reading.attachments])
+        self.cases.tallies.count(case.sender.address, case.is_vouched_for, at, reply=isinstance(outcome, Reply))
+        if isinstance(outcome, Open):
+            request = opening(said, self._world(actor, app), actor, delivery.digest, at, verified=outcome.verified)
+            OUTCOMES.labels("ticketed").inc()
+            return [request, facts.ticketed(delivery, request, now, again)]
+        reply = replying(
+            said, outcome.ticket_id, actor, delivery.digest, at, self.reference.rules().stamp, automatic=outcome.automatic, again=again
+        )
+        OUTCOMES.labels("threaded").inc()
+        return [reply, facts.threaded(delivery, reply, now, again)]
+
+    def _world(self, actor: e.Actor, app: App | None) -> World:
+        directory = self.reference.directory
+        account = directory.account(actor.email)
+        assert account is not None, "only accounts open tickets"
+        addons = tuple(found for slug in (app.addons if app else ()) if (found := directory.provider(slug)) is not None)
+        return World(account, app, None, addons, self.reference.rules())
+
+    async def _say(self, *events: e.Event) -> None:
+        """All or none, as far as the spool can: one submission."""
+        records: list[Record] = []
+        for event in events:
+            if isinstance(event, e.Request):
+                record = record_for(REQUESTS.name, event, SOURCE)
+                records += [record, record._replace(topic=URGENT.name)] if isinstance(event, e.OpenTicket) and event.pages else [record]
+            else:
+                records.append(record_for(MAIL.name, event, SOURCE))
+        await self.publish(records)
