@@ -44,7 +44,7 @@ REQUESTS = Topic(
         e.ScheduleMaintenance, e.RescheduleMaintenance, e.EndMaintenance, e.CancelMaintenance, e.MakeAnnouncement,
     ),
 )  # fmt: skip
-URGENT = Topic("urgent", key="ticket id", author="intake", readers=("notifier.front",), events=(e.OpenTicket,))
+URGENT = Topic("urgent", key="ticket id", author="intake", readers=("notifier.front",), events=(e.PagedDirectly, e.OpenTicket))
 TICKETS = Topic(
     "tickets",
     key="ticket id",
@@ -72,7 +72,7 @@ PAGE_INBOX = Topic(
     key="lane",
     author="notifier.front",
     readers=("notifier.pager",),
-    events=(e.PageWanted, e.AckAsked, e.ResolveAsked, e.EscalateAsked, e.DowngradeSeen, e.SolveSeen),
+    events=(e.PageWanted, e.DirectPageSeen, e.AckAsked, e.ResolveAsked, e.EscalateAsked, e.DowngradeSeen, e.SolveSeen),
     retention=timedelta(days=30),
 )
 PAGES = Topic(

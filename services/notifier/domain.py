@@ -13,6 +13,7 @@ from typing import Any
 from services.notifier.pager_course import (
     Course,
     begin_next_step,
+    end,
     give_up_others,
     is_worth_repeating,
     record_attempt,
@@ -20,11 +21,13 @@ from services.notifier.pager_course import (
     stand_down_late,
     try_other_method,
 )
+from services.notifier.pager_direct import on_direct_page_seen
 from services.notifier.pager_lane import Lane, Page, Sending, State
 from services.notifier.pager_steps import Rules
 from shared.events import (
     AckAsked,
     AttemptOutcome,
+    DirectPageSeen,
     DowngradeSeen,
     EscalateAsked,
     Event,
@@ -102,7 +105,7 @@ def on_ack_asked(course: Course, event: AckAsked) -> None:
 def on_resolve_asked(course: Course, event: ResolveAsked) -> None:
     page = _page_to_handle(course, event)
     if page is not None:
-        _end(course, page, PageResolved, by=event.by)
+        end(course, page, PageResolved, by=event.by)
 
 
 def on_escalate_asked(course: Course, event: EscalateAsked) -> None:
@@ -120,16 +123,16 @@ def on_downgrade_seen(course: Course, event: DowngradeSeen) -> None:
     for obligation in event.cancels:
         page = _taken_back(course, obligation, event.by, event.reason)
         if page is not None and page.state is State.OPEN:
-            _end(course, page, PageCancelled, obligation=obligation, by=event.by, reason=event.reason)
+            end(course, page, PageCancelled, obligation=obligation, by=event.by, reason=event.reason)
         elif page is not None:
-            _end(course, page, PageResolved, by=event.by, reason=f"no longer urgent: {event.reason}")
+            end(course, page, PageResolved, by=event.by, reason=f"no longer urgent: {event.reason}")
 
 
 def on_solve_seen(course: Course, event: SolveSeen) -> None:
     for obligation in event.obligations:
         page = _taken_back(course, obligation, event.by, "the ticket was solved")
         if page is not None:
-            _end(course, page, PageResolved, by=event.by, reason="the ticket was solved")
+            end(course, page, PageResolved, by=event.by, reason="the ticket was solved")
 
 
 def on_attempt_outcome(course: Course, event: AttemptOutcome) -> None:
@@ -154,6 +157,7 @@ def on_attempt_outcome(course: Course, event: AttemptOutcome) -> None:
 
 DECISIONS: dict[type[Event], Callable[[Course, Any], None]] = {
     PageWanted: on_page_wanted,
+    DirectPageSeen: on_direct_page_seen,
     AckAsked: on_ack_asked,
     ResolveAsked: on_resolve_asked,
     EscalateAsked: on_escalate_asked,
@@ -193,7 +197,3 @@ def _taken_back(course: Course, obligation: str, by: str, reason: str) -> Page |
     return None
 
 
-def _end(course: Course, page: Page, kind: type[PageFact], **fields: Any) -> None:
-    course.add(kind, page.id, **fields)
-    if page.state is State.OPEN:
-        stand_down(course, page)

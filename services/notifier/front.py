@@ -22,13 +22,17 @@ from shared.bus import Consumer, Producer
 from shared.clock import Clock
 from shared.errors import Poisonous, Unavailable
 from shared.events import (
+    KAFKA_AWAY,
     AckAsked,
     Acknowledge,
+    DirectPage,
+    DirectPageSeen,
     DowngradeSeen,
     EscalateAsked,
     EscalatePage,
     Event,
     OpenTicket,
+    PagedDirectly,
     PageWanted,
     PriorityReviewed,
     PrioritySet,
@@ -60,6 +64,19 @@ def on_urgent(ticket: OpenTicket) -> Iterable[Event]:
             requester=ticket.actor.email, app=ticket.app, accepted_at=ticket.at, policy=ticket.policy,
             began=began_in_words(ticket.times),
         )  # fmt: skip
+
+
+def on_paged_directly(paged: PagedDirectly) -> Iterable[Event]:
+    """What intake sent with Kafka away. It stands before its ticket, so the pager finds the attempt made and makes no second one.
+
+    The page that said so itself is over when this is read: Kafka is back.
+    """
+    told = {name: getattr(paged, name) for name in DirectPage.model_fields if name not in ("type", "id", "key")}
+    yield DirectPageSeen(id=derive("dps", paged.id), key=paged.lane, **told)
+    if paged.lane == KAFKA_AWAY:
+        yield SolveSeen(
+            id=derive("slv", paged.id), key=paged.lane, at=paged.at, ticket_id=paged.ticket_id, obligations=(paged.obligation,), by="system"
+        )
 
 
 def on_priority_set(fact: PrioritySet) -> Iterable[Event]:
@@ -104,7 +121,7 @@ def on_escalate(request: EscalatePage) -> Iterable[Event]:
 
 
 HANDLERS: dict[str, dict[type[Event], Callable[[Any], Iterable[Event]]]] = {
-    "urgent": {OpenTicket: on_urgent},
+    "urgent": {PagedDirectly: on_paged_directly, OpenTicket: on_urgent},
     "tickets": {
         PrioritySet: on_priority_set,
         PriorityReviewed: on_priority_reviewed,

@@ -127,6 +127,13 @@ def stand_down(course: Course, page: Page) -> None:
         _stand_down_one(course, page.id, attempt)
 
 
+def end(course: Course, page: Page, kind: type[PageFact], **fields: Any) -> None:
+    """`page` is over; who was woken for it, or may have been, is told where nobody has acknowledged it."""
+    course.add(kind, page.id, **fields)
+    if page.state is State.OPEN:
+        stand_down(course, page)
+
+
 def stand_down_late(course: Course, page: Page, attempt: Attempt) -> None:
     """The outcome of a send came after its page had ended."""
     if attempt.purpose == "page" and page.state is not State.OPEN:

@@ -67,14 +67,19 @@ from shared.events.mail import (
 )
 from shared.events.notices import NoticeAttempted, NoticeDelivered, NoticeFact, NoticeFailed, NoticeOwed, NoticeSuppressed
 from shared.events.pages import (
+    KAFKA_AWAY,
     AckAsked,
     AttemptOutcome,
+    DirectAttempt,
+    DirectPage,
+    DirectPageSeen,
     DowngradeSeen,
     EscalateAsked,
     PageAccepted,
     PageAcknowledged,
     PageAttempted,
     PageCancelled,
+    PagedDirectly,
     PageEscalated,
     PageFact,
     PageFailed,

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from shared.events.envelope import Event, Fact, Instant, PolicyStamp
+from shared.events.envelope import Event, Fact, Instant, PolicyStamp, Value
+
+KAFKA_AWAY = "kafka-away"
+"""The lane, and the key, of the page that intake sends ops when Kafka does not answer. It is about no ticket."""
 
 
 class PageWanted(Event):
@@ -28,6 +31,56 @@ class PageWanted(Event):
     severity: str = ""
     began: str = ""
     """When it began, in UTC and as written."""
+
+
+class DirectAttempt(Value):
+    """One send that intake made itself. `outcome` as in AttemptOutcome; `at` is when it was known."""
+
+    attempt: str
+    step: int
+    round: int = 0
+    to: str
+    channel: str
+    method: str
+    dedup_key: str
+    tries: int = 1
+    at: Instant
+    outcome: Literal["accepted", "refused", "try-later", "unknown"]
+    receipt: str = ""
+    reason: str = ""
+
+
+class DirectPage(Event):
+    """A page that intake sent by itself, Kafka being away, under the ids and keys the pager would have used (DESIGN section 3).
+
+    `page` names it, `next_at` is when the step after `step` begins, as the policy said when it was sent.
+    """
+
+    page: str
+    obligation: str
+    ticket_id: str
+    request_id: str
+    subject: str
+    requester: str
+    app: str | None = None
+    accepted_at: Instant
+    policy: PolicyStamp
+    escalation: str
+    next_at: Instant
+    attempts: tuple[DirectAttempt, ...]
+
+
+class PagedDirectly(DirectPage):
+    """On `urgent`, before the tickets it is about: what intake did. `lane` is the page's; `key` is the ticket's, or the lane."""
+
+    type: Literal["PagedDirectly"] = "PagedDirectly"
+    lane: str
+
+
+class DirectPageSeen(DirectPage):
+    """On `page-inbox`: the same, for the lane it is about."""
+
+    type: Literal["DirectPageSeen"] = "DirectPageSeen"
 
 
 class AckAsked(Event):
@@ -120,6 +173,8 @@ class PageAttempted(PageFact):
     dedup_key: str
     purpose: Literal["page", "stand-down"] = "page"
     tries: int = 1
+    sent_by: Literal["pager", "intake"] = "pager"
+    """`intake`: it was sent while Kafka was away, and is recorded here afterwards."""
 
 
 class PageAccepted(PageFact):
