@@ -126,7 +126,7 @@ async def _run(plan: Plan, screen: Screen) -> int:
 
 def addresses(plan: Plan) -> dict[str, str]:
     """Where people and programs find things."""
-    found = {name: f"http://{stack.HOST}:{plan.ports[name]}" for name in ("portal", "intake", "sink") if name in plan.ports}
+    found: dict[str, str] = {name: f"http://{stack.HOST}:{plan.ports[name]}" for name in ("portal", "intake", "sink") if name in plan.ports}
     if "smtp" in plan.ports:
         found["smtp"] = f"{stack.HOST}:{plan.ports['smtp']}"
     return found | {"kafka": plan.kafka_address, "mongodb": plan.mongodb_address}
