@@ -27,6 +27,7 @@ from shared.bus import Producer
 from shared.clock import clock_from
 from shared.errors import Unavailable
 from shared.garbage import spare_what_lives
+from shared.knowledge import Articles
 from shared.policy import DESK
 from shared.replica import Replica
 from shared.settings import EX_CONFIG, load
@@ -71,7 +72,7 @@ def application(settings: IntakeSettings) -> FastAPI:
         return None if spool.away_since() is not None and at_hand else behind
 
     view = View(store, settings.view_budget) if store else None
-    intake = Intake(reference, spool.publish, write, keys, view, secret, settings.portal_url)
+    intake = Intake(reference, spool.publish, write, keys, view, secret, settings.portal_url, _articles())
     uses = TokenUse(store) if store else None
     accounts = Accounts(tokens, uses)
     door = Door(reference, clock, secret, Allowance(settings.rate), uses)
@@ -97,6 +98,15 @@ def application(settings: IntakeSettings) -> FastAPI:
                     store.close()
 
     return build(intake, door, {"reference": informed}, lifespan, accounts, {"kafka": spool.unwell})
+
+
+def _articles() -> Articles | None:
+    """For what is suggested in an answer. An article that is not in order costs the suggestions, not the tickets."""
+    try:
+        return Articles()
+    except (OSError, ValueError) as error:
+        log.warning("no articles are suggested", reason=str(error))
+        return None
 
 
 class _Server(uvicorn.Server):

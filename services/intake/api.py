@@ -23,7 +23,9 @@ from shared import ids, links
 from shared.access import is_admin, may_handle_pages, standing
 from shared.errors import Refused
 from shared.events import Actor, Role, Via
+from shared.knowledge import Articles
 from shared.policy import ON_CALL
+from shared.text.codes import codes_in
 from shared.topics import DIRECTORY, POLICIES, REQUESTS, URGENT
 from shared.wire import Record, record_for
 
@@ -32,6 +34,8 @@ SOURCE = "intake"
 Write = Callable[[Record], Awaitable[int]]
 Publish = Callable[[Sequence[Record]], Awaitable[Accepted]]
 Answer = dict[str, Any]
+
+_SUGGESTED, _ASKED_OF_A_BODY = 3, 1_500
 
 ON_THIS_DISK = (
     "Our log does not answer just now. This is kept on one machine's disk, not yet replicated, and goes on by itself when the log is back."
@@ -53,6 +57,7 @@ class Intake:
     view: View | None
     secret: str | None
     portal_url: str = "http://127.0.0.1:8000"
+    articles: Articles | None = None
 
 
 async def open_ticket(intake: Intake, form: TicketForm, asked: Asked, trace: str) -> Answer:
@@ -62,7 +67,17 @@ async def open_ticket(intake: Intake, form: TicketForm, asked: Asked, trace: str
     _claim(intake.keys, request, asked)
     record = record_for(REQUESTS.name, request, SOURCE, trace)
     where = await intake.publish([record, record._replace(topic=URGENT.name)] if request.pages else [record])
-    return _accepted("ticket", request, where, (*admitted.warnings, *said(form.masked)))
+    answer = _accepted("ticket", request, where, (*admitted.warnings, *said(form.masked)))
+    return answer | {"suggestions": suggestions(intake.articles, form)}
+
+
+def suggestions(articles: Articles | None, form: TicketForm) -> list[dict[str, str]]:
+    """Articles about what the ticket says, those about its error codes first: `{title, url}`, three at most."""
+    if articles is None:
+        return []
+    logs = (form.urgent.logs if form.urgent else None) or ""
+    query = " ".join((form.subject, form.body[:_ASKED_OF_A_BODY], *(found.code for found in codes_in(logs))))
+    return [{"title": hit.title, "url": hit.url} for hit in articles.search(query, _SUGGESTED)]
 
 
 async def act_on_ticket(intake: Intake, ticket: str, action: str, form: Form, asked: Asked, trace: str) -> Answer:

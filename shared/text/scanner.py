@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
 from kingfisher_sdk import Rules, Scanner
 
 from shared.text import redact
+from shared.text.foreign_dates import warm_up
 
 log = structlog.get_logger()
 
@@ -23,7 +25,7 @@ _NO_SECRETS = frozenset({"betterleaks.heroku-api-key"})
 
 
 def start(cache_dir: Path | None = None) -> threading.Thread:
-    """Compile in the background; until it is done our own rules stand alone.
+    """Compile in the background, and load the languages of dates; until it is done our own rules stand alone.
 
     `cache_dir` None: the directory named by KF_RULE_CACHE_DIR, or the user's cache.
     """
@@ -38,6 +40,7 @@ def _compile(cache_dir: Path | None) -> None:
             cache_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         rules = Rules(confidence="high", cache_dir=str(cache_dir) if cache_dir else None)
         redact.use(scan_with(Scanner(rules, base64=False)))
+        warm_up(datetime.now(UTC))
     except (OSError, RuntimeError, ValueError) as error:
         log.warning("the secret scanner's rules do not compile; our own rules stand alone", reason=str(error))
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from services.intake.api import suggestions
 from services.intake.forms import TICKET_ACTIONS, Form, TicketForm, fill
 from services.intake.loading import DirectoryForm
 from services.intake.masking import NOT_TEXT, said
 from services.intake.tokens import PasswordForm
+from shared.knowledge import Articles
 from shared.text.redact import Masked
 from tests.unit.text.samples import PW, drawn
 
@@ -64,3 +66,12 @@ def test_what_was_masked_is_told_once_a_kind_with_what_to_do() -> None:
     )
     assert len(sentences) == 2
     assert "2 secrets" in sentences[0] and "change that password" in sentences[0]
+
+
+def test_articles_are_suggested_by_code_also_from_the_logs() -> None:
+    articles = Articles()
+    form = fill(TicketForm, {"subject": "The shop is broken", "body": "It shows an error page.", "urgent": {"logs": "at=error code=H12"}})
+    found = suggestions(articles, form)
+    assert found[0]["url"] == "/help/h12-request-timeout"
+    assert set(found[0]) == {"title", "url"} and len(found) <= 3
+    assert suggestions(None, form) == []
