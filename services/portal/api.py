@@ -40,6 +40,14 @@ def _found(what: Any) -> Any:
     return what
 
 
+def _listed(found: Shape, path: str, given: dict[str, Any]) -> Response:
+    """A page of a list, with the address of the next one."""
+    if found["next"] is None:
+        return Json(found)
+    following = urlencode({**{name: value for name, value in given.items() if value is not None}, "cursor": found["next"]})
+    return Json(found, headers={"Link": f'<{path}?{following}>; rel="next"'})
+
+
 @router.get("/tickets")
 async def list_tickets(
     actor: Who,
@@ -55,11 +63,8 @@ async def list_tickets(
 ) -> Response:
     asked = Asked(queue, status, priority, provider, q, order, cursor, limit)
     found = await portal.queries.tickets(actor, asked)
-    if found["next"] is None:
-        return Json(found)
     given = {"queue": queue, "status": status, "priority": priority, "provider": provider, "q": q, "order": order, "limit": limit}
-    following = urlencode({**{name: value for name, value in given.items() if value is not None}, "cursor": found["next"]})
-    return Json(found, headers={"Link": f'</v1/tickets?{following}>; rel="next"'})
+    return _listed(found, "/v1/tickets", given)
 
 
 @router.get("/tickets/{ticket_id}", responses={202: {"description": "the view does not hold request `after` yet"}})
@@ -97,8 +102,15 @@ async def get_request(request_id: str, actor: Who, portal: Parts) -> Response:
 
 
 @router.get("/pages")
-async def list_pages(actor: Who, portal: Parts, state: str | None = None, limit: Annotated[int, Query(ge=1, le=200)] = 100) -> Response:
-    return Json({"items": _found(await portal.desk.pages(actor, state=state, limit=limit))})
+async def list_pages(
+    actor: Who,
+    portal: Parts,
+    state: str | None = None,
+    cursor: Annotated[str | None, Query(max_length=500)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 100,
+) -> Response:
+    found = _found(await portal.desk.pages(actor, state=state, limit=limit, cursor=cursor))
+    return _listed(found, "/v1/pages", {"state": state, "limit": limit})
 
 
 @router.get("/pages/{page_id}", responses={202: {"description": "the view does not hold request `after` yet"}})

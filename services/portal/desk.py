@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from services.portal import shapes
 from services.portal.figures import BREACHED_HOURLY
+from services.portal.listing import after_cursor, next_cursor
 from services.portal.queries import Queries
 from shared.access import may_handle_pages, may_see_desk
 from shared.certificate import certificate
@@ -35,17 +36,18 @@ class Desk:
     queries: Queries
     lags: Lags
 
-    async def pages(self, actor: Actor, *, state: str | None = None, limit: int = 100) -> list[Shape] | None:
-        """Pages, open ones first, then the latest: `{id, ticket_id, ticket_ids, state, opened_at, step, attempts: [{to, channel,
-        at, outcome, ...}], dedup_key, subject, requester, app, acknowledged_by, acknowledged_at, next_at, lane}`.
-
-        None for whoever does not handle pages.
+    async def pages(self, actor: Actor, *, state: str | None = None, limit: int = 100, cursor: str | None = None) -> Shape | None:
+        """`{items, next: cursor|None}`: pages, open ones first, then the latest: `{id, ticket_id, ticket_ids, state, opened_at, step,
+        attempts: [{to, channel, at, outcome, ...}], dedup_key, subject, requester, app, acknowledged_by, acknowledged_at, next_at,
+        lane}`. None for whoever does not handle pages. Raises Refused for a cursor that is not this list's.
         """
         if not may_handle_pages(actor):
             return None
-        where = {"state": state} if state else {}
-        found = await self.store["pages"].find(where, order=[("order_key", 1)], limit=limit)
-        return [shapes.page(doc) for doc in found]
+        clauses = [clause for clause in ({"state": state} if state else {}, after_cursor("order_key", 1, cursor)) if clause]
+        found = await self.store["pages"].find({"$and": clauses} if clauses else {}, order=[("order_key", 1)], limit=limit + 1)
+        shown = found[:limit]
+        following = next_cursor("order_key", shown[-1]["order_key"]) if len(found) > limit else None
+        return {"items": [shapes.page(doc) for doc in shown], "next": following}
 
     async def page(self, actor: Actor, page_id: str) -> Shape | None:
         """One page, the same shape."""

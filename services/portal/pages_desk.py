@@ -45,9 +45,12 @@ async def queue(
 
 
 @router.get("/pages")
-async def pages(request: Request, actor: OnCall, portal: Parts, screens: Drawn) -> Response:
-    found = await portal.desk.pages(actor, limit=50)
-    return screens.page(request, "pages.html", actor=actor, place="pages", pages=found or [], idempotency_key=secrets.token_urlsafe(12))
+async def pages(request: Request, actor: OnCall, portal: Parts, screens: Drawn, cursor: str = "") -> Response:
+    found = await portal.desk.pages(actor, limit=50, cursor=cursor or None) or {"items": [], "next": None}
+    return screens.page(
+        request, "pages.html", actor=actor, place="pages", pages=found["items"], idempotency_key=secrets.token_urlsafe(12),
+        cursor=cursor, more_href=href("/pages", {"cursor": found["next"] or ""}) if found["next"] else "",
+    )  # fmt: skip
 
 
 @router.get("/pages/{page_id}")

@@ -126,16 +126,18 @@ def _tolerant(look: Callable[[], bool]) -> Callable[[], bool]:
 
 
 def _certificates(stack: Stack) -> dict[str, str]:
-    """Ticket → verdict of its page. The list is not paged: a plan with more urgents than it shows cannot be judged."""
+    """Ticket → verdict of its page."""
     on_call = {"Authorization": "Bearer demo-primary"}
-    answer = httpx.get(f"{stack.portal}/v1/pages", params={"limit": 200}, headers=on_call, timeout=20)
-    answer.raise_for_status()
-    pages = answer.json()["items"]
-    assert len(pages) < 200, "more pages than one list shows"
-    found = {}
-    for page in pages:
-        certificate = httpx.get(f"{stack.portal}/v1/pages/{page['id']}/certificate", headers=on_call, timeout=20)
-        found[page["ticket_id"]] = certificate.json()["verdict"]
+    found: dict[str, str] = {}
+    following = {"limit": "200"}
+    while following:
+        answer = httpx.get(f"{stack.portal}/v1/pages", params=following, headers=on_call, timeout=20)
+        answer.raise_for_status()
+        for page in answer.json()["items"]:
+            certificate = httpx.get(f"{stack.portal}/v1/pages/{page['id']}/certificate", headers=on_call, timeout=20)
+            found[page["ticket_id"]] = certificate.json()["verdict"]
+        cursor = answer.json()["next"]
+        following = {"limit": "200", "cursor": cursor} if cursor else {}
     return found
 
 

@@ -106,6 +106,27 @@ async def test_pages_their_attempts_and_certificate(world: World) -> None:
         assert (await world.get("agent", path)).status_code == 404
 
 
+async def test_the_list_of_pages_is_read_to_its_end_cursor_by_cursor(world: World) -> None:
+    tickets = [Ticket(f"paged {n}") for n in range(3)]
+    pages = [page_facts(ticket.id, f"lane_{n}") for n, ticket in enumerate(tickets)]
+    for ticket, facts in zip(tickets, pages, strict=True):
+        await world.say([*ticket.opened(), *facts])
+    for facts in pages:
+        await world.until("ops", f"/v1/pages/{facts[0].page}", state="acknowledged")
+    seen: list[str] = []
+    cursor: dict[str, str] = {}
+    while True:
+        answer = await world.get("ops", "/v1/pages", limit="1", **cursor)
+        (shown,) = answer.json()["items"]
+        seen.append(shown["id"])
+        assert ("next" in answer.links) == bool(answer.json()["next"])
+        if not answer.json()["next"]:
+            break
+        cursor = {"cursor": answer.json()["next"]}
+    assert sorted(seen) == sorted(facts[0].page for facts in pages)
+    assert (await world.get("ops", "/v1/pages", cursor="bm90LW91cnM")).status_code == 422
+
+
 async def test_what_is_no_event_becomes_a_dead_letter_and_delays_nobody(world: World) -> None:
     await world.producer.send(Record("clocks", "tkt_poison", b"\xff not json"))
     ticket = Ticket("beside poison")
