@@ -1,50 +1,26 @@
-"""One key of one worker decided again: its inputs, timers and outcomes in the order its facts prove, compared fact by fact. Pure.
+"""One key of one worker lived again: its inputs, timers and outcomes in the order its facts prove. Pure.
 
-Nothing here knows tickets, clocks or pages: a worker is its `Work`, so a change of a domain is followed by itself. The walk
-keeps to the log: where it differs, the log's fact is what the row takes, so that one mistake is named once.
+Which of them came next is found out here; what each decides, and whether the log has it, in `redeciding`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from cli.proof.differences import Difference, Kind, Repeat, Tally, about, changes
+from cli.proof.differences import Kind, Tally, about
 from cli.proof.log import Decided, Place
 from cli.proof.recorded import Light, Recorded, recorded
-from shared import ids
-from shared.errors import Poisonous, Unavailable
+from cli.proof.redeciding import Failed, Redeciding, Subject
+from shared.errors import Poisonous
 from shared.events import Event, Fact
 from shared.wire import Message
 from shared.work import Work
 
 GRACE = timedelta(minutes=2)
 """A timer or a send without a record is overdue after so long; a restart takes seconds."""
-
-Candidate = tuple[Work[Any], Event | None]
-"""A worker under one version of its rules, and the outcome it may have been told (None: what it was told is known)."""
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What is checked. `under`: the worker as it may have been when `light` was recorded (several where its rules had just
-    changed), the likeliest first. `outcomes`: what the far side may have said, for a fact that an outcome caused.
-    `owes`: what a row still waits for, in words."""
-
-    work: Work[Any]
-    output: str
-    under: Callable[[Light | None], Sequence[Work[Any]]]
-    outcomes: Callable[[Any, Light], Sequence[Event]] = lambda row, light: ()
-    owes: Callable[[Any], Sequence[str]] = lambda row: ()
-    other: Mapping[str, str] = field(default_factory=dict)
-    """Beginning of a key (four characters) → the topic its facts go to instead."""
-
-    def of(self, key: str) -> Subject:
-        """The subject for one key: with the topic that has its facts."""
-        output = self.other.get(key[:4])
-        return replace(self, output=output) if output else self
 
 
 @dataclass(frozen=True)
@@ -57,19 +33,13 @@ class Circumstances:
     spare: Callable[[str], Event | None] = lambda cause: None
 
 
-class _Failed(Exception):
-    """A decision cannot be made again: the reason."""
-
-
-class Rerun:
+class Rerun(Redeciding):
     """One key. `run()` adds to the tally."""
 
     def __init__(self, subject: Subject, key: str, facts: Recorded, around: Circumstances, tally: Tally) -> None:
-        self.subject, self.key, self.facts, self.around, self.tally = subject, key, facts, around, tally
-        self.row: Any = None
-        self.next = 1
+        super().__init__(subject, key, facts, tally)
+        self.around = around
         self.consumed: set[str] = set()
-        self.last_at: datetime | None = None
 
     def run(self, inputs: Sequence[tuple[Message, Event]]) -> None:
         """`inputs` in the order of the log, each id once."""
@@ -111,7 +81,7 @@ class Rerun:
         light = self.facts.by_seq[caused]
         try:
             expected = self._expected(self.subject.under(light)[0], ahead[1], light.at)
-        except _Failed:
+        except Failed:
             return False
         rank = caused - self.next
         return rank < len(expected) and expected[rank].type == light.type
@@ -123,7 +93,7 @@ class Rerun:
         at = light.at if light is not None else event.at
         try:
             found = self._best(light, lambda work: self._expected(work, event, at))
-        except _Failed as failure:
+        except Failed as failure:
             if caused is not None:
                 self._differs(Kind.UNDECIDABLE, caused, light.type if light else event.type, str(failure), at)
                 self._keep_recorded(caused)
@@ -144,7 +114,7 @@ class Rerun:
             return
         try:
             found = self._best(light, lambda one: self._expected_firing(one, moment, due))
-        except _Failed as failure:
+        except Failed as failure:
             self._differs(Kind.UNDECIDABLE, light.seq, light.type, str(failure), light.at)
             self._keep_recorded(light.seq)
             return
@@ -166,7 +136,7 @@ class Rerun:
                 self._told(light)
             else:
                 self._unasked(light)
-        except _Failed as failure:
+        except Failed as failure:
             self._differs(Kind.UNDECIDABLE, light.seq, light.type, str(failure), light.at)
             self._keep_recorded(light.seq)
 
@@ -208,7 +178,7 @@ class Rerun:
             for moment in (due, following.at):
                 try:
                     found = self._expected_firing(self.subject.under(following)[0], moment, due)
-                except _Failed:
+                except Failed:
                     continue
                 if found and self._fits(found, following, lost):
                     self._compare(found, f"a timer was due at {due.isoformat()}")
@@ -223,110 +193,6 @@ class Rerun:
         """Whether the gap is (the beginning of) this decision."""
         return len(found) == lost or (len(found) > lost and found[lost].type == following.type and found[lost].cause == following.cause)
 
-    def _expected(self, work: Work[Any], event: Event, at: datetime) -> list[Fact]:
-        facts = self._guarded(lambda: work.decide(self.row, event, at))
-        return ids.stamp(list(facts), key=self.key, first_seq=self.next, cause=event.id)
-
-    def _expected_firing(self, work: Work[Any], at: datetime, due: datetime) -> list[Fact]:
-        assert work.fire is not None
-        fire = work.fire
-        facts = self._guarded(lambda: fire(self.row, at))
-        return ids.stamp(list(facts), key=self.key, first_seq=self.next, cause=ids.firing_id(self.key, work.name, due))
-
-    def _guarded(self, decide: Callable[[], Sequence[Any]]) -> Sequence[Any]:
-        """A log that was tampered with brings rows into states that no worker was ever in."""
-        try:
-            return decide()
-        except Poisonous:
-            return ()
-        except (Unavailable, LookupError, ValueError, TypeError, AttributeError, AssertionError) as error:
-            raise _Failed(f"{type(error).__name__}: {error}") from error
-
-    def _best(self, light: Light | None, decide: Callable[[Work[Any]], list[Fact]]) -> list[Fact]:
-        """What the worker decides under the rules it may have had: as in the log where one of them leads there."""
-        works = self.subject.under(light)
-        if len(works) == 1:
-            return decide(works[0])
-        tried = [decide(work) for work in works]
-        return next((found for found in tried if self._agrees(found)), tried[0])
-
-    def _agrees(self, expected: Sequence[Fact]) -> bool:
-        recorded_ones = [self.facts.by_seq.get(fact.seq) for fact in expected]
-        return bool(expected) and all(
-            light is not None and light.message.value == fact.wire() for light, fact in zip(recorded_ones, expected, strict=True)
-        )
-
-    def _compare(self, expected: Sequence[Fact], why: str) -> None:
-        """Compare a decision with the log, and let the row take it as the log has it."""
-        taken: list[Fact] = []
-        for fact in expected:
-            light = self.facts.by_seq.get(fact.seq)
-            if light is None or (light.cause != fact.cause and light.id != fact.id):
-                self._differs(Kind.MISSING, fact.seq, fact.type, f"{why}, and the log does not have it", fact.at, about(fact))
-                if light is not None:
-                    break
-                taken.append(fact)
-            elif light.message.value == fact.wire():
-                taken.append(fact)
-            else:
-                taken.append(self._differing(fact, light, why))
-        self.tally.counts[f"{self.subject.work.name} decisions"] += 1
-        self.tally.counts[f"{self.subject.work.name} facts"] += len(taken)
-        self._check_copies(taken)
-        self._advance(taken)
-
-    def _differing(self, fact: Fact, light: Light, why: str) -> Fact:
-        try:
-            found = light.fact
-        except Poisonous as error:
-            self._differs(Kind.UNDECIDABLE, light.seq, light.type, str(error), light.at)
-            return fact
-        if differing := changes(fact, found):
-            told = about(fact) | {f"found {name}": value for name, value in about(found).items() if about(fact).get(name) != value}
-            self._differs(Kind.DIFFERENT, fact.seq, fact.type, why, light.at, told, differing)
-        return found if type(found) is type(fact) else fact
-
-    def _check_copies(self, taken: Sequence[Fact]) -> None:
-        """A decision is one Kafka batch: a crash repeats all of it or nothing."""
-        copies = {fact.seq: self.facts.copies[fact.seq] for fact in taken if fact.seq in self.facts.copies}
-        for fact in taken:
-            if (count := copies.get(fact.seq, 1)) > 1:
-                self.tally.repeats.append(Repeat(self.subject.output, self.key, fact.seq, fact.type, count))
-        if len(set(copies.values())) > 1:
-            most = max(copies.values())
-            for fact in taken:
-                if copies.get(fact.seq) == most:
-                    why = f"it is in the log {most} times, but other facts of its decision are not: no crash does that"
-                    self._differs(Kind.CUT, fact.seq, fact.type, why, fact.at, about(fact))
-
-    def _extra(self, light: Light, why: str) -> None:
-        try:
-            told = about(light.fact)
-        except Poisonous as error:
-            told, why = {}, f"{why}; {error}"
-        self._differs(Kind.EXTRA, light.seq, light.type, why, light.at, told)
-        self._keep_recorded(light.seq)
-
-    def _keep_recorded(self, seq: int) -> None:
-        """Let the row take the log's fact as it is."""
-        for number in range(self.next, seq + 1):
-            light = self.facts.by_seq.get(number)
-            if light is not None:
-                try:
-                    self._advance([light.fact])
-                except Poisonous:
-                    self.next = number + 1
-
-    def _advance(self, facts: Sequence[Fact]) -> None:
-        if not facts:
-            return
-        try:
-            self.row = self._guarded(lambda: [self.subject.work.advance(self.row, facts)])[0]
-        except (_Failed, IndexError) as failure:
-            self._differs(Kind.UNDECIDABLE, facts[0].seq, facts[0].type, f"the row cannot take it: {failure}", facts[0].at)
-        self.next = facts[-1].seq + 1
-        self.last_at = facts[-1].at
-
     def _at_the_end(self) -> None:
         for light in self.facts.conflicts:
             counts = self.facts.by_seq[light.seq]
@@ -338,7 +204,7 @@ class Rerun:
         if due is not None and due + GRACE < self.around.as_of:
             try:
                 found = self._expected_firing(self.subject.under(None)[0], due, due)
-            except _Failed:
+            except Failed:
                 found = []
             what = found[0] if found else None
             why = f"it was due at {due.isoformat()} and nothing is recorded"
@@ -346,11 +212,6 @@ class Rerun:
         elif self.last_at is not None and self.last_at + GRACE < self.around.as_of:
             for owed in self.subject.owes(row):
                 self._differs(Kind.OVERDUE, self.next, "an outcome", f"nothing is recorded of: {owed}", self.last_at)
-
-    def _differs(
-        self, kind: Kind, seq: int, what: str, why: str, at: datetime | None, told: dict[str, Any] | None = None, differing: Any = ()
-    ) -> None:
-        self.tally.differences.append(Difference(kind, self.subject.output, self.key, seq, what, why, at, told or {}, tuple(differing)))
 
 
 def check_key(

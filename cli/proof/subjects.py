@@ -9,7 +9,7 @@ from typing import Any
 
 from cli.proof.log import InForce, Policies
 from cli.proof.recorded import Light
-from cli.proof.rerun import Subject
+from cli.proof.redeciding import Subject
 from services.notifier import domain as pager
 from services.notifier import pager_lane
 from services.notifier.pager import NAME, owed

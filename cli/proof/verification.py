@@ -8,7 +8,8 @@ from datetime import datetime
 from cli.proof.differences import Tally
 from cli.proof.log import Decided, Place, Policies, Slice
 from cli.proof.obligations import Obligations
-from cli.proof.rerun import Circumstances, Subject, check_key
+from cli.proof.redeciding import Subject
+from cli.proof.rerun import Circumstances, check_key
 from cli.proof.subjects import pager_subject, router_subject, sla_subject
 
 

@@ -1,0 +1,162 @@
+"""One decision of one worker made again and compared, fact by fact, with what the log has. Pure.
+
+Nothing here knows tickets, clocks or pages: a worker is its `Work`, so a change of a domain is followed by itself. Where the log
+differs, its fact is what the row takes, so that one mistake is named once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from cli.proof.differences import Difference, Kind, Repeat, Tally, about, changes
+from cli.proof.recorded import Light, Recorded
+from shared import ids
+from shared.errors import Poisonous, Unavailable
+from shared.events import Event, Fact
+from shared.work import Work
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is checked. `under`: the worker as it may have been when `light` was recorded (several where its rules had just
+    changed), the likeliest first. `outcomes`: what the far side may have said, for a fact that an outcome caused.
+    `owes`: what a row still waits for, in words."""
+
+    work: Work[Any]
+    output: str
+    under: Callable[[Light | None], Sequence[Work[Any]]]
+    outcomes: Callable[[Any, Light], Sequence[Event]] = lambda row, light: ()
+    owes: Callable[[Any], Sequence[str]] = lambda row: ()
+    other: Mapping[str, str] = field(default_factory=dict)
+    """Beginning of a key (four characters) → the topic its facts go to instead."""
+
+    def of(self, key: str) -> Subject:
+        """The subject for one key: with the topic that has its facts."""
+        output = self.other.get(key[:4])
+        return replace(self, output=output) if output else self
+
+
+class Failed(Exception):
+    """A decision cannot be made again: the reason."""
+
+
+class Redeciding:
+    """One key: the `row` so far, the seq that comes `next`, and the facts in the log that they are held against."""
+
+    def __init__(self, subject: Subject, key: str, facts: Recorded, tally: Tally) -> None:
+        self.subject, self.key, self.facts, self.tally = subject, key, facts, tally
+        self.row: Any = None
+        self.next = 1
+        self.last_at: datetime | None = None
+
+    def _expected(self, work: Work[Any], event: Event, at: datetime) -> list[Fact]:
+        facts = self._guarded(lambda: work.decide(self.row, event, at))
+        return ids.stamp(list(facts), key=self.key, first_seq=self.next, cause=event.id)
+
+    def _expected_firing(self, work: Work[Any], at: datetime, due: datetime) -> list[Fact]:
+        assert work.fire is not None
+        fire = work.fire
+        facts = self._guarded(lambda: fire(self.row, at))
+        return ids.stamp(list(facts), key=self.key, first_seq=self.next, cause=ids.firing_id(self.key, work.name, due))
+
+    def _guarded(self, decide: Callable[[], Sequence[Any]]) -> Sequence[Any]:
+        """A log that was tampered with brings rows into states that no worker was ever in."""
+        try:
+            return decide()
+        except Poisonous:
+            return ()
+        except (Unavailable, LookupError, ValueError, TypeError, AttributeError, AssertionError) as error:
+            raise Failed(f"{type(error).__name__}: {error}") from error
+
+    def _best(self, light: Light | None, decide: Callable[[Work[Any]], list[Fact]]) -> list[Fact]:
+        """What the worker decides under the rules it may have had: as in the log where one of them leads there."""
+        works = self.subject.under(light)
+        if len(works) == 1:
+            return decide(works[0])
+        tried = [decide(work) for work in works]
+        return next((found for found in tried if self._agrees(found)), tried[0])
+
+    def _agrees(self, expected: Sequence[Fact]) -> bool:
+        recorded_ones = [self.facts.by_seq.get(fact.seq) for fact in expected]
+        return bool(expected) and all(
+            light is not None and light.message.value == fact.wire() for light, fact in zip(recorded_ones, expected, strict=True)
+        )
+
+    def _compare(self, expected: Sequence[Fact], why: str) -> None:
+        """Compare a decision with the log, and let the row take it as the log has it."""
+        taken: list[Fact] = []
+        for fact in expected:
+            light = self.facts.by_seq.get(fact.seq)
+            if light is None or (light.cause != fact.cause and light.id != fact.id):
+                self._differs(Kind.MISSING, fact.seq, fact.type, f"{why}, and the log does not have it", fact.at, about(fact))
+                if light is not None:
+                    break
+                taken.append(fact)
+            elif light.message.value == fact.wire():
+                taken.append(fact)
+            else:
+                taken.append(self._differing(fact, light, why))
+        self.tally.counts[f"{self.subject.work.name} decisions"] += 1
+        self.tally.counts[f"{self.subject.work.name} facts"] += len(taken)
+        self._check_copies(taken)
+        self._advance(taken)
+
+    def _differing(self, fact: Fact, light: Light, why: str) -> Fact:
+        try:
+            found = light.fact
+        except Poisonous as error:
+            self._differs(Kind.UNDECIDABLE, light.seq, light.type, str(error), light.at)
+            return fact
+        if differing := changes(fact, found):
+            told = about(fact) | {f"found {name}": value for name, value in about(found).items() if about(fact).get(name) != value}
+            self._differs(Kind.DIFFERENT, fact.seq, fact.type, why, light.at, told, differing)
+        return found if type(found) is type(fact) else fact
+
+    def _check_copies(self, taken: Sequence[Fact]) -> None:
+        """A decision is one Kafka batch: a crash repeats all of it or nothing."""
+        copies = {fact.seq: self.facts.copies[fact.seq] for fact in taken if fact.seq in self.facts.copies}
+        for fact in taken:
+            if (count := copies.get(fact.seq, 1)) > 1:
+                self.tally.repeats.append(Repeat(self.subject.output, self.key, fact.seq, fact.type, count))
+        if len(set(copies.values())) > 1:
+            most = max(copies.values())
+            for fact in taken:
+                if copies.get(fact.seq) == most:
+                    why = f"it is in the log {most} times, but other facts of its decision are not: no crash does that"
+                    self._differs(Kind.CUT, fact.seq, fact.type, why, fact.at, about(fact))
+
+    def _extra(self, light: Light, why: str) -> None:
+        try:
+            told = about(light.fact)
+        except Poisonous as error:
+            told, why = {}, f"{why}; {error}"
+        self._differs(Kind.EXTRA, light.seq, light.type, why, light.at, told)
+        self._keep_recorded(light.seq)
+
+    def _keep_recorded(self, seq: int) -> None:
+        """Let the row take the log's fact as it is."""
+        for number in range(self.next, seq + 1):
+            light = self.facts.by_seq.get(number)
+            if light is not None:
+                try:
+                    self._advance([light.fact])
+                except Poisonous:
+                    self.next = number + 1
+
+    def _advance(self, facts: Sequence[Fact]) -> None:
+        if not facts:
+            return
+        try:
+            self.row = self._guarded(lambda: [self.subject.work.advance(self.row, facts)])[0]
+        except (Failed, IndexError) as failure:
+            self._differs(Kind.UNDECIDABLE, facts[0].seq, facts[0].type, f"the row cannot take it: {failure}", facts[0].at)
+        self.next = facts[-1].seq + 1
+        self.last_at = facts[-1].at
+
+    def _differs(
+        self, kind: Kind, seq: int, what: str, why: str, at: datetime | None, told: dict[str, Any] | None = None, differing: Any = ()
+    ) -> None:
+        self.tally.differences.append(Difference(kind, self.subject.output, self.key, seq, what, why, at, told or {}, tuple(differing)))
