@@ -22,6 +22,8 @@ from services.intake.mail.reading.words import header_text, one_line
 SUBJECT_MOST = 500
 REFERENCES_MOST = 100
 ID_MOST = 500
+OFFSET_MOST = 15 * 3600
+"""Seconds from UTC; what is further off is no zone of this earth."""
 
 _ID = re.compile(rf"<[^<>\s]{{1,{ID_MOST}}}>")
 _ENCRYPTED = {"application/pkcs7-mime", "application/x-pkcs7-mime"}
@@ -100,7 +102,7 @@ def _date(message: Part, troubles: list[Trouble]) -> datetime | None:
         return None
     try:
         parsed = parsedate_tz(value)
-        if parsed is not None and 1970 <= parsed[0] <= 2200:
+        if parsed is not None and 1970 <= parsed[0] <= 2200 and abs(parsed[9] or 0) <= OFFSET_MOST:
             moment = datetime(*parsed[:6], tzinfo=UTC).timestamp() - (parsed[9] or 0)
             return datetime.fromtimestamp(moment, tz=UTC)
     except (ValueError, TypeError, IndexError, OverflowError, OSError):
@@ -153,9 +155,13 @@ def _texts(raw: bytes, blocks: list[Block], troubles: list[Trouble]) -> tuple[st
             troubles.append(Trouble.TEXT_CUT)
             break
         text = text_of(raw, own, troubles) if own else ""
-        clean = markup.cleaned(text_of(raw, page, troubles)) if page else ""
-        if not text.strip() and clean:
-            text = markup.as_text(clean)
+        written = text_of(raw, page, troubles) if page else ""
+        clean = markup.cleaned(written)
+        if clean is None:
+            troubles.append(Trouble.MARKUP_TOO_DEEP)
+        if not text.strip() and written:
+            text = markup.without_tags(written) if clean is None else markup.as_text(clean)
+        clean = clean or ""
         room -= len(text) + len(clean)
         plain.append(text.strip("\n"))
         if clean.strip():

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +20,7 @@ from services.intake.mail.reading.shape import Unreadable
 from shared.errors import Unavailable
 
 ROOT = Path(__file__).resolve().parents[4]
+CHILD = ("-m", "services.intake.mail.reading.child")
 SERVED_MOST = 5000
 LINE_MOST = 30.0
 """Seconds a mail waits for a free child before the caller is told to come again."""
@@ -49,10 +50,10 @@ class _Child:
         self.served = 0
 
     @classmethod
-    async def start(cls) -> _Child:
+    async def start(cls, program: Sequence[str]) -> _Child:
         """Nothing of our environment goes with it: secrets are in there."""
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-W", "ignore", "-m", "services.intake.mail.reading.child",
+            sys.executable, "-W", "ignore", *program,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
             env={"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8"}, cwd="/",
         )  # fmt: skip
@@ -98,8 +99,9 @@ class _Child:
 class Pool:
     """`async with Pool(2) as pool: await pool.do(job, head, raw)`. Children are started when first wanted."""
 
-    def __init__(self, size: int = 2, *, wall: float = WALL) -> None:
-        self._size, self._wall = size, wall
+    def __init__(self, size: int = 2, *, wall: float = WALL, program: Sequence[str] = CHILD) -> None:
+        """`program` is what Python runs: another one in the tests of children that fail."""
+        self._size, self._wall, self._program = size, wall, program
         self._free: asyncio.LifoQueue[_Child | None] = asyncio.LifoQueue()
         self._living: set[_Child] = set()
         self.replaced = 0
@@ -137,7 +139,7 @@ class Pool:
             raise Unavailable("mail reader", f"no child was free for {LINE_MOST:g} s") from error
         try:
             if child is None:
-                child = await _Child.start()
+                child = await _Child.start(self._program)
                 self._living.add(child)
             yield child
         finally:

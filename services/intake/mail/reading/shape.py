@@ -67,6 +67,7 @@ class Trouble(StrEnum):
     BAD_CHARSET = "bad-charset"
     TEXT_CUT = "text-cut"
     NO_TEXT = "no-text"
+    MARKUP_TOO_DEEP = "markup-too-deep"
     REPLY_UNTRIMMED = "reply-untrimmed"
     ENCRYPTED = "encrypted"
 

@@ -56,7 +56,8 @@ class Part:
 
 def split(raw: bytes, troubles: list[Trouble]) -> Part:
     """The tree. What is wrong is added to `troubles`."""
-    start = raw.find(b"\n") + 1 if raw.startswith((b"From ", b">From ")) else 0  # an mbox separator
+    separated = raw.startswith((b"From ", b">From ")) and not _FIELD.match(raw)
+    start = raw.find(b"\n") + 1 if separated else 0  # an mbox separator
     room = [PARTS_MOST]
     return _part(raw, start, len(raw), 0, "text/plain", room, troubles)
 

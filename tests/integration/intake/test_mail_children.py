@@ -1,0 +1,117 @@
+"""The limited children: warm, replaced when they fail, and nobody else is disturbed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+
+from services.intake.mail.reading.child import READ
+from services.intake.mail.reading.limits import WALL
+from services.intake.mail.reading.names import Zone
+from services.intake.mail.reading.pool import Answered, Failed, Pool
+from services.intake.mail.reading.reader import Reader
+from services.intake.mail.reading.shape import MESSAGE_MOST, Unreadable
+from shared.errors import Unavailable
+from tests.support.mails import DEMO_ZONE, attached, envelope, mail, multipart, signed
+
+CHILD = """
+import os, sys, time
+from services.intake.mail.reading.child import ANSWER, HEAD
+from services.intake.mail.reading.limits import confine
+confine()
+out = sys.stdout.buffer
+out.write(ANSWER.pack(0, 0)); out.flush()
+while prefix := sys.stdin.buffer.read(HEAD.size):
+    _, head, size = HEAD.unpack(prefix)
+    sys.stdin.buffer.read(head)
+    word = sys.stdin.buffer.read(size)
+    if word == b"slow": time.sleep(60)
+    if word == b"hungry": bytearray(1 << 30)
+    if word == b"abort": os.abort()
+    if word == b"raise": raise ValueError("a mail of a new kind")
+    if word.startswith(b"/"): os.write(os.open(word, os.O_CREAT | os.O_WRONLY), b"x")
+    if word == b"environment": word = " ".join(os.environ).encode()
+    out.write(ANSWER.pack(len(word), 0) + word); out.flush()
+"""
+FAILURES = {
+    b"slow": (Unreadable.TOO_SLOW, "no answer in 1 s"),
+    b"hungry": (Unreadable.TOO_MUCH_MEMORY, "MemoryError"),
+    b"abort": (Unreadable.CRASHED, "the child ended with -6"),
+    b"raise": (Unreadable.CRASHED, "ValueError: a mail of a new kind"),
+}
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> tuple[str, ...]:
+    path = tmp_path / "child.py"
+    path.write_text(CHILD)
+    return (str(path),)
+
+
+async def test_a_child_that_fails_is_replaced(program: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIGNALBOX_SECRET", "not for children")
+    async with Pool(1, wall=1.0, program=program) as pool:
+        for word, (why, detail) in FAILURES.items():
+            assert await pool.do(READ, b"", word) == Failed(why, detail)
+            assert await pool.do(READ, b"", b"well") == Answered(b"well", b"")
+        assert pool.replaced == len(FAILURES)
+        known = await pool.do(READ, b"", b"environment")
+        assert isinstance(known, Answered) and b"SECRET" not in known.answer
+        assert isinstance(await pool.do(READ, b"", bytes(tmp_path / "written")), Failed)
+        assert not (tmp_path / "written").exists() or (tmp_path / "written").stat().st_size == 0
+
+
+async def test_a_mail_that_fails_disturbs_no_other(program: tuple[str, ...]) -> None:
+    async with Pool(2, wall=1.0, program=program) as pool:
+        await asyncio.gather(*[pool.do(READ, b"", b"warm") for _ in range(2)])
+        slow = asyncio.create_task(pool.do(READ, b"", b"slow"))
+        begun = time.monotonic()
+        others = await asyncio.gather(*[pool.do(READ, b"", b"%d" % number) for number in range(50)])
+        assert not slow.done() and time.monotonic() - begun < 1.0
+        assert others == [Answered(b"%d" % number, b"") for number in range(50)]
+        assert (await slow) == Failed(Unreadable.TOO_SLOW, "no answer in 1 s")
+
+
+async def test_a_caller_that_gives_up_leaves_no_answer_for_the_next(program: tuple[str, ...]) -> None:
+    async with Pool(1, wall=5, program=program) as pool:
+        await pool.do(READ, b"", b"warm")
+        given_up = asyncio.create_task(pool.do(READ, b"", b"slow"))
+        await asyncio.sleep(0)
+        given_up.cancel()
+        assert await pool.do(READ, b"", b"next") == Answered(b"next", b"")
+
+
+async def test_a_child_that_does_not_start_is_said_to_be_unavailable() -> None:
+    async with Pool(1, program=("-c", "raise SystemExit('no such module')")) as pool:
+        with pytest.raises(Unavailable, match="no such module"):
+            await pool.do(READ, b"", b"x")
+        with pytest.raises(Unavailable):
+            await pool.do(READ, b"", b"x")
+
+
+async def test_the_real_children_read_verify_and_hand_attachments_back() -> None:
+    files = [bytes(range(256)) * 1000, b"", b"two"]
+    parts = [attached(content, f"{at}.bin") for at, content in enumerate(files)]
+    raw = signed(multipart(b"\r\nhi", *parts, headers={"From": "premier@example.com"}), "example.com")
+    async with Reader(Zone.of(DEMO_ZONE), children=1) as reader:
+        reading = await reader.read(raw, envelope("", peer=""))
+        assert [one.content for one in reading.attachments] == files
+        assert (reading.text, reading.size, len(reading.digest)) == ("hi", len(raw), 64)
+        vouched = await reader.authenticate(raw, envelope("", peer=""), reading)
+        assert (vouched.dkim, vouched.aligned) == ("pass", True), vouched.reason
+        changed = raw.replace(b"\r\nhi", b"\r\nho")
+        assert not (await reader.authenticate(changed, envelope("", peer=""), reading)).aligned
+
+
+async def test_large_mails_are_read_and_larger_ones_named_without_a_child() -> None:
+    async with Reader(Zone({}), children=1) as reader:
+        large = multipart(b"\r\nhi", attached(bytes(17 << 20), "large.bin"))
+        assert len(large) < MESSAGE_MOST
+        begun = time.monotonic()
+        reading = await reader.read(large, envelope())
+        assert reading.unreadable is None and reading.attachments[0].size == 17 << 20 and time.monotonic() - begun < WALL + 2
+        reading = await reader.read(mail(b"x" * (30 << 20)), envelope())
+        assert (reading.unreadable, reading.size > MESSAGE_MOST) == (Unreadable.TOO_LARGE, True)
