@@ -70,6 +70,21 @@ class MailSettings(Settings):
     pager_mail_from: str = Field("pager@signalbox.example", pattern=r"^[^@\s]+@[^@\s]+$")
 
 
+class PagingSettings(MailSettings):
+    """What people are woken through: the pager's, and intake's when Kafka is away."""
+
+    portal_url: str = Field("http://127.0.0.1:8000", pattern=r"^https?://", description="where people reach the portal")
+    allow_private_webhooks: bool = Field(False, description="let webhooks go to private addresses; the demo does")
+    pagerduty_url: str = Field("https://events.pagerduty.com/v2/enqueue", pattern=r"^https?://")
+    relay_host: str = Field("127.0.0.1", description="the SMTP relay for mail out")
+    relay_port: int = Field(8026, ge=1, le=65535, validation_alias=AliasChoices("SIGNALBOX_RELAY_PORT", "SIGNALBOX_SINK_SMTP_PORT"))
+
+    @property
+    def private_webhooks_allowed(self) -> bool:
+        """The demo's far end listens on this machine."""
+        return self.allow_private_webhooks or self.demo
+
+
 def variables_of(cls: type[BaseSettings], field: str) -> list[str]:
     """The environment variables that set `field`, the customary one first."""
     alias = cls.model_fields[field].validation_alias

@@ -7,14 +7,11 @@ import contextlib
 import signal
 from collections.abc import AsyncIterator
 
-import aiohttp
-
 from services.notifier.front import SOURCE, Front
 from services.notifier.pager import Pager
 from services.notifier.pager_rules import Rulebook
 from services.notifier.settings import NotifierSettings
-from shared.channels import Line
-from shared.channels.guard import connector
+from shared.channels import open_line
 from shared.clock import Clock, clock_from
 from shared.garbage import spare_what_lives
 from shared.replica import Replica
@@ -37,11 +34,7 @@ async def pager_with(settings: NotifierSettings, clock: Clock) -> AsyncIterator[
     rulebook = Rulebook()
     policies = Replica("policies", settings.kafka_bootstrap_servers, settings.topic_prefix, on_change=rulebook.take)
     rulebook.follow(lambda: policies.is_caught_up)
-    async with aiohttp.ClientSession(connector=connector(allow_private=settings.private_webhooks_allowed)) as http, policies:
-        line = Line(
-            http=http, now=clock.now, secret=settings.secret.get_secret_value().encode(), pagerduty_url=settings.pagerduty_url,
-            smtp_host=settings.relay_host, smtp_port=settings.relay_port, mail_from=settings.pager_mail_from,
-        )  # fmt: skip
+    async with open_line(settings, settings.secret.get_secret_value(), clock) as line, policies:
         yield Pager(rulebook, line, settings.portal_url), rulebook
 
 

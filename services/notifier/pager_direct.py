@@ -34,7 +34,7 @@ def on_direct_page_seen(course: Course, event: DirectPageSeen) -> None:
     if page is None:
         course.add(
             PageOpened, event.page, **about, request_id=event.request_id, app=event.app, accepted_at=event.accepted_at,
-            escalation=event.escalation, policy={**event.policy, **course.rules.stamp},
+            escalation=event.escalation, policy={**event.policy, **course.rules.stamp}, began=event.began,
         )  # fmt: skip
         page_id = event.page
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from shared.channels import email, pagerduty, webhook
-from shared.channels.line import Line
+from shared.channels.line import Line, open_line
 from shared.channels.outcome import Accepted, Outcome, Refused, Summons, TryLater, Unknown
 from shared.policy.on_call import Channel
 
@@ -17,4 +17,4 @@ CHANNELS: dict[Channel, Send] = {
     Channel.EMAIL: email.send,
 }
 
-__all__ = ["CHANNELS", "Accepted", "Line", "Outcome", "Refused", "Send", "Summons", "TryLater", "Unknown"]
+__all__ = ["CHANNELS", "Accepted", "Line", "Outcome", "Refused", "Send", "Summons", "TryLater", "Unknown", "open_line"]

@@ -66,6 +66,7 @@ class DirectPage(Event):
     accepted_at: Instant
     policy: PolicyStamp
     escalation: str
+    began: str = ""
     next_at: Instant
     attempts: tuple[DirectAttempt, ...]
 
