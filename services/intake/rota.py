@@ -13,6 +13,7 @@ from typing import Annotated, Any
 from pydantic import AwareDatetime, Field
 
 from services.intake.forms import Form, Word
+from shared.access import may_handle_pages
 from shared.errors import Refused
 from shared.events import Actor, Role
 
@@ -46,6 +47,8 @@ class SwapForm(StandInForm):
 
 def with_stand_in(document: Mapping[str, Any], schedule: str, form: OverrideForm | SwapForm, actor: Actor, now: datetime) -> dict[str, Any]:
     """The document with one more override or swap. Raises Refused: no such schedule or person, not theirs to say, or a bad time."""
+    if not may_handle_pages(actor):
+        raise Refused("forbidden", "The rota is changed by those on call, ops and admins.", status=403)
     schedules, people = document.get("schedules", {}), document.get("people", {})
     if schedule not in schedules:
         raise Refused("no-such-schedule", f"There is no schedule {schedule!r}; there are {', '.join(sorted(schedules))}.", status=404)

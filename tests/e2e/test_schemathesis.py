@@ -45,7 +45,7 @@ def test_no_call_of_the_portal_is_a_server_error(stack: Stack, desk: Desk, tmp_p
     shop = desk.new_customer("free")
     ticket = shop.submits("For every call there is", app=f"{shop.name}-app")
     desk.agent.ticket(ticket, status="new")
-    judge(everything(tmp_path, stack.portal, desk.agent.token, 45, ticket_id=ticket), at_least=500)
+    judge(everything(tmp_path, stack.portal, desk.new_account("agent").token, 45, ticket_id=ticket), at_least=500)
 
 
 def test_no_call_of_intake_is_a_server_error(stack: Stack, desk: Desk, tmp_path: Path) -> None:

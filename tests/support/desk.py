@@ -138,6 +138,14 @@ class Desk:
         self._put(f"apps/{name}-app", {"name": f"{name}-app", "owner": email, "collaborators": [], "stage": stage, "addons": list(addons)})
         return Person(name, token, self.stack.portal, email)
 
+    def new_account(self, *roles: str) -> Person:
+        """A member of staff (or whatever the roles say) with nothing of their own yet."""
+        name = f"{roles[0]}{secrets.token_hex(4)}"
+        email, token = f"{name}@example.com", secrets.token_urlsafe(16)
+        self._put(f"accounts/{email}", {"email": email, "name": name.title(), "plan": "free", "roles": list(roles)})
+        self._put(f"tokens/{hashlib.sha256(token.encode()).hexdigest()}", {"email": email, "name": "test"})
+        return Person(name, token, self.stack.portal, email)
+
     def browser(self) -> httpx.Client:
         """What a browser is to the portal: it asks for pages, keeps cookies, and goes where it is sent only when told to."""
         return httpx.Client(base_url=self.stack.portal, headers={"Accept": "text/html"}, timeout=10)

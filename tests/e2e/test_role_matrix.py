@@ -1,0 +1,146 @@
+"""Role × call, on the running services: only the listed cells succeed (role_matrix.py), and no call is without a line.
+
+The calls come from the live OpenAPI documents of portal and intake. Every line has a ticket of its own, opened by a customer and
+assigned to redisco, so that what one line does to it (hand back, solve) changes nothing for the next.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.e2e.role_matrix import MATRIX, ROLES, Line
+from tests.support.desk import Desk, Person
+from tests.support.stack import Stack
+from tests.support.waiting import eventually
+
+WHO = {
+    "stranger": "stranger", "provider": "redisco", "other-provider": "mailgrid", "agent": "agent", "reviewer": "reviewer", "csa": "csa",
+    "ops": "ops", "on-call": "primary", "admin": "admin",
+}  # fmt: skip
+REFUSED = frozenset({401, 403, 404})
+VERBS = frozenset({"get", "put", "post", "delete"})
+
+
+@dataclass
+class World:
+    """The things the calls are about."""
+
+    desk: Desk
+    stack: Stack
+    tickets: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    @cached_property
+    def client(self) -> Any:
+        """One connection for all: it has no cookie and names nobody."""
+        return self.desk.browser()
+
+    @cached_property
+    def customer(self) -> Person:
+        return self.desk.new_customer("premier")
+
+    @cached_property
+    def page(self) -> str:
+        ticket = self.customer.submits("Down", app=f"{self.customer.name}-app", priority="urgent")
+        on_call = self.desk.person("primary")
+
+        def opened() -> Any:
+            return [page["id"] for page in on_call.get("/v1/pages")["items"] if ticket in page.get("ticket_ids", [page.get("ticket_id")])]
+
+        return str(eventually(opened, what="the page")[0])
+
+    @cached_property
+    def account(self) -> dict[str, Any]:
+        """An account document, to be written again as it stands."""
+        return {"email": self.customer.email, "name": self.customer.name.title(), "plan": "premier", "roles": ["requester"]}
+
+    def prepare(self) -> None:
+        """A ticket for every line that is about one, all assigned before anybody asks."""
+        lines = [call for call in MATRIX if "{ticket_id}" in call[1]]
+        with ThreadPoolExecutor(4) as pool:
+            opened = list(pool.map(lambda call: self.customer.submits(f"About {call[1]}"), lines))
+        self.tickets = dict(zip(lines, opened, strict=True))
+        for ticket in opened:
+            self.desk.agent.acts(ticket, "assign", provider="redisco")
+        for ticket in opened:
+            self.desk.agent.ticket(ticket, queue="provider:redisco")
+
+    def filled(self, call: tuple[str, str]) -> dict[str, Any]:
+        """What stands in the braces of a call's address and body."""
+        method, path = call
+        found: dict[str, Any] = {"kind": "accounts", "doc_id": self.customer.email, "name": "default", "schedule": "support-primary"}
+        if "{ticket_id}" in path:
+            found["ticket_id"] = self.tickets[call]
+        if path.endswith("/join"):
+            found["share_token"] = self.customer.acts(found["ticket_id"], "share")["url"].rpartition("/")[2]
+        if "{request_id}" in path:
+            ticket = next(iter(self.tickets.values()))
+            found["request_id"] = self.customer.replies(ticket, "Seen?")["request_id"]
+            self.customer.outcome(found["request_id"])
+        if "{page_id}" in path:
+            found["page_id"] = self.page
+        if "{token_id}" in path:
+            made = self.customer.call("POST", "/v1/tokens", {"name": "to be revoked"})
+            found["token_id"] = made.json()["id"]
+        if method == "PUT" and "{doc_id}" in path:
+            found["document"] = self.account
+        if method == "DELETE" and "{doc_id}" in path:
+            found |= {"kind": "apps", "doc_id": f"none-{secrets.token_hex(4)}"}
+        return found
+
+    def asks(self, role: str, method: str, path: str, body: Any) -> int:
+        headers = {}
+        if role != "visitor":
+            person = self.customer if role == "customer" else self.desk.person(WHO[role])
+            headers["Authorization"] = f"Bearer {person.token}"
+        with self.client.stream(method, path, json=body, headers=headers) as answer:
+            return answer.status_code
+
+
+@pytest.fixture(scope="module")
+def world(stack: Stack, desk: Desk) -> Iterator[World]:
+    found = World(desk, stack)
+    found.prepare()
+    yield found
+    found.client.close()
+
+
+def calls_of(base: str) -> set[tuple[str, str]]:
+    document = httpx.get(f"{base}/openapi.json", timeout=20).json()
+    return {(verb.upper(), path) for path, verbs in document["paths"].items() for verb in verbs if verb in VERBS}
+
+
+def test_every_call_has_its_line(stack: Stack) -> None:
+    live = calls_of(stack.portal) | calls_of(stack.intake)
+    assert live - set(MATRIX) == set(), "decide who may call these, and say it in tests/e2e/role_matrix.py"
+    assert set(MATRIX) - live == set(), "these are gone: take their lines out of tests/e2e/role_matrix.py"
+
+
+@pytest.mark.parametrize(("call", "line"), [pytest.param(call, line, id=" ".join(call)) for call, line in MATRIX.items()])
+def test_only_the_listed_cells_succeed(world: World, call: tuple[str, str], line: Line) -> None:
+    values = world.filled(call)
+    wrong = []
+    for role in ROLES:
+        if line.anew:
+            values = world.filled(call)
+        status = world.asks(role, call[0], call[1].format(**values), body_of(line.body, values))
+        expected = (status in line.answer or (not line.answer and 200 <= status < 300)) if role in line.may else status in REFUSED
+        if not expected:
+            wrong.append(f"{role}: {status}, and {'may' if role in line.may else 'may not'}")
+    assert not wrong
+
+
+def body_of(body: Any, values: dict[str, Any]) -> Any:
+    """The line's body with its words in braces replaced."""
+    if isinstance(body, dict):
+        return {name: body_of(value, values) for name, value in body.items()}
+    if isinstance(body, str) and body.startswith("{") and body[1:-1] in values:
+        return values[body[1:-1]]
+    return body
