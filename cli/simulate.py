@@ -19,7 +19,7 @@ from cli.policy import usable
 from cli.policy_file import Checked
 from cli.proof.spread import quietly, spread
 from cli.settings import CommandSettings
-from cli.verify import Instant, aware
+from cli.verify import Instant, Processes, aware
 from shared.errors import Unavailable
 from shared.policy import ComponentsPolicy, DeskPolicy, OnCallPolicy
 from shared.settings import load
@@ -38,6 +38,7 @@ def simulate(
     since: Instant = None,
     until: Instant = None,
     html: Annotated[Path | None, typer.Option(help="Write a report that needs nothing but itself.")] = None,
+    processes: Processes = None,
     as_json: AsJson = False,
 ) -> None:
     """What would have been different: queues, priorities, deadlines, breaches, and who would have been paged at what hour.
@@ -52,7 +53,7 @@ def simulate(
     quietly()
     began = time.monotonic()
     try:
-        found = _simulate(settings, draft, aware(since), aware(until))
+        found = _simulate(settings, draft, aware(since), aware(until), processes)
     except Unavailable as problem:
         client.err.print(str(problem), markup=False)
         raise typer.Exit(client.AWAY) from None
@@ -67,7 +68,9 @@ def simulate(
         _tell(found, html)
 
 
-def _simulate(settings: CommandSettings, draft: Checked, since: datetime | None, until: datetime | None) -> dict[str, Any]:
+def _simulate(
+    settings: CommandSettings, draft: Checked, since: datetime | None, until: datetime | None, processes: int | None
+) -> dict[str, Any]:
     from cli.proof.comparison import comparison
     from cli.proof.what_if import WhatIf
     from shared.clock import clock_from
@@ -77,7 +80,7 @@ def _simulate(settings: CommandSettings, draft: Checked, since: datetime | None,
     since = since or until - WINDOW
     policies, partitions, requests = asyncio.run(_beginning(settings))
     found = WhatIf(policies, draft.policy, since, until)
-    for part in spread(functools.partial(_part, settings, policies, draft.policy, since, until), partitions, requests):
+    for part in spread(functools.partial(_part, settings, policies, draft.policy, since, until), partitions, requests, processes):
         found.sums.add(part)
     versions = {name: max(known) for name, known in (("default", policies.desk), ("on-call", policies.on_call)) if known}
     return comparison(found, draft.name, versions)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from cli.proof.verification import Verification
 
 Instant = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"], help="UTC.")]
+Processes = Annotated[int | None, typer.Option(min=1, help="How many work on it; by itself, all cores where the log is long.")]
 SHOWN = 50
 
 
@@ -34,6 +35,7 @@ def verify(
     since: Instant = None,
     until: Instant = None,
     everything: Annotated[bool, typer.Option("--all", help=f"Print every difference, not the first {SHOWN}.")] = False,
+    processes: Processes = None,
     as_json: AsJson = False,
 ) -> None:
     """Make every decision of the log again and compare. Exit code 1 where anything differs, 3 where Kafka is away.
@@ -45,7 +47,7 @@ def verify(
     quietly()
     began = time.monotonic()
     try:
-        tally = _verify(settings, aware(since), aware(until))
+        tally = _verify(settings, aware(since), aware(until), processes)
     except Unavailable as problem:
         client.err.print(str(problem), markup=False)
         raise typer.Exit(client.AWAY) from None
@@ -58,12 +60,12 @@ def verify(
         raise typer.Exit(1)
 
 
-def _verify(settings: CommandSettings, since: datetime | None, until: datetime | None) -> Tally:
+def _verify(settings: CommandSettings, since: datetime | None, until: datetime | None, processes: int | None) -> Tally:
     from cli.proof.verification import Verification
 
     known, partitions, requests = asyncio.run(_known(settings))
     found = Verification(known.policies, known.decided, known.put_aside, known.as_of)
-    for tally, obligations in spread(functools.partial(_tickets, settings, known), partitions, requests):
+    for tally, obligations in spread(functools.partial(_tickets, settings, known), partitions, requests, processes):
         found.add(tally, obligations)
     asyncio.run(_lanes(settings, found, partitions))
     return found.finish(since, until)

@@ -34,4 +34,8 @@ class Unavailable(SignalboxError):
 
     def __init__(self, what: str, why: str = "") -> None:
         super().__init__(f"{what} is not available{': ' + why if why else ''}")
-        self.what = what
+        self.what, self.why = what, why
+
+    def __reduce__(self) -> tuple[type[Unavailable], tuple[str, str]]:
+        """So that it comes out of another process as it went in."""
+        return type(self), (self.what, self.why)

@@ -1,4 +1,7 @@
-"""A long log on all cores: each process takes some partition numbers, and what it found is put together afterwards."""
+"""A long log on all cores: each process takes some partition numbers, and what it found is put together afterwards.
+
+A share that fails fails the whole: half a proof is none.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +22,12 @@ WORTH_IT = 20_000
 """Requests in the log; below, starting a process takes longer than it saves."""
 
 
-def spread(job: Callable[[Sequence[int]], T], partitions: int, requests: int) -> list[T]:
-    """`job` over all partition numbers: once, or in as many processes as there are cores. `job` and its answer are pickled."""
-    processes = min(os.cpu_count() or 1, partitions) if requests >= WORTH_IT else 1
+def spread(job: Callable[[Sequence[int]], T], partitions: int, requests: int, processes: int | None = None) -> list[T]:
+    """`job` over all partition numbers: once, or in several processes (None: as many as there are cores where it is worth it).
+
+    `job` and its answer are pickled. What a job raises is raised here; a process that dies raises BrokenProcessPool.
+    """
+    processes = min(processes or (os.cpu_count() or 1 if requests >= WORTH_IT else 1), partitions)
     shares = [range(partitions)[first::processes] for first in range(processes)]
     if processes == 1:
         return [job(shares[0])]

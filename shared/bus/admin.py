@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import TopicAlreadyExistsError
+from aiokafka.errors import GroupCoordinatorNotAvailableError, TopicAlreadyExistsError
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
 from shared.bus.connection import bounded, let_end
 from shared.bus.reader import Reader
@@ -54,12 +56,20 @@ class Admin:
 
     async def committed(self, group: str) -> dict[tuple[str, int], tuple[int, str]]:
         """The group's committed offsets with their notes, by (topic, partition); empty for an unknown group."""
-        found = await bounded("asking for offsets", self._kafka.list_consumer_group_offsets(self._prefix + group), self._timeout)
+        found = await bounded("asking for offsets", self._offsets(self._prefix + group), self._timeout)
         return {
             (tp.topic[len(self._prefix) :], tp.partition): (at.offset, at.metadata or "")
             for tp, at in found.items()
             if at.offset >= 0 and tp.topic.startswith(self._prefix)
         }
+
+    async def _offsets(self, group: str) -> Mapping[TopicPartition, OffsetAndMetadata]:
+        while True:
+            try:
+                found: Mapping[TopicPartition, OffsetAndMetadata] = await self._kafka.list_consumer_group_offsets(group)
+                return found
+            except GroupCoordinatorNotAvailableError:
+                await asyncio.sleep(0.2)  # the first to ask a new Kafka for any group has it make the topic of offsets
 
 
 async def lag(reader: Reader, admin: Admin, group: str) -> dict[tuple[str, int], int]:

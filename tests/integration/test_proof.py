@@ -8,7 +8,7 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ import pytest
 from deploy.demo.directory import policies
 from services.portal.app import make_projector
 from services.portal.settings import PortalSettings
-from shared.bus import Admin, Producer, Reader
+from shared.bus import Admin, Producer, Reader, partition_of
 from shared.events import DeadLetter
 from shared.store import Store
 from shared.topics import PUBLIC
@@ -93,34 +93,66 @@ def test_verify_reads_the_log_and_finds_nothing(system: System) -> None:
     assert [told["counts"][f"{worker} facts"] for worker in ("router", "sla", "pager")] == list(counted.values())
 
 
-def test_verify_names_a_page_that_is_doubled_under_a_new_seq(system: System) -> None:
-    """A copy of the log on a prefix of its own, with one page fact written again."""
-    doubled = next(m for m in system.log if m.topic == "pages" and b"PageAttempted" in m.value)
-    fact = orjson.loads(doubled.value)
-    top = max(orjson.loads(m.value)["seq"] for m in system.log if m.topic == "pages" and m.key == doubled.key)
-    again = Record("pages", doubled.key, orjson.dumps({**fact, "seq": top + 1}), list(doubled.headers.items()))
-    copy = System(system.kafka, system.mongodb, f"{system.name}-copy", [])
+@contextlib.contextmanager
+def written(system: System, name: str, records: Iterable[Record]) -> Iterator[System]:
+    """Another log on a prefix of its own."""
+    other = System(system.kafka, system.mongodb, f"{system.name}-{name}", [])
 
     async def fill() -> None:
-        async with Admin(copy.kafka, copy.prefix) as admin:
+        async with Admin(other.kafka, other.prefix) as admin:
             for topic in PUBLIC:
                 await admin.create_topic(topic.name, 2)
-        producer = Producer(copy.kafka, copy.prefix, "test")
-        await producer.send_many([*(Record(m.topic, m.key, m.value, list(m.headers.items())) for m in system.log), again])
+        producer = Producer(other.kafka, other.prefix, "test")
+        await producer.send_many(list(records))
         await producer.stop()
 
     async def empty() -> None:
-        async with Admin(copy.kafka, copy.prefix) as admin:
+        async with Admin(other.kafka, other.prefix) as admin:
             await admin.delete_all()
 
     asyncio.run(fill())
     try:
-        differences = copy.run("verify", expect=1)["differences"]
+        yield other
     finally:
         asyncio.run(empty())
-    (named,) = differences
+
+
+def as_record(message: Message) -> Record:
+    return Record(message.topic, message.key, message.value, list(message.headers.items()))
+
+
+def test_verify_names_a_page_that_is_doubled_under_a_new_seq(system: System) -> None:
+    """A copy of the log with one page fact written again."""
+    doubled = next(m for m in system.log if m.topic == "pages" and b"PageAttempted" in m.value)
+    fact = orjson.loads(doubled.value)
+    top = max(orjson.loads(m.value)["seq"] for m in system.log if m.topic == "pages" and m.key == doubled.key)
+    again = Record("pages", doubled.key, orjson.dumps({**fact, "seq": top + 1}), list(doubled.headers.items()))
+    with written(system, "copy", [*map(as_record, system.log), again]) as copy:
+        (named,) = copy.run("verify", expect=1)["differences"]
     assert (named["kind"], named["key"], named["seq"]) == ("extra", doubled.key, top + 1)
     assert (named["about"]["to"], named["about"]["step"]) == (fact["to"], str(fact["step"]))
+
+
+def test_verify_in_two_processes_names_what_differs_in_either_half(system: System) -> None:
+    """One fact of a ticket changed in each partition: one process reads the one, the other the other."""
+    changed: dict[int, Message] = {}
+    for message in system.log:
+        if message.topic == "tickets" and b"TicketRouted" in message.value:
+            changed.setdefault(partition_of(message.key, 2), message)
+    assert set(changed) == {0, 1}
+
+    def with_another_queue(message: Message) -> Record:
+        if message not in changed.values():
+            return as_record(message)
+        return as_record(message._replace(value=orjson.dumps({**orjson.loads(message.value), "queue": "elsewhere"})))
+
+    with written(system, "halves", map(with_another_queue, system.log)) as copy:
+        told = copy.run("verify", "--processes", "2", expect=1)
+        alone = copy.run("verify", "--processes", "1", expect=1)
+    named = {(each["kind"], each["key"], each["seq"], each["changes"][0]["found"]) for each in told["differences"]}
+    seqs = {message.key: orjson.loads(message.value)["seq"] for message in changed.values()}
+    assert named == {("different", key, seq, "elsewhere") for key, seq in seqs.items()}
+    assert {**told, "seconds": 0} == {**alone, "seconds": 0}
 
 
 def test_simulate_tells_what_a_draft_changes_and_writes_nothing(system: System, tmp_path: Path) -> None:
