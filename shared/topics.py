@@ -35,13 +35,13 @@ REQUESTS = Topic(
     "requests",
     key="aggregate id (ticket, page or incident)",
     author="intake",
-    readers=("router", "notifier.front", "portal.projector"),
+    readers=("router", "notifier.front", "portal.projector", "auditor"),
     events=(
         e.OpenTicket, e.AddReply, e.AssignTicket, e.HandBack, e.TakeBack, e.InsistScope, e.DismissSuggestion, e.ReviewPriority,
         e.AppealPriority, e.DecideAppeal, e.Solve, e.Reopen, e.CloseTicket, e.RateTicket, e.ShareTicket, e.RevokeShare, e.JoinTicket,
         e.GrantAccess, e.ConfirmSender, e.LinkIncident, e.Acknowledge, e.ResolvePage, e.EscalatePage,
         e.OpenIncident, e.UpdateIncident, e.PublishIncident, e.ResolveIncident, e.PublishPostmortem, e.RaiseAlert,
-        e.ScheduleMaintenance, e.RescheduleMaintenance, e.EndMaintenance, e.CancelMaintenance, e.MakeAnnouncement,
+        e.ScheduleMaintenance, e.RescheduleMaintenance, e.EndMaintenance, e.CancelMaintenance, e.MakeAnnouncement, e.Heartbeat,
     ),
 )  # fmt: skip
 URGENT = Topic("urgent", key="ticket id", author="intake", readers=("notifier.front",), events=(e.PagedDirectly, e.OpenTicket))
@@ -49,7 +49,7 @@ TICKETS = Topic(
     "tickets",
     key="ticket id",
     author="router",
-    readers=("intake", "sla", "notifier.front", "notifier.courier", "portal.projector", "portal.pulse"),
+    readers=("intake", "sla", "notifier.front", "notifier.courier", "portal.projector", "portal.pulse", "auditor"),
     events=(
         e.TicketOpened, e.PrioritySet, e.TicketRouted, e.ScopeDecided, e.ProviderSuggested, e.SuggestionDismissed, e.TicketAssigned,
         e.PriorityReviewed, e.PriorityAppealed, e.AppealDecided, e.ReplyAdded, e.NoteAdded, e.TicketSolved, e.TicketReopened,
@@ -61,7 +61,7 @@ CLOCKS = Topic(
     "clocks",
     key="ticket id",
     author="sla",
-    readers=("intake", "notifier.courier", "portal.projector", "portal.pulse"),
+    readers=("intake", "notifier.courier", "portal.projector", "portal.pulse", "auditor"),
     events=(
         e.ClockStarted, e.ClockRetargeted, e.ClockPaused, e.ClockResumed, e.ClockWarned, e.ClockMet, e.ClockBreached, e.ClockStopped,
         e.ClockRanOut,
@@ -79,7 +79,7 @@ PAGES = Topic(
     "pages",
     key="lane",
     author="notifier.pager",
-    readers=("notifier.courier", "portal.projector", "portal.pulse"),
+    readers=("notifier.courier", "portal.projector", "portal.pulse", "auditor"),
     events=(
         e.PageOpened, e.PageJoined, e.PageAttempted, e.PageAccepted, e.PageFailed, e.PageReachedNobody, e.PageEscalated,
         e.PageAcknowledged, e.PageCancelled, e.PageResolved, e.PageRequestRefused,
@@ -89,7 +89,7 @@ STATUS = Topic(
     "status",
     key="incident id",
     author="router",
-    readers=("intake", "notifier.front", "notifier.courier", "portal.projector"),
+    readers=("intake", "notifier.front", "notifier.courier", "portal.projector", "auditor"),
     events=(
         e.IncidentDrafted, e.IncidentOpened, e.IncidentUpdated, e.ImpactChanged, e.IncidentResolved, e.PostmortemPublished,
         e.AlertRaised, e.AlertCleared, e.MaintenanceScheduled, e.MaintenanceRescheduled, e.MaintenanceStarted, e.MaintenanceEnded,
@@ -100,7 +100,7 @@ NOTICES = Topic(
     "notices",
     key="notice id",
     author="notifier.courier",
-    readers=("portal.projector",),
+    readers=("portal.projector", "auditor"),
     events=(e.NoticeOwed, e.NoticeAttempted, e.NoticeDelivered, e.NoticeFailed, e.NoticeSuppressed),
 )
 FIGURES = Topic(
@@ -110,7 +110,7 @@ MAIL = Topic(
     "mail",
     key="message hash",
     author="intake",
-    readers=("notifier.courier", "portal.projector"),
+    readers=("notifier.courier", "portal.projector", "auditor"),
     events=(
         e.MailReceived, e.MailTicketed, e.MailThreaded, e.MailDuplicate, e.MailQuarantined, e.MailReleased, e.MailBounced,
     ),

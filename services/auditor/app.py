@@ -17,7 +17,7 @@ from yarl import URL
 from services.auditor.alarm import Alarm
 from services.auditor.audit import Audit, Standing, follow
 from services.auditor.book import Book, Finding
-from services.auditor.expectations import FAR_END, FIRED, RECEIPT, ROUTED, SENT
+from services.auditor.expectations import FAR_END, KINDS
 from services.auditor.probes import Probe, probes_in
 from services.auditor.settings import AuditorSettings
 from shared.bus import Reader
@@ -103,7 +103,7 @@ class Auditor:
             if self._read_until is not None:
                 found += self._audit.book.overdue(self._read_until)
             self.standing = self._stands.told(found, time.monotonic())
-            for kind in (ROUTED, RECEIPT, FIRED, SENT, FAR_END, Probe.KIND):
+            for kind in (*KINDS, Probe.KIND):
                 FOUND.labels(kind).set(sum(finding.kind == kind for finding in self.standing))
             await self._alarm.tell(self.standing, self._clock.now())
 

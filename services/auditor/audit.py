@@ -24,14 +24,15 @@ from shared.wire import Message
 
 log = structlog.get_logger()
 
-TOPICS = tuple(topic.name for topic in (topics.REQUESTS, topics.TICKETS, topics.CLOCKS, topics.PAGES, topics.NOTICES))
+AUDITED = (topics.REQUESTS, topics.TICKETS, topics.STATUS, topics.CLOCKS, topics.PAGES, topics.NOTICES, topics.MAIL)
+TOPICS = tuple(topic.name for topic in AUDITED)
 
 Where = tuple[str, int]
 
 
 def is_heard(kind: type[e.Event]) -> bool:
     """Whether `operations` says anything of it; the rest is not even parsed."""
-    return kind in RULES or issubclass(kind, e.TicketFact) or (issubclass(kind, e.Request) and kind not in NOT_THE_ROUTERS)
+    return kind in RULES or issubclass(kind, e.TicketFact | e.StatusFact) or (issubclass(kind, e.Request) and kind not in NOT_THE_ROUTERS)
 
 
 _HEARD = {name for name, kind in topics.EVENTS.items() if is_heard(kind)}

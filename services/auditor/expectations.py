@@ -2,15 +2,17 @@
 
 | promised by | kind | within | kept by |
 |---|---|---|---|
-| any request on a ticket | `accepted-without-routed` | 60 s | any fact whose cause it is |
+| any request on a ticket or incident | `accepted-without-routed` | 60 s | any fact whose cause it is |
 | an urgent ticket, or a raise, that pages | `urgent-without-receipt` | 60 s | a receipt, an acknowledgement or the end of its page |
 | a page's attempt that the far side took | `receipt-not-at-far-end` | 60 s | the far end's own list, where there is one |
 | a running clock | `due-and-not-fired` | 30 s after it is due | met, breached, paused, stopped |
 | an open page's next step, a retry | `due-and-not-fired` | 30 s after it is due | the step, the try, an acknowledgement, the end |
 | a notice owed | `owed-and-not-sent` | 60 s | its first attempt, or the reason why not |
+| a maintenance | `due-and-not-fired` | 30 s after its start or end | started, ended, cancelled |
+| a mail taken | `mail-without-outcome` | 60 s | a ticket, a reply, a duplicate, quarantine, a bounce |
 | a heartbeat | `heartbeat-missing` | its interval and half of it | the next one |
 
-The numbers are RELIABILITY.md's (R18); the last two are ours.
+The numbers are RELIABILITY.md's (R18), as far as it gives them.
 """
 
 from __future__ import annotations
@@ -28,8 +30,9 @@ RECEIPT_WITHIN = timedelta(seconds=60)
 FIRED_WITHIN = timedelta(seconds=30)
 SENT_WITHIN = timedelta(seconds=60)
 
-ROUTED, RECEIPT, FIRED, SENT, FAR_END = (
+ROUTED, RECEIPT, FIRED, SENT, FAR_END, HEARTBEAT, MAIL = KINDS = (
     "accepted-without-routed", "urgent-without-receipt", "due-and-not-fired", "owed-and-not-sent", "receipt-not-at-far-end",
+    "heartbeat-missing", "mail-without-outcome",
 )  # fmt: skip
 
 
@@ -110,7 +113,7 @@ Operation = Expect | ExpectBound | Await | Met | Over | Bind | MetAll | OverAll
 
 def operations(event: e.Event) -> Iterator[Operation]:
     """What `event` promises and keeps. Empty for one that does neither."""
-    if isinstance(event, e.TicketFact) and event.cause:
+    if isinstance(event, e.TicketFact | e.StatusFact) and event.cause:
         yield Met(ROUTED, event.cause)
     rule = RULES.get(type(event))
     if rule is None and isinstance(event, e.Request) and type(event) not in NOT_THE_ROUTERS:
@@ -211,6 +214,32 @@ def _noticed(fact: e.NoticeFact) -> Iterator[Operation]:
     yield Met(SENT, fact.key)
 
 
+def _beat(beat: e.Heartbeat) -> Iterator[Operation]:
+    if beat.every is None:
+        yield Over(HEARTBEAT, beat.key)
+    else:
+        text = f"{beat.name} of {beat.actor.email} was to be heard every {beat.every.total_seconds():g} s"
+        yield Await(HEARTBEAT, beat.key, beat.name, beat.at + beat.every * 1.5, text)
+
+
+def _maintenance(fact: e.MaintenanceScheduled | e.MaintenanceRescheduled | e.MaintenanceStarted) -> Iterator[Operation]:
+    begun = isinstance(fact, e.MaintenanceStarted)
+    due, word = (fact.ends_at, "ended") if begun else (fact.starts_at, "started")
+    yield Await(FIRED, f"{fact.key}/maintenance", fact.key, due + FIRED_WITHIN, f"a maintenance should have {word} at {due.isoformat()}")
+
+
+def _no_maintenance(fact: e.MaintenanceEnded | e.MaintenanceCancelled) -> Iterator[Operation]:
+    yield Over(FIRED, f"{fact.key}/maintenance")
+
+
+def _mail(fact: e.MailReceived) -> Iterator[Operation]:
+    yield Expect(MAIL, fact.key, fact.key, fact.at + SENT_WITHIN, "a mail was taken, and nothing has become of it")
+
+
+def _mail_settled(fact: e.MailFact) -> Iterator[Operation]:
+    yield Met(MAIL, fact.key)
+
+
 RULES: Mapping[type[e.Event], Callable[[Any], Iterable[Operation]]] = {
     e.OpenTicket: _opening,
     e.PrioritySet: _priority,
@@ -238,6 +267,18 @@ RULES: Mapping[type[e.Event], Callable[[Any], Iterable[Operation]]] = {
     e.NoticeDelivered: _noticed,
     e.NoticeFailed: _noticed,
     e.NoticeSuppressed: _noticed,
+    e.MaintenanceScheduled: _maintenance,
+    e.MaintenanceRescheduled: _maintenance,
+    e.MaintenanceStarted: _maintenance,
+    e.MaintenanceEnded: _no_maintenance,
+    e.MaintenanceCancelled: _no_maintenance,
+    e.MailReceived: _mail,
+    e.MailTicketed: _mail_settled,
+    e.MailThreaded: _mail_settled,
+    e.MailDuplicate: _mail_settled,
+    e.MailQuarantined: _mail_settled,
+    e.MailBounced: _mail_settled,
+    e.Heartbeat: _beat,
 }
 
 NOT_THE_ROUTERS: frozenset[type[e.Event]] = frozenset({e.Acknowledge, e.ResolvePage, e.EscalatePage})

@@ -107,6 +107,7 @@ from shared.events.requests import (
     EscalatePage,
     GrantAccess,
     HandBack,
+    Heartbeat,
     InsistScope,
     JoinTicket,
     LinkIncident,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -250,3 +251,15 @@ class ResolvePage(Request):
 
 class EscalatePage(Request):
     type: Literal["EscalatePage"] = "EscalatePage"
+
+
+class Heartbeat(Event):
+    """Something that ought to run says that it does, again within `every`; null: it need not be expected any more.
+
+    Nobody decides on it: the auditor misses it. `key` is derived from the account and `name`.
+    """
+
+    type: Literal["Heartbeat"] = "Heartbeat"
+    name: str
+    every: timedelta | None
+    actor: Actor

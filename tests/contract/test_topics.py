@@ -6,11 +6,13 @@ from collections.abc import Iterable
 
 import pytest
 
+from services.auditor import audit
+from services.auditor.audit import is_heard
 from services.intake import timers
 from services.intake.mail import refusals
 from services.notifier import domain as pager
 from services.notifier import front, notices
-from services.portal import projection, projection_pages, projection_status
+from services.portal import projection, projection_mail, projection_pages, projection_status
 from services.router import domain as tickets
 from services.router import handlers as router
 from services.sla import handlers as sla
@@ -22,6 +24,7 @@ HANDLED: dict[tuple[str, str], Iterable[type[e.Event]]] = {
     ("router", "requests"): router.HANDLERS,
     ("sla", "tickets"): sla.HANDLERS,
     ("intake", "clocks"): timers.ASKS,
+    **{("auditor", topic): {kind for kind in topics.TOPICS[topic].events if is_heard(kind)} for topic in audit.TOPICS},
     ("intake", "tickets"): refusals.QUARANTINES,
     ("notifier.pager", "page-inbox"): set(pager.DECISIONS) - {e.AttemptOutcome},
     **{("notifier.front", topic): kinds for topic, kinds in front.HANDLERS.items() if kinds},
@@ -29,6 +32,7 @@ HANDLED: dict[tuple[str, str], Iterable[type[e.Event]]] = {
     ("portal.projector", "tickets"): {kind for kind in PORTAL_TICKETS if kind in topics.TICKETS.events},
     ("portal.projector", "clocks"): {kind for kind in PORTAL_TICKETS if kind in topics.CLOCKS.events},
     ("portal.projector", "pages"): projection_pages.PAGE_VIEW,
+    ("portal.projector", "mail"): projection_mail.MAIL_VIEW,
     ("portal.projector", "status"): projection_status.STATUS_VIEW,
 }
 """(reader, topic) → the events it has a handler for, from its own tables."""
@@ -54,7 +58,7 @@ def test_every_event_of_a_decision_is_heard(name: str) -> None:
 
 def test_every_request_has_its_decider() -> None:
     pages = {e.Acknowledge, e.ResolvePage, e.EscalatePage}
-    assert set(topics.REQUESTS.events) - pages == set(router.HANDLERS)
+    assert set(topics.REQUESTS.events) - pages - {e.Heartbeat} == set(router.HANDLERS)
     assert set(front.HANDLERS["requests"]) == pages | {e.RaiseAlert}
     assert set(topics.PAGE_INBOX.events) == set(pager.DECISIONS) - {e.AttemptOutcome}
 

@@ -13,7 +13,7 @@ import pytest
 from services.auditor.alarm import MOST_NAMED, alert_of
 from services.auditor.audit import Audit, Standing
 from services.auditor.book import Book, Finding
-from services.auditor.expectations import FAR_END, FIRED, RECEIPT, ROUTED, SENT
+from services.auditor.expectations import FAR_END, FIRED, HEARTBEAT, MAIL, RECEIPT, ROUTED, SENT
 from services.auditor.probes import Probe, probes_in
 from shared import events as e
 from shared.topics import topic_of
@@ -212,3 +212,57 @@ def test_a_service_is_absent_after_a_minute_and_back_at_once() -> None:
     assert probe.finding is None
     with pytest.raises(ValueError):
         probes_in("router")
+
+
+def beat(seconds: float, every: float | None) -> e.Heartbeat:
+    actor = e.Actor(email="premier@example.com")
+    return e.Heartbeat(
+        id="b", key="hbt_1", at=at(seconds), name="backup", every=None if every is None else timedelta(seconds=every), actor=actor
+    )
+
+
+@pytest.mark.parametrize(
+    ("beats", "due"),
+    [([beat(0, 60)], 90), ([beat(0, 60), beat(50, 60)], 140), ([beat(0, 60), beat(50, 600)], 950), ([beat(0, 60), beat(50, None)], None)],
+)
+def test_a_heartbeat_is_missed_after_one_and_a_half_of_its_interval(beats: list[e.Event], due: float | None) -> None:
+    audit = Audit(Book())
+    audit.take(messages(beats))
+    assert [(found.kind, found.due) for found in audit.book.overdue(LATER)] == ([] if due is None else [(HEARTBEAT, at(due))])
+
+
+def example(kind: type[e.Event], **changes: object) -> e.Event:
+    """The contract's example of an event, with some fields changed."""
+    path = Path(__file__).parents[2] / "contract" / "examples" / f"{kind.__name__}.v1.json"
+    return kind.read(path.read_bytes()).model_copy(update=changes)
+
+
+def test_a_maintenance_must_start_and_end() -> None:
+    about: dict[str, object] = {"key": "mnt_1", "starts_at": at(1000), "ends_at": at(2000), "cause": "x"}
+    planned, started, ended = (
+        example(kind, seq=n, **about) for n, kind in enumerate((e.MaintenanceScheduled, e.MaintenanceStarted, e.MaintenanceEnded), 1)
+    )
+    audit = Audit(Book())
+    audit.take(messages([planned]))
+    assert [found.due for found in audit.book.overdue(LATER)] == [at(1030)]
+    audit.take(messages([started]))
+    assert [found.due for found in audit.book.overdue(LATER)] == [at(2030)]
+    audit.take(messages([ended]))
+    assert audit.book.overdue(LATER) == []
+
+
+@pytest.mark.parametrize("settled", [e.MailTicketed, e.MailThreaded, e.MailQuarantined, e.MailBounced])
+def test_a_mail_must_become_something(settled: type[e.Event]) -> None:
+    audit = Audit(Book())
+    audit.take(messages([example(e.MailReceived, key="m", at=NOW, seq=1)]))
+    assert [(found.kind, found.due) for found in audit.book.overdue(LATER)] == [(MAIL, at(60))]
+    audit.take(messages([example(settled, key="m", seq=2)]))
+    assert audit.book.overdue(LATER) == []
+
+
+def test_a_request_on_an_incident_must_be_answered() -> None:
+    audit = Audit(Book())
+    audit.take(messages([example(e.OpenIncident, key="inc_1", id="req_1", at=NOW)]))
+    assert [(found.kind, found.id) for found in audit.book.overdue(LATER)] == [(ROUTED, "req_1")]
+    audit.take(messages([example(e.IncidentOpened, key="inc_1", cause="req_1", seq=1)]))
+    assert audit.book.overdue(LATER) == []
