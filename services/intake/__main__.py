@@ -17,6 +17,7 @@ from services.intake.api import Intake
 from services.intake.app import build
 from services.intake.door import Allowance, Door
 from services.intake.following import TIMERS, follow, tell_of_end
+from services.intake.incident_book import Incidents
 from services.intake.keys import Keys
 from services.intake.reference import Policies, Reference
 from services.intake.settings import IntakeSettings
@@ -35,7 +36,7 @@ from shared.store import Store
 from shared.telemetry import configure_logging
 from shared.text import scanner
 from shared.token_use import TokenUse
-from shared.topics import DIRECTORY, POLICIES
+from shared.topics import DIRECTORY, POLICIES, STATUS
 from shared.wire import Record
 
 log = structlog.get_logger()
@@ -51,6 +52,8 @@ def application(settings: IntakeSettings) -> FastAPI:
     tokens = TokenIndex()
     directory_replica = Replica(DIRECTORY.name, bootstrap, prefix, path=settings.directory_file, on_change=tokens.on_change)
     policies_replica = Replica(POLICIES.name, bootstrap, prefix, on_change=policies.on_change)
+    incidents = Incidents(settings.incidents_file)
+    status_replica = Replica(STATUS.name, bootstrap, prefix, on_change=incidents.on_change)
     reference = Reference(directory_replica, policies, policies_replica)
     clock = clock_from(settings)
     keys = Keys(settings.keys_file)
@@ -72,14 +75,14 @@ def application(settings: IntakeSettings) -> FastAPI:
         return None if spool.away_since() is not None and at_hand else behind
 
     view = View(store, settings.view_budget) if store else None
-    intake = Intake(reference, spool.publish, write, keys, view, secret, settings.portal_url, _articles())
+    intake = Intake(reference, spool.publish, write, keys, view, secret, settings.portal_url, _articles(), incidents)
     uses = TokenUse(store) if store else None
     accounts = Accounts(tokens, uses)
     door = Door(reference, clock, secret, Allowance(settings.rate), uses)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with directory_replica, policies_replica:
+        async with directory_replica, policies_replica, status_replica:
             await spool.open()
             beside = [follow(TIMERS, settings, producer), spool.run(), *([uses.run()] if uses else [])]
             background = {asyncio.create_task(task) for task in beside}
@@ -97,7 +100,15 @@ def application(settings: IntakeSettings) -> FastAPI:
                 if store:
                     store.close()
 
-    return build(intake, door, {"reference": informed}, lifespan, accounts, {"kafka": spool.unwell})
+    return build(
+        intake,
+        door,
+        {"reference": informed},
+        lifespan,
+        accounts,
+        {"kafka": spool.unwell, "status": status_replica.unready},
+        settings.alert_key,
+    )
 
 
 def _articles() -> Articles | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from services.intake import directory as documents
 from services.intake import rota
 from services.intake.domain import Asked, World, admit, ask, refuse_early, request_id
-from services.intake.forms import PAGE_ACTIONS, TICKET_ACTIONS, AcknowledgeForm, AssignForm, Form, JoinForm, ShareForm, TicketForm
+from services.intake.forms import PAGE_ACTIONS, TICKET_ACTIONS, AcknowledgeForm, AssignForm, Form, JoinForm, LinkForm, ShareForm, TicketForm
+from services.intake.incident_book import Incidents
 from services.intake.keys import Keys
 from services.intake.masking import said
 from services.intake.policies import check_policy
@@ -25,6 +26,7 @@ from shared.errors import Refused
 from shared.events import Actor, Role, Via
 from shared.knowledge import Articles
 from shared.policy import ON_CALL
+from shared.status.matching import Match
 from shared.text.codes import codes_in
 from shared.topics import DIRECTORY, POLICIES, REQUESTS, URGENT
 from shared.wire import Record, record_for
@@ -58,17 +60,27 @@ class Intake:
     secret: str | None
     portal_url: str = "http://127.0.0.1:8000"
     articles: Articles | None = None
+    incidents: Incidents = field(default_factory=Incidents)
 
 
 async def open_ticket(intake: Intake, form: TicketForm, asked: Asked, trace: str) -> Answer:
     """POST /v1/tickets. An urgent one that pages is written to its own fast topic at the same time."""
-    admitted = admit(form, _world(intake.reference, form, asked.actor), asked)
+    admitted = admit(form, _world(intake, form, asked.actor), asked)
     request = admitted.request
     _claim(intake.keys, request, asked)
     record = record_for(REQUESTS.name, request, SOURCE, trace)
     where = await intake.publish([record, record._replace(topic=URGENT.name)] if request.pages else [record])
     answer = _accepted("ticket", request, where, (*admitted.warnings, *said(form.masked)))
-    return answer | {"suggestions": suggestions(intake.articles, form)}
+    return answer | {
+        "suggestions": suggestions(intake.articles, form),
+        "incidents": [_shown(intake, match) for match in admitted.incidents],
+    }
+
+
+def _shown(intake: Intake, match: Match) -> dict[str, str]:
+    """An incident the ticket was linked to, for the asker."""
+    incident = match.incident
+    return {"id": incident.id, "title": incident.title, "url": f"{intake.portal_url.rstrip('/')}/status/incidents/{incident.id}"}
 
 
 def suggestions(articles: Articles | None, form: TicketForm) -> list[dict[str, str]]:
@@ -94,6 +106,9 @@ async def act_on_ticket(intake: Intake, ticket: str, action: str, form: Form, as
             known["provider_known"] = form.provider is None or intake.reference.directory.provider(form.provider) is not None
         case JoinForm():
             known["token_hash"] = check_token(_secret(intake), ticket, form.share_token)
+        case LinkForm():
+            found = intake.incidents.public(form.incident_id)
+            known["title"] = found.title if found else ""
         case ShareForm() if kind is e.ShareTicket:
             token = share_token(_secret(intake), ticket, request_id(kind, ticket, asked))
             known = {"token_hash": token_hash(token), "expires_at": asked.at + GOOD_FOR}
@@ -202,14 +217,17 @@ def _by(policy: e.PolicyPublished) -> str | None:
     return policy.actor.email if policy.actor else None
 
 
-def _world(reference: Reference, form: TicketForm, actor: Actor) -> World:
+def _world(intake: Intake, form: TicketForm, actor: Actor) -> World:
+    reference = intake.reference
     account = reference.directory.account(actor.email)
     if account is None:
         raise Refused("unauthenticated", "This account is not registered.", status=401)
     app = reference.directory.app(form.app) if form.app else None
     attached = app.addons if app else ()
     addons = tuple(found for slug in attached if (found := reference.directory.provider(slug)) is not None)
-    return World(account, app, reference.directory.provider(form.addon) if form.addon else None, addons, reference.rules())
+    return World(
+        account, app, reference.directory.provider(form.addon) if form.addon else None, addons, reference.rules(), intake.incidents.ongoing
+    )
 
 
 def _secret(intake: Intake) -> str:

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import request_response
 from starlette.types import ASGIApp
 
-from services.intake import api, app_accounts
+from services.intake import api, app_accounts, app_incidents
 from services.intake.accounts import Accounts
 from services.intake.answering import answered, done, named, taken, trace_of
 from services.intake.api import Intake
@@ -69,9 +69,8 @@ class _App(FastAPI):
 def _contract() -> tuple[JsonSchemas, dict[str, Any]]:
     """JSON Schemas of all bodies, and what they refer to."""
     acting = [form for _, form in (*TICKET_ACTIONS.values(), *PAGE_ACTIONS.values())]
-    forms: dict[type[BaseModel], None] = dict.fromkeys(
-        (TicketForm, *acting, OverrideForm, SwapForm, TokenForm, PasswordForm, DirectoryForm, *DOCUMENTS.values(), *MODELS.values())
-    )
+    others = (OverrideForm, SwapForm, TokenForm, PasswordForm, DirectoryForm, *DOCUMENTS.values(), *MODELS.values())
+    forms: dict[type[BaseModel], None] = dict.fromkeys((TicketForm, *acting, *app_incidents.forms(), *others))
     shapes, definitions = models_json_schema([(form, "validation") for form in forms], ref_template=_REF)
     return {form: shapes[form, "validation"] for form in forms}, definitions["$defs"]
 
@@ -83,6 +82,7 @@ def build(
     lifespan: Lifespan | None = None,
     accounts: Accounts | None = None,
     troubles: Mapping[str, Check] | None = None,
+    alert_key: bytes | None = None,
 ) -> FastAPI:
     """The application. `lifespan` starts and stops what `intake` works with; `troubles` are told beside `checks` and leave it ready."""
     app = _App(title="Signalbox intake", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
@@ -92,6 +92,7 @@ def build(
     _pages(app, intake, door)
     _reference(app, intake, door)
     app_accounts.install(app, intake, accounts or Accounts(), door, _write)
+    app_incidents.install(app, intake, door, _write, alert_key)
     _operations(app, checks, troubles or {})
     return app
 

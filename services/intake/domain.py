@@ -14,6 +14,7 @@ from shared.access import BY_TOKEN, MAY, READERS, Standing, may_decide_appeals
 from shared.errors import Refused
 from shared.events import Actor, Admission, Plan, Priority, Stage, Stamp, Status
 from shared.policy import DeskPolicy, Verdict, lane_for, priority_at_opening
+from shared.status.matching import Match, Ongoing, matching
 from shared.text.completeness import items_of
 from shared.text.reading import times_of
 
@@ -48,6 +49,8 @@ class World:
     addon: Provider | None
     addons: tuple[Provider, ...]
     rules: Rules
+    ongoing: tuple[Ongoing, ...] = ()
+    """The open incidents everybody may know of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,7 @@ class Asked:
 class Admitted:
     request: e.OpenTicket
     warnings: tuple[str, ...]
+    incidents: tuple[Match, ...] = ()
 
 
 def admit(form: TicketForm, world: World, asked: Asked) -> Admitted:
@@ -77,7 +81,8 @@ def admit(form: TicketForm, world: World, asked: Asked) -> Admitted:
             "no-such-addon", f"There is no add-on {form.addon!r}. Leave the field out if you are not sure; we will find out.",
             extra={"errors": [{"pointer": "#/addon", "detail": "not an add-on we know"}]},
         )  # fmt: skip
-    admission = facts_known(world)
+    incidents = incidents_of(form, world)
+    admission = facts_known(world, incidents)
     verdict = world.rules.verdict(admission, form.priority)
     key = ids.ticket_id(email, "POST", "/v1/tickets", asked.idempotency_key)
     request = e.OpenTicket(
@@ -97,14 +102,24 @@ def admit(form: TicketForm, world: World, asked: Asked) -> Admitted:
         urgent=form.urgent,
         attachments=form.attachments,
         admission=admission,
-        lane=lane_for(email, admission, form.app),
+        lane=lane_for(email, admission, form.app, next((match.incident.id for match in incidents if match.sure), None)),
         pages=verdict.pages,
         times=times_of(form.urgent, form.body, asked.at),
     )
-    return Admitted(request, tuple(warnings_for(form, world, verdict, request.times)))
+    return Admitted(request, tuple(warnings_for(form, world, verdict, request.times)), incidents)
 
 
-def facts_known(world: World) -> Admission:
+def incidents_of(form: TicketForm, world: World) -> tuple[Match, ...]:
+    """The open incidents it may be about (DESIGN section 6, item 7)."""
+    if not world.ongoing:
+        return ()
+    return matching(
+        world.ongoing, subject=form.subject, body=form.body, addon=form.addon, attached={addon.slug for addon in world.addons},
+        has_app=world.app is not None, stage=world.app.stage if world.app else None,
+    )  # fmt: skip
+
+
+def facts_known(world: World, incidents: Sequence[Match] = ()) -> Admission:
     """The outside facts, as they are written into the request."""
     app = world.app
     return Admission(
@@ -114,6 +129,7 @@ def facts_known(world: World) -> Admission:
         app_stage=app.stage if app else None,
         app_collaborators=app.collaborators if app else (),
         addons=tuple(addon.known for addon in world.addons),
+        open_incidents=tuple(match.incident.id for match in incidents),
     )
 
 

@@ -108,14 +108,19 @@ class Door:
 
 async def read_object(request: Request) -> dict[str, Any]:
     """The JSON object of the body; no body counts as an empty one. Raises Refused 400, 408, 413, 415."""
+    raw = await read_raw(request)
+    return parse_json(raw) if raw else _NOTHING
+
+
+async def read_raw(request: Request) -> bytes:
+    """The bytes of a JSON body, for who must check a signature over them. Raises as `read_object`."""
     kind = request.headers.get("content-type")
     if kind and kind != "application/json" and not re.match(r"(?i)application/([\w.-]+\+)?json\s*(;|$)", kind):
         raise Refused("unsupported-media-type", "Send the body as application/json.", status=415)
     length = request.headers.get("content-length", "0")
     if length.isdecimal() and int(length) > MAX_BYTES:
         raise too_large()
-    raw = await _read(request)
-    return parse_json(raw) if raw else _NOTHING
+    return await _read(request)
 
 
 async def _read(request: Request) -> bytes:

@@ -132,6 +132,10 @@ class AccessForm(Form):
     granted: bool
 
 
+class LinkForm(Form):
+    incident_id: Word
+
+
 class PageForm(Form):
     pass
 
@@ -159,6 +163,7 @@ TICKET_ACTIONS: dict[str, tuple[type[e.Request], type[Form]]] = {
     "unshare": (e.RevokeShare, ShareForm),
     "join": (e.JoinTicket, JoinForm),
     "access": (e.GrantAccess, AccessForm),
+    "link": (e.LinkIncident, LinkForm),
 }
 """The last word of `POST /v1/tickets/{id}/…` → the request it makes and the form it takes."""
 

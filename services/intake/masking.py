@@ -13,7 +13,10 @@ from pydantic import BaseModel
 
 from shared.text.redact import Masked, redact
 
-NOT_TEXT = frozenset({"app", "addon", "provider", "queue", "attachments", "token", "share_token", "email", "audience", "kind", "priority"})
+NOT_TEXT = frozenset({
+    "app", "addon", "provider", "queue", "attachments", "token", "share_token", "email", "audience", "kind", "priority", "incident_id",
+    "components", "corrects", "follow_up_of", "purpose",
+})  # fmt: skip
 """Names and ids: looked up, never shown as they came; and proofs, which are never written down."""
 
 M = TypeVar("M", bound=BaseModel)

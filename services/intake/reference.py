@@ -15,7 +15,7 @@ from services.intake.domain import Rules
 from services.intake.policies import MODELS
 from shared.errors import Unavailable
 from shared.events import PolicyPublished, Stamp
-from shared.policy import DESK, ON_CALL, DeskPolicy, OnCallPolicy
+from shared.policy import COMPONENTS, DESK, ON_CALL, ComponentsPolicy, DeskPolicy, OnCallPolicy
 from shared.policy.on_call import Person
 from shared.wire import Message
 
@@ -102,6 +102,8 @@ class Reference:
         self.directory = Directory(records)
         self.publishing = asyncio.Lock()
         self._rules: tuple[int, Rules] | None = None
+        self._on_call: tuple[int, OnCallPolicy] | None = None
+        self._components: tuple[int, ComponentsPolicy] | None = None
 
     def get(self, kind: str, doc_id: str) -> Mapping[str, Any] | None:
         """The raw document: what `shared.identity` looks tokens and accounts up by."""
@@ -123,16 +125,33 @@ class Reference:
     def stamp(self) -> Stamp:
         return self._policies.stamp()
 
+    def components(self) -> ComponentsPolicy:
+        """What incidents can affect; an empty list before one was published."""
+        if self._components is None or self._components[0] != self._policies.changes:
+            found = self._policies.get(COMPONENTS)
+            policy = ComponentsPolicy.model_validate(found.document) if found else ComponentsPolicy()
+            self._components = self._policies.changes, policy
+        return self._components[1]
+
     def policy(self, name: str, version: int | None = None) -> PolicyPublished | None:
         return self._policies.get(name, version)
 
     def versions(self, name: str) -> list[PolicyPublished]:
         return self._policies.versions(name)
 
+    def on_call(self) -> OnCallPolicy | None:
+        """The on-call document; None before any is known."""
+        if self._on_call is None or self._on_call[0] != self._policies.changes:
+            found = self._policies.get(ON_CALL)
+            if found is None:
+                return None
+            self._on_call = self._policies.changes, OnCallPolicy.model_validate(found.document)
+        return self._on_call[1]
+
     def person(self, name: str) -> Person | None:
         """Somebody of the on-call document."""
-        found = self._policies.get(ON_CALL)
-        return OnCallPolicy.model_validate(found.document).people.get(name) if found else None
+        policy = self.on_call()
+        return policy.people.get(name) if policy else None
 
     async def read_back_document(self, kind: str, doc_id: str, document: Mapping[str, Any] | None) -> bool:
         """Wait until the directory says so here; False: not within two seconds."""

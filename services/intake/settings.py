@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 
+from services.intake.signed import key_of
 from shared.settings import MailSettings
 
 _DEMO_RATE = "60000/minute"
@@ -20,6 +21,7 @@ class IntakeSettings(MailSettings):
     accept_timeout: float = Field(1.5, gt=0, description="seconds Kafka may take to acknowledge before a submission goes to the spool")
     view_budget: float = Field(0.05, ge=0, description="seconds an answer may wait for MongoDB to refuse early; 0 never asks it")
     dns_zone: Path | None = Field(None, description="a zone file asked instead of DNS about who sends mail for whom; demo and tests")
+    alerts_secret: SecretStr | None = Field(None, description="whsec_…: monitors that sign /v1/alerts instead of showing a token")
 
     smtp_port: int = Field(2525, ge=0, le=65535)
     smtp_connections: int = Field(200, ge=1, description="SMTP connections at the same time, in all")
@@ -39,6 +41,18 @@ class IntakeSettings(MailSettings):
             parse(value)
         return value
 
+    @field_validator("alerts_secret")
+    @classmethod
+    def _is_a_secret(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            key_of(value.get_secret_value())
+        return value
+
+    @property
+    def alert_key(self) -> bytes | None:
+        """What signed alerts are checked with; None: a token is needed."""
+        return key_of(self.alerts_secret.get_secret_value()) if self.alerts_secret else None
+
     @property
     def rate(self) -> str:
         return self.rate_limit or (_DEMO_RATE if self.demo else "600/minute")
@@ -46,6 +60,10 @@ class IntakeSettings(MailSettings):
     @property
     def directory_file(self) -> Path:
         return self.data_dir / "intake" / "directory.sqlite"
+
+    @property
+    def incidents_file(self) -> Path:
+        return self.data_dir / "intake" / "incidents.json"
 
     @property
     def policies_file(self) -> Path:

@@ -37,6 +37,11 @@ class View:
         self._budget = budget
         self._rests_until = 0.0
 
+    async def linked(self, incident: str) -> list[str]:
+        """The tickets that are linked to an incident and not closed, in the order of their ids. Raises Unavailable."""
+        where = {"incident_ids": incident, "status": {"$ne": "closed"}}
+        return [found["_id"] for found in await self._tickets.find(where, fields={"_id": 1}, order=[("_id", 1)])]
+
     async def ticket(self, ticket_id: str) -> Seen | None:
         """None: not known, or not known in time."""
         now = asyncio.get_running_loop().time()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import StringConstraints, model_validator
 
 from shared.events import Category, Component, Severity
 from shared.policy.desk import Part, Span
@@ -44,7 +44,7 @@ class ComponentsPolicy(Part):
     `stacks` are those whose scope of impact an incident tells apart (seed 004: Cedar and Bamboo).
     """
 
-    components: tuple[ListedComponent, ...] = Field(min_length=1)
+    components: tuple[ListedComponent, ...] = ()
     stacks: tuple[Name, ...] = ()
     quiet: frozenset[Severity] = frozenset({Severity.INFO})
     heartbeats: dict[Id, Heartbeat] = {}

@@ -34,7 +34,7 @@ def test_every_text_of_a_ticket_is_masked_and_the_rest_stays() -> None:
 def test_every_text_of_every_action_is_masked(action: str) -> None:
     form = TICKET_ACTIONS[action][1]
     given = {"body": ADDRESS, "reason": ADDRESS, "information": ADDRESS, "resolution": ADDRESS, "comment": ADDRESS,
-             "priority": "high", "score": 3, "granted": True, "share_token": "x", "queue": "csa"}  # fmt: skip
+             "priority": "high", "score": 3, "granted": True, "share_token": "x", "queue": "csa", "incident_id": "inc_a"}  # fmt: skip
     filled = fill(form, {name: given[name] for name in form.model_fields if name in given})
     assert PW not in filled.model_dump_json()
     assert bool(filled.masked) is bool({"body", "reason", "information", "resolution", "comment"} & set(form.model_fields))

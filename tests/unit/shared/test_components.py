@@ -29,7 +29,6 @@ def test_a_component_is_named_by_its_id_or_its_name() -> None:
         [{"id": "a", "name": "A"}, {"id": "a", "name": "B"}],
         [{"id": "a", "name": "A"}, {"id": "b", "name": "a"}],
         [{"id": "A b", "name": "A"}],
-        [],
     ],
 )
 def test_components_are_told_apart(listed: list[dict[str, str]]) -> None:

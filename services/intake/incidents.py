@@ -1,0 +1,201 @@
+"""The shell for incidents, maintenances and announcements: what a request needs is looked up, refused at once where it can be,
+and in Kafka or the spool before the caller is answered. The router decides for good."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from services.intake.api import ON_THIS_DISK, SOURCE, Answer, Intake
+from services.intake.domain import Asked, request_id
+from services.intake.forms import Form
+from services.intake.incident_book import Known
+from services.intake.incident_forms import OPENINGS, AnnouncementForm, Family, ImpactForm, MessageForm, SectionForm, StackForm
+from services.intake.masking import said
+from services.intake.spool import Accepted
+from shared import events as e
+from shared import ids
+from shared.access import may_report, runs_incidents
+from shared.errors import Refused
+from shared.events import Actor, Component, Purpose
+from shared.status.notice import USUAL_LENGTH, check_notice, check_window
+from shared.topics import REQUESTS
+from shared.wire import record_for
+
+_CHUNK = 500
+"""Requests written at a time, so that a message to 10,000 tickets is a few batches."""
+
+
+async def begin(intake: Intake, family: Family, form: Form, asked: Asked, trace: str) -> Answer:
+    """POST /v1/incidents, /v1/maintenances, /v1/announcements."""
+    prefix, kind, _ = OPENINGS[family]
+    provider = provider_of(intake, asked.actor, getattr(form, "provider", None))
+    components = components_named(intake, getattr(form, "components", ()), provider)
+    if not may_report(asked.actor, provider, components):
+        raise Refused("forbidden", "Ops report for the platform, a provider's users for their own add-on alone.", status=403)
+    key = ids.derive(prefix, asked.actor.email.lower(), f"/v1/{family}", asked.idempotency_key)
+    fields = _fields(form) | {"provider": provider, "components": components}
+    if isinstance(form, AnnouncementForm):
+        fields |= _announced(form, provider, asked)
+    if kind is e.ScheduleMaintenance:
+        check_window(asked.at, fields["starts_at"], fields["ends_at"])
+        check_notice(asked.at, fields["starts_at"], fields["override_reason"])
+    request = kind(
+        # With the body in the id, a key reused for another body is another request for the same thing: the router refuses it.
+        id=ids.request_id(key, kind.__name__, asked.digest, asked.actor.email), key=key, at=asked.at, actor=asked.actor,
+        policy=intake.reference.stamp(), digest=asked.digest, **fields,
+    )  # fmt: skip
+    return await _publish(intake, family, request, key, asked, trace, form)
+
+
+async def act(intake: Intake, family: Family, key: str, kind: type[e.StatusRequest], form: Form, asked: Asked, trace: str) -> Answer:
+    """POST /v1/<family>/{id}/<action>. What may not be seen does not exist: 404 where intake knows, else the router refuses."""
+    known = intake.incidents.get(key)
+    provider = known.provider if known else asked.actor.provider
+    fields = _fields(form)
+    if fields.get("components") is not None:
+        fields["components"] = components_named(intake, fields["components"], None)
+    refuse_early(known, asked.actor, fields.get("components") or ())
+    if known is None and provider is None and not runs_incidents(asked.actor):
+        raise Refused("not-found", "There is nothing here, or nothing you may see.", status=404)
+    request = kind(
+        id=request_id(kind, key, asked), key=key, at=asked.at, actor=asked.actor, policy=intake.reference.stamp(), digest=asked.digest,
+        **fields,
+    )  # fmt: skip
+    return await _publish(intake, family, request, request.id, asked, trace, form)
+
+
+async def tell_linked(intake: Intake, key: str, form: MessageForm, asked: Asked, trace: str) -> Answer:
+    """POST /v1/incidents/{id}/message: a reply of staff on every ticket linked to it, as far as the view has come.
+
+    A repeat under the same Idempotency-Key makes the same requests, and reaches tickets that were linked meanwhile. Raises
+    Unavailable where the view is away.
+    """
+    known = intake.incidents.get(key)
+    if not runs_incidents(asked.actor):
+        raise Refused("not-found" if known is None or not known.public else "forbidden", "One message to all is for ops.",
+                      status=404 if known is None or not known.public else 403)  # fmt: skip
+    if intake.view is None:
+        raise Refused("no-view", "This installation looks at no view, so it cannot tell which tickets are linked.", status=503)
+    _claim(intake, ids.request_id(key, "Message", asked.idempotency_key, asked.actor.email), key, asked)
+    tickets = await intake.view.linked(key)
+    stamp = intake.reference.rules().stamp
+    records = []
+    for ticket in tickets:
+        reply = e.AddReply(
+            id=ids.request_id(ticket, f"AddReply {key}", asked.idempotency_key, asked.actor.email), key=ticket, at=asked.at,
+            actor=asked.actor, policy=stamp, digest=asked.digest, body=form.body,
+        )  # fmt: skip
+        records.append(record_for(REQUESTS.name, reply, SOURCE, trace))
+    where: Accepted = "logged"
+    for start in range(0, len(records), _CHUNK):
+        if await intake.publish(records[start : start + _CHUNK]) != "logged":
+            where = "spooled"
+    return {"incident_id": key, "tickets": len(tickets), "accepted": where, "warnings": _warnings(where, form)}
+
+
+def provider_of(intake: Intake, actor: Actor, named: str | None) -> str | None:
+    """Whose add-on it is about: a provider's users report their own; ops may name one. Raises Refused `no-such-provider`."""
+    if actor.provider is not None and not runs_incidents(actor):
+        if named not in (None, actor.provider):
+            raise Refused("forbidden", "You report for your own add-on alone.", status=403)
+        return actor.provider
+    if named is not None and intake.reference.directory.provider(named) is None:
+        raise Refused("no-such-provider", f"There is no provider {named!r}.", extra={"errors": [_wrong("provider")]})
+    return named
+
+
+def components_named(intake: Intake, named: Iterable[str], provider: str | None) -> tuple[Component, ...]:
+    """The components by id or name; none named: those of the provider's add-on. Raises Refused `no-such-component`."""
+    policy = intake.reference.components()
+    found: dict[str, Component] = {}
+    for number, name in enumerate(named):
+        component = policy.find(name) or addon_component(intake, name)
+        if component is None:
+            listed = ", ".join(component.id for component in policy.components)
+            said_wrong = {"pointer": f"#/components/{number}", "detail": "not a component we know"}
+            raise Refused("no-such-component", f"There is no component {name!r}; there are {listed}.", extra={"errors": [said_wrong]})
+        found.setdefault(component.id, component)
+    if not found and provider is not None:
+        own = policy.of_addon(provider) or tuple(filter(None, (addon_component(intake, provider),)))
+        found = {component.id: component for component in own}
+    return tuple(found.values())
+
+
+def addon_component(intake: Intake, slug: str) -> Component | None:
+    """A provider's add-on, where the list of components does not have it."""
+    provider = intake.reference.directory.provider(slug)
+    if provider is None:
+        return None
+    return Component(id=provider.slug, name=provider.name, words=(provider.name, *provider.aliases), addon=provider.slug)
+
+
+def refuse_early(known: Known | None, actor: Actor, components: Sequence[Component]) -> None:
+    """Refuse at once what the router would refuse anyway, as far as intake has read. Raises Refused 403 or 404."""
+    if known is None or may_report(actor, known.provider, (*known.components, *components)):
+        return
+    if not known.public:
+        raise Refused("not-found", "There is nothing here, or nothing you may see.", status=404)
+    raise Refused("forbidden", "Ops may do this for the whole platform, a provider's users for their own add-on alone.", status=403)
+
+
+def _announced(form: AnnouncementForm, provider: str | None, asked: Asked) -> dict[str, Any]:
+    """The times of an announced maintenance. Raises Refused where they are missing, or too near without a reason."""
+    if provider is None:
+        raise Refused("no-provider", "An announcement is a provider's: say on whose behalf.", extra={"errors": [_wrong("provider")]})
+    if form.purpose is not Purpose.MAINTENANCE:
+        return {}
+    if form.starts_at is None:
+        raise Refused("no-time", "Say when the maintenance begins.", extra={"errors": [_wrong("starts_at")]})
+    ends_at = form.ends_at or form.starts_at + USUAL_LENGTH
+    check_window(asked.at, form.starts_at, ends_at)
+    check_notice(asked.at, form.starts_at, form.override_reason)
+    return {"ends_at": ends_at}
+
+
+def _wrong(field: str) -> dict[str, str]:
+    return {"pointer": f"#/{field}", "detail": "needed, or not known"}
+
+
+def _fields(form: Form) -> dict[str, Any]:
+    """The form's fields as the request has them."""
+    return {name: _value(getattr(form, name)) for name in type(form).model_fields}
+
+
+def _value(value: Any) -> Any:
+    match value:
+        case ImpactForm():
+            return value.impact
+        case StackForm():
+            return e.StackScope(stack=value.stack, effects=value.effects)
+        case SectionForm():
+            return e.Section(heading=value.heading, body=value.body)
+        case tuple():
+            return tuple(_value(part) for part in value)
+        case _:
+            return value
+
+
+async def _publish(intake: Intake, family: Family, request: e.StatusRequest, claimed: str, asked: Asked, trace: str, form: Form) -> Answer:
+    _claim(intake, claimed, request.key, asked)
+    where = await intake.publish([record_for(REQUESTS.name, request, SOURCE, trace)])
+    address = f"/v1/{family}/{request.key}"
+    return {
+        f"{family.removesuffix('s')}_id": request.key,
+        "request_id": request.id,
+        "accepted": where,
+        "warnings": _warnings(where, form),
+        "links": {"self": address, "request": f"/v1/requests/{request.id}"},
+    }
+
+
+def _claim(intake: Intake, claimed: str, key: str, asked: Asked) -> None:
+    if not asked.drawn and not intake.keys.claim(claimed, asked.digest, asked.at):
+        raise Refused(
+            "idempotency-key-reused", "This Idempotency-Key came before with another body. Use a new key for a new request.",
+            extra={"idempotency_key": asked.idempotency_key, "about": key},
+        )  # fmt: skip
+
+
+def _warnings(where: Accepted, form: Form) -> list[str]:
+    return [*said(form.masked), *([] if where == "logged" else [ON_THIS_DISK])]
