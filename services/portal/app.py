@@ -14,7 +14,7 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.responses import Response
 
-from services.portal import api, pages
+from services.portal import api, api_articles, pages
 from services.portal.answers import Json
 from services.portal.desk import Desk
 from services.portal.lags import Lags
@@ -74,6 +74,7 @@ def make_app(settings: PortalSettings) -> FastAPI:
     app.add_middleware(RefuseForeign)
     problems.install(app)
     app.include_router(api.router)
+    app.include_router(api_articles.router)
     pages.install(app, portal)
     _health(app, portal)
     _document(app, portal)

@@ -14,8 +14,9 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from services.portal import pages_account, pages_desk, pages_rota, pages_sharing, pages_tickets
+from services.portal import pages_account, pages_desk, pages_help, pages_rota, pages_sharing, pages_tickets
 from services.portal.fields import fields_of
+from services.portal.library import Library
 from services.portal.live import changes
 from services.portal.screens import STATIC, THEMES, Screens, local, see_other
 from services.portal.visitors import Drawn, Parts, Visitor
@@ -37,9 +38,11 @@ def install(app: FastAPI, portal: Portal) -> None:
     """Everything a browser needs. Call it after `shared.problems.install`: whoever is no browser keeps its problem documents."""
     screens = Screens(portal.directory, portal.clock, demo=portal.settings.demo)
     app.state.screens = screens
+    app.state.library = Library(portal.store, portal.clock)
     app.mount("/static", _Static(directory=STATIC), name="static")
-    for part in (router, pages_tickets.router, pages_sharing.router, pages_account.router, pages_desk.router, pages_rota.router):
-        app.include_router(part)
+    for part in (pages_tickets, pages_sharing, pages_account, pages_desk, pages_rota, pages_help):
+        app.include_router(part.router)
+    app.include_router(router)
     screens.install_errors(app)
 
 
@@ -54,17 +57,11 @@ class _Static(StaticFiles):
 
 
 @router.get("/")
-async def home(request: Request, actor: Visitor, screens: Drawn) -> Response:
+async def home(actor: Visitor) -> Response:
     """Where somebody's work is; for visitors the help page."""
     if actor is None:
-        return screens.page(request, "help.html", place="help")
+        return see_other("/help")
     return see_other("/queue" if actor.is_staff else "/tickets")
-
-
-@router.get("/help")
-async def help_page(request: Request, screens: Drawn, portal: Parts) -> Response:
-    """For anyone, also while MongoDB is away: then it shows nobody as logged in."""
-    return screens.page(request, "help.html", actor=await _if_known(request, portal), place="help")
 
 
 async def _if_known(request: Request, portal: Portal) -> Actor | None:

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from services.portal.display import Said
 from services.portal.fields import fields_of
+from services.portal.insight import insight
 from services.portal.listing import Asked
 from services.portal.proxy import Answer
 from services.portal.screens import Screens, see_other
@@ -57,8 +58,10 @@ async def own_tickets(
 
 
 @router.get("/tickets/new")
-async def new_ticket(request: Request, actor: Who, portal: Parts, screens: Drawn, app: str = "") -> Response:
-    return await _form(request, actor, portal, screens, {"app": app} if app else {}, {}, 200)
+async def new_ticket(request: Request, actor: Who, portal: Parts, screens: Drawn) -> Response:
+    """Begun with what the link says."""
+    given = {name: request.query_params[name][:200] for name in ("app", "kind", "subject") if request.query_params.get(name)}
+    return await _form(request, actor, portal, screens, given, {}, 200)
 
 
 @router.post("/tickets")
@@ -135,7 +138,7 @@ async def _ticket(
         timeline=[{**fact, "data": Said(fact["data"])} for fact in timeline],
         decisions=trail["decisions"] if trail else [], pages=[page for page in pages if page], actions=actions_for(ticket, actor),
         audiences=audiences_for(ticket, screens.provider_name(ticket["provider"] or "")), providers=_providers(portal) if is_staff else [],
-        idempotency_key=secrets.token_urlsafe(12), **context,
+        insight=insight(ticket), idempotency_key=secrets.token_urlsafe(12), **context,
     )  # fmt: skip
 
 

@@ -41,6 +41,9 @@ _ROLES = {
     Role.ON_CALL: "On call", Role.ADMIN: "Administrator",
 }  # fmt: skip
 
+_ENTERPRISE = ("enterprise", "legacy-enterprise", "premier")
+"""Plans whose customers have the shelf of resources in their navigation (seed 001)."""
+
 _WORDS = {
     403: ("Not from here", "This was sent from another site, or you are not allowed to do it."),
     404: ("There is nothing here", "Either this never existed, or it is not yours to see."),
@@ -98,6 +101,8 @@ class Screens:
             found = [("tickets", "/tickets", "Tickets")]
         elif actor is not None:
             found = [("tickets", "/tickets", "My tickets"), ("new", "/tickets/new", "New ticket")]
+            if (self._directory.get("accounts", actor.email) or {}).get("plan") in _ENTERPRISE:
+                found.append(("resources", "/resources", "Resources"))
         if self._demo:
             found.append(("outbox", "/demo/outbox", "Outbox"))
         found.append(("help", "/help", "Help"))

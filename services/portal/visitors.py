@@ -9,7 +9,7 @@ from fastapi import Depends, Request
 from services.portal.screens import Screens
 from services.portal.wiring import Portal, portal_of
 from shared.access import may_handle_pages, may_see_desk
-from shared.errors import Refused
+from shared.errors import Refused, Unavailable
 from shared.events import Actor
 
 Parts = Annotated[Portal, Depends(portal_of)]
@@ -24,6 +24,14 @@ def drawn_by(request: Request) -> Screens:
 async def visitor(request: Request, portal: Parts) -> Actor | None:
     """Who looks; None for somebody who is not logged in."""
     return await portal.sessions.actor_or_none(request)
+
+
+async def visitor_perhaps(request: Request, portal: Parts) -> Actor | None:
+    """Who looks, as far as that can be said just now: for pages that are there while MongoDB is away."""
+    try:
+        return await portal.sessions.actor_or_none(request)
+    except (Refused, Unavailable):
+        return None
 
 
 async def signed_in(request: Request, portal: Parts) -> Actor:
@@ -51,6 +59,7 @@ def not_found() -> Refused:
 
 Drawn = Annotated[Screens, Depends(drawn_by)]
 Visitor = Annotated[Actor | None, Depends(visitor)]
+Perhaps = Annotated[Actor | None, Depends(visitor_perhaps)]
 Who = Annotated[Actor, Depends(signed_in)]
 Staff = Annotated[Actor, Depends(at_the_desk)]
 OnCall = Annotated[Actor, Depends(on_call)]

@@ -21,7 +21,7 @@ from pymongo import ReplaceOne
 
 from deploy.demo.directory import documents, policies
 from deploy.demo.seed import credentials
-from services.portal import api, pages
+from services.portal import api, api_articles, pages
 from services.portal.desk import Desk
 from services.portal.fold import Fold, needs, parse
 from services.portal.projector import prepare, recount
@@ -112,6 +112,7 @@ def make_app(portal: Portal, lifespan: Any = None) -> FastAPI:
     app.add_middleware(RefuseForeign)
     problems.install(app)
     app.include_router(api.router)
+    app.include_router(api_articles.router)
     pages.install(app, portal)
     return app
 

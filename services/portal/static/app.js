@@ -96,7 +96,7 @@
     if (!form.hasAttribute("data-once")) return;
     if (form.dataset.sent) { event.preventDefault(); return; }
     form.dataset.sent = "1";
-    const button = $("button:not([type=button])", form);
+    const button = event.submitter ?? $("button:not([type=button])", form);
     if (button) { button.setAttribute("aria-busy", "true"); }
     setTimeout(() => { delete form.dataset.sent; button?.removeAttribute("aria-busy"); }, 8000);
   });
