@@ -19,12 +19,14 @@ from services.intake.door import Allowance, Door
 from services.intake.following import TIMERS, follow, tell_of_end
 from services.intake.incident_book import Incidents
 from services.intake.keys import Keys
+from services.intake.paging import Paging
 from services.intake.reference import Policies, Reference
 from services.intake.settings import IntakeSettings
 from services.intake.spool import Spool
 from services.intake.tokens import TokenIndex
 from services.intake.view import View
 from shared.bus import Producer
+from shared.channels import open_line
 from shared.clock import clock_from
 from shared.errors import Unavailable
 from shared.garbage import spare_what_lives
@@ -82,9 +84,13 @@ def application(settings: IntakeSettings) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with directory_replica, policies_replica, status_replica:
+        async with directory_replica, policies_replica, status_replica, contextlib.AsyncExitStack() as lines:
             await spool.open()
             beside = [follow(TIMERS, settings, producer), spool.run(), *([uses.run()] if uses else [])]
+            if secret is not None:
+                line = await lines.enter_async_context(open_line(settings, secret, clock))
+                spool.before = paging = Paging(spool, reference, line, settings.portal_url, clock)
+                beside.append(paging.run())
             background = {asyncio.create_task(task) for task in beside}
             for task in background:
                 task.add_done_callback(tell_of_end)

@@ -16,6 +16,7 @@ import contextlib
 import fcntl
 import os
 from collections import deque
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -23,8 +24,10 @@ from typing import NamedTuple
 import orjson
 import structlog
 
+from services.intake.diary import Diary
 from services.intake.disk import sync_directory, write_all, write_durably
 from services.intake.frames import Frame, decode
+from shared.wire import Record
 
 log = structlog.get_logger()
 
@@ -32,6 +35,9 @@ KEPT = timedelta(hours=24)
 SEGMENT_BYTES = 16 * 1024 * 1024
 SLOTS = 16
 _LIVE, _DRAINED, _DAMAGED = ".journal", ".drained", ".damaged"
+
+
+Note = Callable[[Sequence[Record]], None]
 
 
 class Place(NamedTuple):
@@ -42,8 +48,8 @@ class Place(NamedTuple):
 class Journal:
     """One process's journal. `open` takes the lock; raises BlockingIOError where another process has it, OSError."""
 
-    def __init__(self, directory: Path, *, segment_bytes: int = SEGMENT_BYTES) -> None:
-        self.directory, self._segment_bytes = directory, segment_bytes
+    def __init__(self, directory: Path, note: Note | None = None, *, segment_bytes: int = SEGMENT_BYTES) -> None:
+        self.directory, self._note, self._segment_bytes = directory, note, segment_bytes
         self._lock = -1
         self._writing = -1
         self._ends: dict[int, int] = {}
@@ -56,8 +62,8 @@ class Journal:
 
     @staticmethod
     def is_left_over(directory: Path) -> bool:
-        """Whether there is something to drain."""
-        return any(path.stat().st_size for path in directory.glob(f"[0-9]*{_LIVE}"))
+        """Whether there is something to drain, or to tell of pages."""
+        return Diary.is_left_over(directory) or any(path.stat().st_size for path in directory.glob(f"[0-9]*{_LIVE}"))
 
     def open(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -178,6 +184,8 @@ class Journal:
             log.critical("a journal is damaged: acknowledged submissions may be in it", path=str(path), gaps=gaps)
         self._ends[segment] = end
         self.pending += len(frames)
+        for frame in frames if self._note else ():
+            self._note(frame.records)
         if not frames:
             self._retire(segment, None)
 
@@ -223,11 +231,14 @@ class Journal:
             self._writing = -1
 
 
-def claim(parent: Path) -> Journal:
-    """A journal under `parent` that no other process has: one that was left with something in it, if there is. Raises OSError."""
+def claim(parent: Path, note: Note | None = None) -> Journal:
+    """A journal under `parent` that no other process has: one that was left with something in it, if there is. Raises OSError.
+
+    `note` is told every submission it holds.
+    """
     slots = [parent / f"{number}" for number in range(SLOTS)]
     for directory in sorted(slots, key=lambda slot: (not (slot.exists() and Journal.is_left_over(slot)), int(slot.name))):
-        journal = Journal(directory)
+        journal = Journal(directory, note)
         try:
             journal.open()
         except BlockingIOError:

@@ -7,16 +7,15 @@ from pathlib import Path
 from pydantic import Field, SecretStr, field_validator
 
 from services.intake.signed import key_of
-from shared.settings import MailSettings
+from shared.settings import PagingSettings
 
 _DEMO_RATE = "60000/minute"
 
 
-class IntakeSettings(MailSettings):
+class IntakeSettings(PagingSettings):
     """`rate_limit` is per account, as `limits` writes it (`600/minute`); the demo's few accounts share a larger one."""
 
     intake_port: int = Field(8001, ge=0, le=65535)
-    portal_url: str = Field("http://127.0.0.1:8000", pattern=r"^https?://", description="where people reach the portal")
     rate_limit: str = ""
     accept_timeout: float = Field(1.5, gt=0, description="seconds Kafka may take to acknowledge before a submission goes to the spool")
     view_budget: float = Field(0.05, ge=0, description="seconds an answer may wait for MongoDB to refuse early; 0 never asks it")

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
@@ -27,11 +27,13 @@ from services.intake.frames import Frame, encode
 from services.intake.journal import Journal
 from shared.clock import Clock
 from shared.errors import Poisonous, Unavailable
+from shared.topics import URGENT
 from shared.wire import Record
 
 log = structlog.get_logger()
 
 Accepted = Literal["logged", "spooled"]
+Write = Callable[[Sequence[Record]], Awaitable[Any]]
 R = TypeVar("R")
 
 DEPTH = Gauge("signalbox_spool_depth", "Submissions on this machine's disk that Kafka does not have yet")
@@ -61,6 +63,14 @@ class Log(Protocol):
     async def send_many(self, records: Sequence[Record]) -> Any: ...
 
     async def ping(self) -> None: ...
+
+
+class Before(Protocol):
+    """What the log is told before anything is drained (`paging.Paging`): pages sent meanwhile stand before their tickets."""
+
+    async def tell(self, directory: Path | None, write: Write) -> None:
+        """With `write`, of this process (None) or of one that left its directory behind. Raises what `write` raises."""
+        ...
 
 
 class Spool:
@@ -95,10 +105,12 @@ class Spool:
         self._is_away = False
         self._why = ""
         self._trouble: str | None = None
+        self._notable: dict[tuple[str, str], Record] = {}
+        self.before: Before | None = None
 
     async def open(self) -> None:
         """Take a directory, and stock of what was left in it. Raises OSError."""
-        self._journal = await self._on_disk(journal.claim, self._parent)
+        self._journal = await self._on_disk(journal.claim, self._parent, self._note)
         self._count(self._journal.pending)
         self._trouble = self._journal.trouble()
         if self._depth:
@@ -112,6 +124,16 @@ class Spool:
         if self._journal is not None:
             await self._on_disk(self._journal.close)
         self._thread.shutdown()
+
+    @property
+    def directory(self) -> Path:
+        """This process's own, once open."""
+        assert self._journal is not None
+        return self._journal.directory
+
+    def notable(self) -> list[Record]:
+        """What is spooled and concerns pages: tickets on `urgent`, and acknowledgements; oldest first."""
+        return list(self._notable.values())
 
     @property
     def depth(self) -> int:
@@ -163,6 +185,7 @@ class Spool:
                     await self._drain_some()
                 else:
                     await self._draining.ping()
+                    await self._go_before(None)
                 self._found()
                 pause = _FIRST_PAUSE_S
             except Unavailable as error:
@@ -208,6 +231,7 @@ class Spool:
         if self._flushing is None:
             self._flushing = asyncio.create_task(self._flush())
         await kept
+        self._note(records)
         SPOOLED.inc()
         self._wanted.set()
 
@@ -244,6 +268,8 @@ class Spool:
     async def _drain_some(self) -> None:
         """A batch into Kafka, in its order. Raises Unavailable, OSError: it comes again."""
         assert self._journal is not None
+        await self._draining.ping()
+        await self._go_before(None)
         frames = await self._on_disk(self._journal.ahead, _BATCH_BYTES)
         if not frames:  # what is counted is still on its way to the disk, or could not be written
             if self._flushing is not None:
@@ -255,7 +281,19 @@ class Spool:
         await self._into_the_log(self._journal, frames)
         await self._on_disk(self._journal.drained, len(frames), self._clock.now())
         DRAINED.inc(len(frames))
+        for frame in frames:
+            for record in frame.records:
+                self._notable.pop((record.topic, record.key), None)
         self._count(self._depth - len(frames))
+
+    async def _go_before(self, directory: Path | None) -> None:
+        if self.before is not None:
+            await self.before.tell(directory, self._draining.send_many)
+
+    def _note(self, records: Sequence[Record]) -> None:
+        for record in records:
+            if record.topic == URGENT.name or dict(record.headers).get("ce_type", b"").endswith(b".Acknowledge"):
+                self._notable.setdefault((record.topic, record.key), record)
 
     async def _into_the_log(self, source: Journal, frames: list[Frame]) -> None:
         try:
@@ -279,6 +317,7 @@ class Spool:
             if left is None:
                 return
             try:
+                await self._go_before(left.directory)
                 log.warning("draining what another process left behind", directory=str(left.directory), count=left.pending)
                 while frames := await self._on_disk(left.ahead, _BATCH_BYTES):
                     await self._into_the_log(left, frames)
