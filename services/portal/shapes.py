@@ -65,6 +65,7 @@ def ticket(doc: Shape, facts: Iterable[Shape], who: Standing, pages: list[str], 
     for fact in facts:
         if fact["type"] == "TicketOpened":
             shown["body"], shown["urgent"] = fact["data"].get("body", ""), fact["data"].get("urgent")
+            shown["times"] = fact["data"].get("times") or []
         elif may_see_fact(who, fact["type"], fact.get("audience")):
             replies.append(reply(fact))
     shown["replies"] = replies

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from shared import events as e
@@ -99,6 +99,7 @@ class Story:
         urgent: e.UrgentDetails | None = None,
         pages: bool = False,
         trail: tuple[e.RuleTried, ...] = (),
+        times: tuple[e.TimeRead, ...] = (),
     ) -> Story:
         self.subject, self.priority = subject, given or asked or e.Priority.NORMAL
         self.provider = queue.removeprefix("provider:") if queue.startswith("provider:") else None
@@ -119,6 +120,7 @@ class Story:
                 lane="lane_x",
                 first=first,
                 via=e.Via.WEB,
+                times=times,
             )
         )
         self.add(
@@ -207,9 +209,15 @@ def _urgent(now: datetime) -> Log:
             users_affected="all, about 40,000",
             business_impact="No orders since 02:29 UTC",
             seen_in_staging="no",
-            began_at="2026-11-22 02:29:00 UTC",
-            logs='at=error code=H12 desc="Request timeout" path=/checkout',
+            began_at="2026-11-21 18:29 PST",
+            logs="2026-11-21T18:29:04-08:00 at=error code=H12 path=/checkout\n2026-11-21T18:41:10-08:00 Error R14 (Memory quota exceeded)",
+            configuration="WEB_CONCURRENCY=4\nDATABASE_URL=postgres://u1:[masked: password in an address]@ec2-1-2-3-4.example.com/d1",
             third_party_services=("Stripe",),
+        ),
+        times=(
+            e.TimeRead(field="began_at", original="2026-11-21 18:29 PST", utc=datetime(2026, 11, 22, 2, 29, tzinfo=UTC)),
+            e.TimeRead(field="logs", original="2026-11-21T18:29:04-08:00", utc=datetime(2026, 11, 22, 2, 29, 4, tzinfo=UTC)),
+            e.TimeRead(field="logs", original="2026-11-21T18:41:10-08:00", utc=datetime(2026, 11, 22, 2, 41, 10, tzinfo=UTC)),
         ),
     ).clock(timedelta(minutes=30))
     page = page_id("lane_x", obligation_id(story.id, "req_x"))

@@ -13,7 +13,7 @@ from tests.support.visiting import Visit
 
 SCREENS = [
     (None, "/help"), (None, "/status"), (None, "/login"), ("premier", "/tickets/new"), ("free", "/tickets/new"), ("premium", "/tickets"),
-    ("stranger", "/tickets"),
+    ("stranger", "/tickets"), ("agent", "urgent"), ("premier", "urgent"),
     ("redisco", "/tickets"), ("agent", "/queue"), ("agent", "/queue?q=nothing+like+this"), ("agent", "ticket"), ("premium", "ticket"),
     ("reviewer", "appeal"), ("premium", "appeal"), ("stranger", "/share/tkt_x.y.z"),
     ("primary", "/pages"), ("primary", "page"), ("agent", "/on-call"), ("ops", "/ops"), ("ops", "/ops/attention"),
@@ -25,12 +25,13 @@ LOOKS: list[tuple[int, Literal["light", "dark"]]] = [(1440, "light"), (1440, "da
 def show(visit: Visit, preview: str, who: str | None, path: str) -> Page:
     starts = {
         "ticket": "/queue?q=redis" if who == "agent" else "/tickets",
+        "urgent": "/queue?q=checkout" if who == "agent" else "/tickets?q=checkout",
         "appeal": "/queue?q=libpq" if who == "reviewer" else "/tickets?q=libpq",
         "page": "/pages",
     }
     start = starts.get(path, path)
     page = visit(preview, who, start, reduced_motion="reduce", allow=("404",) if "no/such" in path else ())
-    if path in ("ticket", "appeal"):
+    if path in ("ticket", "appeal", "urgent"):
         page.locator(".row .subject").first.click()
         page.wait_for_selector(".line")
         if who == "agent":
