@@ -144,6 +144,11 @@ def may_report(actor: Actor, provider: str | None, components: Iterable[Componen
     return provider is not None and actor.provider == provider and all(component.addon == provider for component in components)
 
 
+def may_hand_in_mail(actor: Actor) -> bool:
+    """Other people's mail is handed in by gateways, and by staff."""
+    return actor.is_staff or Role.GATEWAY in actor.roles
+
+
 def may_see_desk(actor: Actor) -> bool:
     """Queues, counters, who is on call and the operations dashboard are for staff."""
     return actor.is_staff

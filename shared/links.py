@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 from urllib.parse import quote
 
 ACKNOWLEDGE = "acknowledge-page"
+CONFIRM_SENDER = "confirm-sender"
+"""Of a ticket that came by mail; the person is an e-mail address."""
 CALENDAR = "on-call-calendar"
 """What stands for the page is then the schedule, and for the person the account's address."""
 

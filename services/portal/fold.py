@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from services.portal.projection import Doc, bucket, iso, project
+from services.portal.projection_mail import places, project_mail
 from services.portal.projection_pages import project_notice, project_page, settles
 from services.portal.projection_status import project_status
 from shared import events as e
@@ -85,7 +86,7 @@ def parse(messages: Iterable[Message]) -> tuple[list[Read], list[tuple[Message, 
 def needs(events: Iterable[Read]) -> set[Place]:
     """The documents the fold starts from."""
     found: set[Place] = set()
-    for _, event in events:
+    for message, event in events:
         if isinstance(event, e.TicketFact | e.ClockFact):
             found.add(("tickets", event.key))
         elif isinstance(event, e.PageFact):
@@ -95,6 +96,8 @@ def needs(events: Iterable[Read]) -> set[Place]:
             found.add(("notices", event.key))
         elif isinstance(event, e.StatusFact):
             found.add(("incidents", event.key))
+        elif isinstance(event, e.MailFact):
+            found |= places(event, message.partition)
     return found
 
 
@@ -117,6 +120,9 @@ class Fold:
                     self._keep("notices", event.key, project_notice(self.docs.get(("notices", event.key)), event))
                 case e.StatusFact():
                     self._incident(message, event)
+                case e.MailFact():
+                    for (collection, name), doc in project_mail(self.docs, event, message.partition).items():
+                        self._keep(collection, name, doc)
                 case e.Request():
                     self._asked(event)
                 case _:

@@ -60,7 +60,7 @@ INDEXES: dict[str, tuple[tuple[tuple[str, int], ...], ...]] = {
     "incidents": ((("aggregate", 1), ("order_key", -1)), (("live", 1),), (("alert", 1),)),
     "notices": ((("state", 1), ("at", -1)), (("ticket", 1),)),
     "mail": ((("order_key", -1),), (("state", 1), ("order_key", -1)), (("why", 1), ("order_key", -1))),
-    "mail_deliveries": ((("outcome", 1),),),
+    "mail_deliveries": ((("settled", 1),),),
     "dead_letters": ((("at", -1),),),
     "figures": ((("since", 1),),),
     "policies": ((("name", 1), ("version", -1)),),

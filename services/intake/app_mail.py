@@ -1,0 +1,174 @@
+"""The addresses of mail: a gateway hands a message in, staff let one out of quarantine, a sender confirms the mail was theirs."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+from collections.abc import Callable
+from datetime import datetime
+from ipaddress import ip_address
+from typing import Annotated
+
+from fastapi import FastAPI, Request
+from pydantic import StringConstraints
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+
+from services.intake.answering import done, named, taken, trace_of
+from services.intake.api import SOURCE, Answer, Intake
+from services.intake.domain import Asked, ask
+from services.intake.door import Door, read_object
+from services.intake.forms import Form, fill
+from services.intake.mail.reading.shape import MESSAGE_MOST, Envelope
+from services.intake.mail.wiring import Mail
+from shared import links
+from shared.access import may_hand_in_mail, may_see_desk
+from shared.errors import Refused
+from shared.events import Actor, ConfirmSender, Via
+from shared.identity import actor_of
+from shared.ids import derive
+from shared.topics import REQUESTS
+from shared.wire import record_for
+
+_TICKET = re.compile(r"tkt_[a-z2-7]{26}")
+_MESSAGE = re.compile(r"[0-9a-f]{64}")
+_MOST_RECIPIENTS, _LONGEST = 100, 320
+_BODY_WITHIN_S = 60.0
+
+Write = Callable[..., None]
+"""`services.intake.app`'s way to say a route whose body is a form."""
+
+
+class ConfirmForm(Form):
+    """`token`: that of the link in the confirmation mail; it says who confirms, and no bearer is needed."""
+
+    token: Annotated[str, StringConstraints(max_length=1000)] | None = None
+
+
+class ReleaseForm(Form):
+    """Nothing need be said: who releases a message vouches for its sender."""
+
+
+def forms() -> list[type[Form]]:
+    """Every form of these addresses, for the contract."""
+    return [ConfirmForm, ReleaseForm]
+
+
+def install(app: FastAPI, intake: Intake, door: Door, write: Write, mail: Mail | None) -> None:
+    """Put the routes on the application; without `mail` only confirming is possible here."""
+
+    async def confirm(request: Request) -> Response:
+        ticket = named(request, "ticket_id", _TICKET)
+        if "authorization" in request.headers:
+            body, asked = await door.asked(request)
+            form = fill(ConfirmForm, body)
+        else:
+            door.count(ticket)
+            body = await read_object(request)
+            form, now = fill(ConfirmForm, body), door.clock.now()
+            asked = door.under_key(request, body, _confirming(intake, ticket, form, now), now)
+        return await taken("confirm", asked, _confirm(intake, ticket, form, asked, trace_of(request)))
+
+    write(app, "POST", "/v1/tickets/{ticket_id}/confirm", confirm, ConfirmForm, name="ticket-confirm")
+    if mail is None:
+        return
+
+    async def hand_in(request: Request) -> Response:
+        actor, now = door.who(request, "write")
+        if not may_hand_in_mail(actor):
+            raise Refused("forbidden", "Mail is handed in by mail gateways and staff.", status=403)
+        raw = await _message(request)
+        asked = door.under_key(request, {}, actor, now)
+        return await taken("mail", asked, _hand_in(mail, raw, _envelope(request, actor, now), asked))
+
+    async def release(request: Request) -> Response:
+        digest = named(request, "message_id", _MESSAGE)
+        body, asked = await door.asked(request)
+        fill(ReleaseForm, body)
+        if not may_see_desk(asked.actor):
+            raise Refused("not-found", "There is nothing here, or nothing you may see.", status=404)
+        return await done("release", asked, mail.desk.release(digest, asked.actor), 202)
+
+    message = {"required": True, "content": {"message/rfc822": {"schema": {"type": "string", "format": "binary"}}}}
+    parameters = [
+        {"name": name, "in": "query", "required": False, "schema": {"type": "string"}, "description": words}
+        for name, words in (
+            ("from", "the envelope sender; empty or absent: the null sender"),
+            ("to", "an envelope recipient, as often as there are any"),
+            ("ip", "the address of the client the gateway had the message from, for SPF"),
+            ("helo", "the name that client gave itself"),
+        )
+    ]
+    app.add_api_route(
+        "/v1/mail", hand_in, methods=["POST"], name="hand-in-mail", status_code=202,
+        openapi_extra={"requestBody": message, "parameters": parameters},
+    )  # fmt: skip
+    write(app, "POST", "/v1/mail/{message_id}/release", release, ReleaseForm, name="release-mail")
+
+
+async def _hand_in(mail: Mail, raw: bytes, envelope: Envelope, asked: Asked) -> Answer:
+    """The same way as SMTP: 202 when it is durable here; what becomes of it is told by `GET /v1/mail`."""
+    drawn = secrets.token_hex(16) if asked.drawn else ""
+    delivery_id = derive("dlv", asked.actor.email, asked.idempotency_key, drawn)
+    delivery = await mail.room.take(raw, envelope, "api", delivery_id)
+    return {
+        "id": delivery.digest, "delivery_id": delivery.id, "accepted": "stored", "links": {"self": f"/v1/mail/{delivery.digest}"},
+    }  # fmt: skip
+
+
+def _envelope(request: Request, gateway: Actor, now: datetime) -> Envelope:
+    """What the gateway says around the message. It vouches for the client's address only, never for the sender."""
+    query = request.query_params
+    peer = query.get("ip", "")
+    if peer:
+        try:
+            peer = str(ip_address(peer))
+        except ValueError as error:
+            raise Refused("invalid", "ip is an IP address.") from error
+    recipients = query.getlist("to")
+    if len(recipients) > _MOST_RECIPIENTS or any(len(text) > _LONGEST or not text.isprintable() for text in query.values()):
+        raise Refused("invalid", f"At most {_MOST_RECIPIENTS} recipients, and {_LONGEST} printable characters each.")
+    return Envelope(
+        mail_from=query.get("from", ""), rcpt_to=tuple(recipients), peer=peer, helo=query.get("helo", ""), received_at=now,
+        authenticated_as=gateway.email,
+    )  # fmt: skip
+
+
+async def _message(request: Request) -> bytes:
+    """The raw message, counted as it comes. Raises Refused 400, 408, 413, 415."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "message/rfc822":
+        raise Refused("unsupported-media-type", "Send the raw message as message/rfc822.", status=415)
+    raw = bytearray()
+    try:
+        async with asyncio.timeout(_BODY_WITHIN_S):
+            async for chunk in request.stream():
+                raw += chunk
+                if len(raw) > MESSAGE_MOST:
+                    raise Refused("too-large", f"A message may have {MESSAGE_MOST} bytes.", status=413)
+    except TimeoutError as error:
+        raise Refused("request-timeout", f"The message did not come within {_BODY_WITHIN_S:g} seconds.", status=408) from error
+    except ClientDisconnect as error:
+        raise Refused("bad-request", "The message broke off.", status=400) from error
+    if not raw:
+        raise Refused("invalid", "There is no message in the body.")
+    return bytes(raw)
+
+
+def _confirming(intake: Intake, ticket: str, form: ConfirmForm, now: datetime) -> Actor:
+    """Whom the link was made for. Raises Refused `unauthenticated` where it is forged, expired or of another ticket."""
+    link = form.token and intake.secret and links.verify(intake.secret.encode(), form.token, links.CONFIRM_SENDER, ticket, now)
+    account = intake.reference.get("accounts", link.person.lower()) if link else None
+    if account is None:
+        raise Refused("unauthenticated", "This link is not valid, or no longer. Sign in to confirm on the ticket's page.", status=401)
+    return actor_of(account, Via.WEB)
+
+
+async def _confirm(intake: Intake, ticket: str, form: ConfirmForm, asked: Asked, trace: str) -> Answer:
+    """Whether the ticket waits for it, and whether it is the asker's to do, the router says."""
+    request = ask(ConfirmSender, ticket, form, asked, intake.reference.rules().stamp)
+    where = await intake.publish([record_for(REQUESTS.name, request, SOURCE, trace)])
+    return {
+        "ticket_id": ticket, "request_id": request.id, "accepted": where,
+        "links": {"self": f"/v1/tickets/{ticket}", "web": f"/tickets/{ticket}", "request": f"/v1/requests/{request.id}"},
+    }  # fmt: skip
