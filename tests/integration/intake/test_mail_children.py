@@ -28,7 +28,9 @@ while prefix := sys.stdin.buffer.read(HEAD.size):
     _, head, size = HEAD.unpack(prefix)
     sys.stdin.buffer.read(head)
     word = sys.stdin.buffer.read(size)
-    if word == b"slow": time.sleep(60)
+    while word == b"slow": pass
+    if word == b"endless": os.kill(os.getpid(), 24)
+    if word == b"waits": time.sleep(1.5)
     if word == b"hungry": bytearray(1 << 30)
     if word == b"abort": os.abort()
     if word == b"raise": raise ValueError("a mail of a new kind")
@@ -39,6 +41,7 @@ while prefix := sys.stdin.buffer.read(HEAD.size):
 FAILURES = {
     b"slow": (Unreadable.TOO_SLOW, "no answer in 1 s"),
     b"hungry": (Unreadable.TOO_MUCH_MEMORY, "MemoryError"),
+    b"endless": (Unreadable.TOO_SLOW, "no answer in 3 s of processor time"),
     b"abort": (Unreadable.CRASHED, "the child ended with -6"),
     b"raise": (Unreadable.CRASHED, "ValueError: a mail of a new kind"),
 }
@@ -73,6 +76,11 @@ async def test_a_mail_that_fails_disturbs_no_other(program: tuple[str, ...]) -> 
         assert not slow.done() and time.monotonic() - begun < 1.0
         assert others == [Answered(b"%d" % number, b"") for number in range(50)]
         assert (await slow) == Failed(Unreadable.TOO_SLOW, "no answer in 1 s")
+
+
+async def test_a_child_that_was_not_given_the_processor_gets_more_time(program: tuple[str, ...]) -> None:
+    async with Pool(1, wall=1.0, program=program) as pool:
+        assert await pool.do(READ, b"", b"waits") == Answered(b"waits", b"")
 
 
 async def test_a_caller_that_gives_up_leaves_no_answer_for_the_next(program: tuple[str, ...]) -> None:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -15,15 +17,18 @@ from types import TracebackType
 from typing import Self
 
 from services.intake.mail.reading.child import ANSWER, HEAD, NO_MEMORY
-from services.intake.mail.reading.limits import WALL
+from services.intake.mail.reading.limits import CPU, WALL
 from services.intake.mail.reading.shape import Unreadable
 from shared.errors import Unavailable
 
 ROOT = Path(__file__).resolve().parents[4]
 CHILD = ("-m", "services.intake.mail.reading.child")
 SERVED_MOST = 5000
+TICKS = os.sysconf("SC_CLK_TCK")
 LINE_MOST = 30.0
 """Seconds a mail waits for a free child before the caller is told to come again."""
+PATIENCE = 8.0
+"""Seconds more for a child that was not given the processor: what a busy machine owes is not the mail's fault."""
 START_MOST = 20.0
 """Seconds a child may take to start: a busy machine's, not a mail's fault."""
 
@@ -84,6 +89,14 @@ class _Child:
         answer, contents = ANSWER.unpack(await source.readexactly(ANSWER.size))
         return Answered(await source.readexactly(answer), await source.readexactly(contents))
 
+    def cpu_seconds(self) -> float:
+        """Processor time so far; 0 for a child that is gone."""
+        try:
+            fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return 0.0
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
     async def last_words(self) -> str:
         """The last line of its traceback."""
         assert self.process.stderr is not None
@@ -118,10 +131,14 @@ class Pool:
     async def do(self, job: bytes, head: bytes, raw: bytes) -> Answered | Failed:
         """Raises Unavailable when no child is free for `LINE_MOST` seconds, and nothing for what is in `raw`."""
         async with self._lent() as child:
+            begun = child.cpu_seconds()
+            work = asyncio.ensure_future(child.do(job, head, raw))
             try:
-                async with asyncio.timeout(self._wall):
-                    return await child.do(job, head, raw)
-            except TimeoutError:
+                done, _ = await asyncio.wait({work}, timeout=self._wall)
+                if not done and child.cpu_seconds() - begun < self._wall / 2:  # it did not get to run: the machine's fault
+                    done, _ = await asyncio.wait({work}, timeout=PATIENCE)
+                if done:
+                    return work.result()
                 await self._bury(child)
                 return Failed(Unreadable.TOO_SLOW, f"no answer in {self._wall:g} s")
             except (EOFError, OSError):
@@ -129,6 +146,9 @@ class Pool:
             except asyncio.CancelledError:
                 await self._bury(child)  # it is in the middle of a mail nobody waits for
                 raise
+            finally:
+                work.cancel()
+                await asyncio.wait({work})
 
     @contextlib.asynccontextmanager
     async def _lent(self) -> AsyncIterator[_Child]:
@@ -157,6 +177,8 @@ class Pool:
         await self._bury(child)
         if status == NO_MEMORY or "MemoryError" in words:
             return Failed(Unreadable.TOO_MUCH_MEMORY, words or "the memory limit")
+        if status == -signal.SIGXCPU:
+            return Failed(Unreadable.TOO_SLOW, f"no answer in {CPU} s of processor time")
         return Failed(Unreadable.CRASHED, words or f"the child ended with {status}")
 
     async def _bury(self, child: _Child) -> None:
