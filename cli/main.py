@@ -4,7 +4,24 @@ from __future__ import annotations
 
 import typer
 
-from cli import dead_letters, doctor, due, page, policy, rebuild, replay, route, seed, simulate, submit, tickets, topics, up, verify
+from cli import (
+    dead_letters,
+    directory,
+    doctor,
+    due,
+    page,
+    policy,
+    rebuild,
+    replay,
+    route,
+    seed,
+    simulate,
+    submit,
+    tickets,
+    topics,
+    up,
+    verify,
+)
 
 app = typer.Typer(
     name="signalbox",
@@ -21,6 +38,7 @@ app.add_typer(tickets.app, name="tickets")
 app.add_typer(page.app, name="page")
 app.command()(due.due)
 app.command()(route.route)
+app.add_typer(directory.app, name="directory")
 app.add_typer(policy.app, name="policy")
 app.command()(simulate.simulate)
 app.command()(verify.verify)

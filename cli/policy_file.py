@@ -59,7 +59,7 @@ def check(text: str, name: str | None = None) -> Checked:
         return Checked(name or DESK, {}, None, (Mistake(1, "", "a policy document is a mapping of fields"),))
     kind = name or _told_by(document)
     lines: dict[Place, int] = {}
-    mistakes = list(_walk(node, (), lines))
+    mistakes = list(walk(node, (), lines))
     policy: BaseModel | None = None
     try:
         policy = MODELS[kind].model_validate(document)
@@ -95,7 +95,7 @@ def desk_policy(path: Path) -> DeskPolicy:
     return found.policy
 
 
-def _walk(node: yaml.Node, place: Place, lines: dict[Place, int]) -> Iterator[Mistake]:
+def walk(node: yaml.Node, place: Place, lines: dict[Place, int]) -> Iterator[Mistake]:
     """Note where everything stands; a field that is there twice is a mistake that YAML itself is silent about."""
     lines.setdefault(place, node.start_mark.line + 1)
     if isinstance(node, yaml.MappingNode):
@@ -106,10 +106,10 @@ def _walk(node: yaml.Node, place: Place, lines: dict[Place, int]) -> Iterator[Mi
             if key.value in seen:
                 yield Mistake(key.start_mark.line + 1, _path(inner), "it is there twice: remove one")
             seen.add(key.value)
-            yield from _walk(value, inner, lines)
+            yield from walk(value, inner, lines)
     elif isinstance(node, yaml.SequenceNode):
         for number, value in enumerate(node.value):
-            yield from _walk(value, (*place, number), lines)
+            yield from walk(value, (*place, number), lines)
 
 
 def _clean(place: tuple[Any, ...]) -> Place:
