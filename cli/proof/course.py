@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from shared import ids
 from shared.errors import Poisonous
@@ -18,11 +18,25 @@ Answers = Callable[[Any, datetime], Sequence[Event]]
 """(row, now) → what the far side says at once to what the row owes."""
 
 
+class Stamp(Protocol):
+    """Gives facts their place in the log of their key, as `ids.stamp` does."""
+
+    def __call__(self, facts: Sequence[Fact], *, key: str, first_seq: int, cause: str) -> list[Fact]: ...
+
+
+def numbered(facts: Sequence[Fact], *, key: str, first_seq: int, cause: str) -> list[Fact]:
+    """Stamped with ids that are their own but no log's: where nobody is shown them, hashing is a tenth of the time."""
+    return [
+        fact.having({"key": key, "seq": seq, "cause": fact.cause or cause, "id": f"{key}/{seq}"})
+        for seq, fact in enumerate(facts, first_seq)
+    ]
+
+
 class Course:
     """`facts` so far, stamped, and the `row` they lead to."""
 
-    def __init__(self, work: Work[Any], key: str, answers: Answers | None = None) -> None:
-        self.work, self.key, self._answers = work, key, answers
+    def __init__(self, work: Work[Any], key: str, answers: Answers | None = None, stamp: Stamp = ids.stamp) -> None:
+        self.work, self.key, self._answers, self._stamp = work, key, answers, stamp
         self.row: Any = None
         self.facts: list[Fact] = []
 
@@ -54,7 +68,7 @@ class Course:
     def _add(self, facts: Sequence[Fact], cause: str, at: datetime) -> None:
         if not facts:
             return
-        stamped = ids.stamp(facts, key=self.key, first_seq=(self.row.seq if self.row else 0) + 1, cause=cause)
+        stamped = self._stamp(facts, key=self.key, first_seq=(self.row.seq if self.row else 0) + 1, cause=cause)
         self.row = self.work.advance(self.row, stamped)
         self.facts += stamped
         if self._answers is not None:
@@ -62,9 +76,12 @@ class Course:
                 self.take(event, at)
 
 
-def lived(work: Work[Any], key: str, inputs: Iterable[tuple[datetime, Event]], until: datetime, answers: Answers | None = None) -> Course:
+def lived(
+    work: Work[Any], key: str, inputs: Iterable[tuple[datetime, Event]], until: datetime, answers: Answers | None = None,
+    stamp: Stamp = ids.stamp,
+) -> Course:  # fmt: skip
     """From the first input to `until`. Inputs come in the order of the log; a time that goes back counts as the one before."""
-    course = Course(work, key, answers)
+    course = Course(work, key, answers, stamp)
     now: datetime | None = None
     for at, event in inputs:
         now = at if now is None else max(now, at)

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from cli.proof.course import Answers, Course, lived
+from cli.proof.course import Answers, Course, lived, numbered
 from cli.proof.log import InForce, Policies, Slice
 from cli.proof.outcome import Outcome, outcome_of, unlike
 from cli.proof.subjects import pager_work, rules_of, stamped
@@ -185,8 +185,8 @@ class WhatIf:
 
     def _live(self, side: int, key: str, requests: Sequence[Event]) -> Outcome:
         world = self.worlds[side]
-        facts = lived(world.router, key, ((request.at, request) for request in requests), self.until).facts
-        clocks = lived(world.sla, key, ((fact.at, fact) for fact in facts if type(fact) in sla.HANDLERS), self.until).facts
+        facts = lived(world.router, key, ((request.at, request) for request in requests), self.until, stamp=numbered).facts
+        clocks = lived(world.sla, key, ((fact.at, fact) for fact in facts if type(fact) in sla.HANDLERS), self.until, stamp=numbered).facts
         for fact in facts:
             handler = front.HANDLERS["tickets"].get(type(fact))
             for event in handler(fact) if handler else ():

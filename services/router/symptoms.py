@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.router.expressions import Expression
+from services.router.expressions import Expression, Words
 
 OPENING = 12_000
 """Characters of a body that are read for symptoms."""
@@ -108,13 +108,14 @@ _PLANS = (
     "plan", "prepar", "design", "architect", "recommend", "advi", "strateg", "expect", "scal", "migrat", "capacity", "optimi",
     "sizing", "split",
 )  # fmt: skip
-"""Cheap to look for; without two of them nothing reads like architecture."""
+"""Without two of them nothing reads like architecture."""
+_PLANNED = Words(_PLANS)
 
 
 def is_about_plans(text: str) -> bool:
     """Whether it reads like an architecture question: several different words of planning."""
     text = text[:OPENING]
-    return len([word for word in _PLANS if word in text]) > 1 and len(set(_PLANNING.findall(text))) >= 3
+    return _PLANNED.are_in(text) and len([word for word in _PLANS if word in text]) > 1 and len(set(_PLANNING.findall(text))) >= 3
 
 
 def _first(pattern: Expression, text: str) -> str:
