@@ -17,13 +17,14 @@ from starlette.responses import Response
 from starlette.routing import request_response
 from starlette.types import ASGIApp
 
-from services.intake import api, app_accounts, app_incidents
+from services.intake import api, app_accounts, app_heartbeats, app_incidents
 from services.intake.accounts import Accounts
 from services.intake.answering import answered, done, named, taken, trace_of
 from services.intake.api import Intake
 from services.intake.directory import DOCUMENTS
 from services.intake.door import Door, read_object
 from services.intake.forms import PAGE_ACTIONS, TICKET_ACTIONS, AcknowledgeForm, Form, TicketForm, fill
+from services.intake.heartbeats import HeartbeatForm
 from services.intake.loading import DirectoryForm
 from services.intake.policies import MODELS
 from services.intake.rota import OverrideForm, SwapForm
@@ -69,7 +70,16 @@ class _App(FastAPI):
 def _contract() -> tuple[JsonSchemas, dict[str, Any]]:
     """JSON Schemas of all bodies, and what they refer to."""
     acting = [form for _, form in (*TICKET_ACTIONS.values(), *PAGE_ACTIONS.values())]
-    others = (OverrideForm, SwapForm, TokenForm, PasswordForm, DirectoryForm, *DOCUMENTS.values(), *MODELS.values())
+    others: tuple[type[BaseModel], ...] = (
+        HeartbeatForm,
+        OverrideForm,
+        SwapForm,
+        TokenForm,
+        PasswordForm,
+        DirectoryForm,
+        *DOCUMENTS.values(),
+        *MODELS.values(),
+    )
     forms: dict[type[BaseModel], None] = dict.fromkeys((TicketForm, *acting, *app_incidents.forms(), *others))
     shapes, definitions = models_json_schema([(form, "validation") for form in forms], ref_template=_REF)
     return {form: shapes[form, "validation"] for form in forms}, definitions["$defs"]
@@ -93,6 +103,7 @@ def build(
     _reference(app, intake, door)
     app_accounts.install(app, intake, accounts or Accounts(), door, _write)
     app_incidents.install(app, intake, door, _write, alert_key)
+    app_heartbeats.install(app, intake, door, _write)
     _operations(app, checks, troubles or {})
     return app
 

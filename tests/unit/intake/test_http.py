@@ -280,6 +280,19 @@ async def test_the_directory_is_an_admins(bench: Bench) -> None:
     assert bench.reference.directory.account("zoe@example.com") is None
 
 
+async def test_heartbeats_are_recorded_for_staff_and_for_customers_who_are_paged_for(bench: Bench) -> None:
+    for who, status in (("ops", 202), ("premier", 202), ("free", 403)):
+        answer = await call(bench, "POST", "/v1/heartbeats/backup", {"every": "5m"}, f"demo-{who}")
+        assert answer.status_code == status, answer.text
+    is_problem(await call(bench, "POST", "/v1/heartbeats/backup", {"every": "5s"}, "demo-ops"), 422, "invalid")
+    assert (await call(bench, "DELETE", "/v1/heartbeats/backup", who="demo-ops")).status_code == 202
+    beats = [beat for beat in bench.log.on("requests") if isinstance(beat, e.Heartbeat)]
+    assert [(beat.actor.email, beat.every) for beat in beats] == [
+        ("ops@example.com", timedelta(minutes=5)), ("premier@example.com", timedelta(minutes=5)), ("ops@example.com", None),
+    ]  # fmt: skip
+    assert beats[0].key == beats[2].key != beats[1].key
+
+
 async def test_taking_a_shift_makes_the_next_version_of_the_rota(bench: Bench) -> None:
     schedule = next(iter(POLICIES["on-call"]["schedules"]))
     body = {"person": "secondary", "since": NOW.isoformat(), "until": (NOW + timedelta(hours=8)).isoformat()}
