@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from cli import (
+    articles,
     dead_letters,
     directory,
     doctor,
@@ -45,6 +46,7 @@ app.command()(verify.verify)
 app.command()(rebuild.rebuild)
 app.command()(replay.record)
 app.command()(replay.replay)
+app.add_typer(articles.app, name="articles")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(topics.app, name="topics")
 

@@ -20,6 +20,7 @@ from services.portal.visitors import Drawn, Parts, Perhaps, Who, not_found
 
 MOST_HITS = 10
 MOST_SUGGESTED = 3
+MOST_TRENDING = 4
 LEAST_TYPED = 4
 """Letters of subject and description together, below which there is nothing to go by."""
 
@@ -34,7 +35,7 @@ async def help_page(request: Request, actor: Perhaps, screens: Drawn, library: S
     asked = q.strip()
     return screens.page(
         request, "help.html", actor=actor, place="help", q=asked, hits=library.articles.search(asked, MOST_HITS) if asked else [],
-        trending=await library.trending(), topics=library.by_topic(),
+        trending=await library.trending(MOST_TRENDING), topics=library.by_topic(),
         solved=await library.solved_lately() if actor is not None and actor.is_staff else None,
     )  # fmt: skip
 

@@ -33,6 +33,7 @@ _SHARE = 0.5  # of a phrase's weight must be in the query, or it tells nothing
 _CODE = 1_000.0  # over everything that words can bring
 _FEW = 12  # so many words are a question; more are pasted text, whose unknown words are names, not slips
 _MOST = 24  # of the words of pasted text, those that tell most
+_OVERVIEW = ("error", "code")  # asked for besides, where a code has no article
 _FAINT = 0.25  # hits below this share of the best are left out
 
 
@@ -84,12 +85,13 @@ class Articles:
     def search(self, query: str, limit: int = 5) -> list[Hit]:
         """The articles that fit, best first; empty where none does. Takes any string."""
         asked = self._vocabulary.asked(query)
+        if asked.codes and not any(code in self._by_code for code in asked.codes):
+            asked = Asked(asked.codes, (*asked.words, *_OVERVIEW))
         scores = self._by_words(asked)
+        faint = _FAINT * max(scores.values(), default=0.0)
         for place, code in enumerate(asked.codes):
             for nth, article in enumerate(self.with_code(code)):
                 scores[article.slug] = scores.get(article.slug, 0.0) + _CODE * (len(asked.codes) - place) / (1 + nth)
-        best = max(scores.values(), default=0.0)
-        faint = _FAINT * best if best < _CODE else _FAINT * _SHARE
         ranked = sorted((score, slug) for slug, score in scores.items() if score > faint)[::-1]
         return [self._hit(slug, score) for score, slug in ranked[: max(0, limit)]]
 

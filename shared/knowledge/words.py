@@ -16,6 +16,9 @@ MOST_CHARACTERS = 12_000
 
 MOST_WORDS = 400
 
+LONGEST = 40
+"""Letters of a word; what is longer is a key or rubbish."""
+
 _CODE = re.compile(r"(?<![A-Za-z0-9])([HRL])[ \-_]?(\d\d)(?:['’]?s)?(?![A-Za-z0-9])", re.IGNORECASE)
 _CODE_OF_ROUTER = re.compile(r"\bcode=([HRL]\d\d)\b")
 
@@ -65,7 +68,7 @@ class Vocabulary:
         plain = " ".join(_plain(text))
         if self._pattern is not None:
             plain = self._pattern.sub(lambda found: self._same[found.group()], plain)
-        return [word for word in plain.split() if word not in STOP]
+        return [word for word in plain.split() if word not in STOP and 1 < len(word) <= LONGEST]
 
     def asked(self, query: str) -> Asked:
         """What somebody asks for. Any string: binary rubbish and ten thousand characters included."""
@@ -73,6 +76,7 @@ class Vocabulary:
         codes = codes_in(text)
         for noise in _NOISE:
             text = noise.sub(" ", text)
+        text = _CODE.sub(r" \1\2 ", text)
         return Asked(codes, tuple(dict.fromkeys(self.words(text)[:MOST_WORDS])))
 
 

@@ -1,0 +1,80 @@
+"""Whether the knowledge base is in order: front matter, length, links, and an article for every code that is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from shared.knowledge import changelog, resources
+from shared.knowledge.articles import HERE, Article, read_article
+from shared.knowledge.markup import links_of
+from shared.text.codes import TITLES
+
+PAGES = frozenset({"/help", "/status", "/changelog", "/resources", "/tickets", "/tickets/new", "/changelog/feed.atom", "/login"})
+"""Pages of the portal that an article may lead to."""
+
+SHORTEST, LONGEST = 120, 380
+"""Words of an article. Somebody reads it at three in the morning."""
+
+
+class Mistake(NamedTuple):
+    """What is wrong, and in which file."""
+
+    file: str
+    text: str
+
+
+def mistakes(folder: Path = HERE, news: Path = changelog.HERE, shelf: Path = resources.HERE) -> list[Mistake]:
+    """All of them, by file; none where everything is in order."""
+    found: list[Mistake] = []
+    articles: list[Article] = []
+    for path in sorted(folder.glob("*.md")):
+        try:
+            articles.append(read_article(path))
+        except ValueError as error:
+            found.append(Mistake(path.name, str(error).removeprefix(f"{path.name}: ")))
+    slugs = {article.slug for article in articles}
+    for article in articles:
+        name = f"{article.slug}.md"
+        words = len(article.body.split())
+        if not SHORTEST <= words <= LONGEST:
+            found.append(Mistake(name, f"it has {words} words; {SHORTEST} to {LONGEST} are read"))
+        found += [Mistake(name, text) for text in _dead(links_of(article.body), slugs)]
+    found += [Mistake("", f"no article has the code {code} ({title})") for code, title in TITLES.items() if code not in _codes(articles)]
+    found += _repeated(articles)
+    try:
+        for entry in changelog.read_changelog(news):
+            found += [Mistake(f"{entry.slug}.md", text) for text in _dead(links_of(entry.body), slugs)]
+        links = [link.url for part in resources.read_resources(shelf) for link in part.links if link.url]
+        found += [Mistake(shelf.name, text) for text in _dead(links, slugs)]
+    except ValueError as error:
+        found.append(Mistake("", str(error)))
+    return found
+
+
+def _codes(articles: Iterable[Article]) -> set[str]:
+    return {code for article in articles for code in article.codes}
+
+
+def _repeated(articles: Iterable[Article]) -> list[Mistake]:
+    """A code belongs to one article: else 'its article first' has no meaning."""
+    owners: dict[str, str] = {}
+    found = []
+    for article in articles:
+        for code in article.codes:
+            if code in owners:
+                found.append(Mistake(f"{article.slug}.md", f"{code} is {owners[code]}.md's already"))
+            owners.setdefault(code, article.slug)
+    return found
+
+
+def _dead(links: Iterable[str], slugs: set[str]) -> list[str]:
+    found = []
+    for link in links:
+        path = link.partition("#")[0].partition("?")[0]
+        slug = path.removeprefix("/help/")
+        if link.startswith(("https://", "mailto:", "#")) or path in PAGES or (path.startswith("/help/") and slug in slugs):
+            continue
+        found.append(f"the link {link} leads nowhere")
+    return found
