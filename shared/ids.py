@@ -69,6 +69,11 @@ def lane_of(page: str) -> str:
     return page.rpartition(".")[0]
 
 
+def ops_lane(incident: str) -> str:
+    """The lane of an incident's alerts. Customers' urgent tickets about it are in the lane `incident` itself: they wake others."""
+    return f"{incident}-ops"
+
+
 def dedup_key(page: str, step: int, round_: int = 0) -> str:
     """What the far side deduplicates a page by: page id and step; a repeat of the whole policy is a new round."""
     return f"{page}.s{step}" if round_ == 0 else f"{page}.r{round_}s{step}"

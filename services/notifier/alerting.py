@@ -1,7 +1,7 @@
 """What a monitor's alert means for pages: ops are woken at any hour. Pure; the front calls it on `requests` itself.
 
-Read straight from the request, so that a router that is slow or down delays no page: the lane is the incident, the obligation
-is this one alert (group, fingerprint, beginning), and its end takes exactly that obligation back.
+Read straight from the request, so that a router that is slow or down delays no page. The lane is the incident's own for ops, the
+obligation is this one alert (group, fingerprint, beginning), and its end takes exactly that obligation back.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from shared.access import runs_incidents
 from shared.events import Event, PageWanted, RaiseAlert, SolveSeen
-from shared.ids import derive
+from shared.ids import derive, ops_lane
 
 ESCALATION = "ops"
 """The escalation policy of the on-call document that alerts go by; where there is none, the desk's."""
@@ -28,9 +28,10 @@ def on_raise_alert(alert: RaiseAlert) -> Iterable[Event]:
     owed = obligation_of(alert)
     if alert.status == "firing":
         yield PageWanted(
-            id=owed, key=alert.key, at=alert.at, obligation=owed, ticket_id=alert.key, request_id=alert.id, subject=alert.summary,
+            id=owed, key=ops_lane(alert.key), at=alert.at, obligation=owed, ticket_id=alert.key, request_id=alert.id, subject=alert.summary,
             requester=alert.source, accepted_at=alert.at, policy=alert.policy, escalation=ESCALATION, incident_id=alert.key,
             severity=alert.severity,
         )  # fmt: skip
     else:
-        yield SolveSeen(id=derive("slv", alert.id), key=alert.key, at=alert.at, ticket_id=alert.key, obligations=(owed,), by=alert.source)
+        lane = ops_lane(alert.key)
+        yield SolveSeen(id=derive("slv", alert.id), key=lane, at=alert.at, ticket_id=alert.key, obligations=(owed,), by=alert.source)

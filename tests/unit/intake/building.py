@@ -108,9 +108,16 @@ class KnownTickets:
 
     def __init__(self) -> None:
         self.tickets: dict[str, Seen] = {}
+        self.by_incident: dict[str, list[str]] = {}
+        self.trouble: Unavailable | None = None
 
     async def ticket(self, ticket_id: str) -> Seen | None:
         return self.tickets.get(ticket_id)
+
+    async def linked(self, incident: str) -> list[str]:
+        if self.trouble:
+            raise self.trouble
+        return self.by_incident.get(incident, [])
 
 
 class Bench:
