@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 from prometheus_client import Counter
 
+from services.notifier.ceiling import Ceiling
 from services.notifier.destinations import Destination, Pace, Send
 from services.notifier.ledger import Owed
 from services.notifier.notices import HANDLERS, WANTED, House, Told, is_somebody_unknown, notices_for
@@ -43,10 +44,11 @@ class Courier:
     def __init__(
         self, *, consumer: Consumer, producer: Producer, reader: Reader, directory: Replica, outbox: Outbox, house: House, clock: Clock,
         sends: dict[str, Send], paces: dict[str, Pace], from_log: Callable[[], Awaitable[list[Document]]],
+        ceiling: Ceiling | None = None,
     ) -> None:  # fmt: skip
         self._consumer, self._producer, self._reader, self._directory = consumer, producer, reader, directory
         self._outbox, self._house, self._clock, self._sends, self._paces = outbox, house, clock, sends, paces
-        self._from_log = from_log
+        self._from_log, self._ceiling = from_log, ceiling
         self._destinations: dict[str, Destination] = {}
         self._group: asyncio.TaskGroup
         self._background: list[asyncio.Task[None]] = []
@@ -105,6 +107,8 @@ class Courier:
                 await self._outbox.patience.insist(self._catch_up)
                 is_fresh = True
                 found = notices_for(fact, self._directory, self._house)
+            if self._ceiling is not None:
+                found = [self._ceiling.keep(one, now) for one in found]
             told.extend((one, message.traceparent) for one in found)
         if letters:
             LETTERS.inc(len(letters))

@@ -13,6 +13,7 @@ import uvloop
 
 from services.notifier import mail, webhook
 from services.notifier.breaker import BreakerLimits
+from services.notifier.ceiling import Ceiling
 from services.notifier.courier import TOPICS, Courier
 from services.notifier.destinations import Pace
 from services.notifier.ledger import Owed
@@ -37,7 +38,8 @@ log = structlog.get_logger()
 
 def house_of(settings: NotifierSettings) -> House:
     bot = settings.mail_from.lower()
-    return House(bot, frozenset({bot, settings.pager_mail_from.lower()}), settings.portal_url.rstrip("/"))
+    own = frozenset({bot, settings.pager_mail_from.lower(), settings.support_address.lower()})
+    return House(bot, own, settings.portal_url.rstrip("/"), settings.secret.get_secret_value().encode())
 
 
 class Sending:
@@ -47,7 +49,7 @@ class Sending:
         self._http, self._directory = http, directory
         self._secret = settings.secret.get_secret_value().encode()
         self._timeout = timedelta(seconds=settings.notice_timeout)
-        self._sender = mail.Sender(settings.mail_from, settings.mail_name, settings.mail_domain)
+        self._sender = mail.Sender(settings.mail_from, settings.mail_name, settings.mail_domain, settings.support_address, self._secret)
         self.relay = mail.Relay(settings.relay_host, settings.relay_port, timeout=settings.notice_timeout)
 
     async def mail(self, owed: Owed) -> Outcome:
@@ -89,6 +91,7 @@ async def run_courier(settings: NotifierSettings) -> int:
         courier = Courier(
             consumer=consumer, producer=producer, reader=reader, directory=directory, clock=clock, house=house,
             from_log=lambda: documents_from_log(bootstrap, prefix, directory, house),
+            ceiling=Ceiling(settings.answers_hourly, mail.AUTOMATIC_REPLIES),
             outbox=Outbox(store, producer, clock, settings.instance),
             sends={"mail": sending.mail, "webhook": sending.webhook},
             paces={

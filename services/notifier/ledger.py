@@ -86,7 +86,7 @@ def document_of(owed: Owed) -> tuple[Document, list[NoticeFact]]:
 def suppressed_document(told: Suppressed, now: datetime) -> tuple[Document, list[NoticeFact]]:
     """One deliberately not sent: kept, so that it is said once."""
     fact = NoticeSuppressed(
-        id=_id(told.id, "NoticeSuppressed", 1), key=told.id, seq=1, cause=told.fact_id, ticket_id=told.ticket_id,
+        id=_id(told.id, "NoticeSuppressed", 1), key=told.id, seq=1, cause=told.fact_id, ticket_id=told.ticket_id or None,
         notice_kind=told.kind, to=told.to, at=now, template=told.template, reason=told.reason,
     )  # fmt: skip
     document = {
@@ -137,7 +137,7 @@ def _over(phase: Phase, fields: Document, drop: str | None = None) -> Document:
 
 def _about(owed: Owed, seq: int, kind: str) -> dict[str, Any]:
     return {
-        "id": _id(owed.id, kind, seq), "key": owed.id, "seq": seq, "cause": owed.fact_id, "ticket_id": owed.ticket_id,
+        "id": _id(owed.id, kind, seq), "key": owed.id, "seq": seq, "cause": owed.fact_id, "ticket_id": owed.ticket_id or None,
         "notice_kind": owed.kind, "to": owed.to,
     }  # fmt: skip
 

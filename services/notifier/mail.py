@@ -19,8 +19,9 @@ import aiosmtplib
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from shared.channels.outcome import Accepted, Outcome, Refused, TryLater, Unknown, shortened
+from shared.reply_address import reply_address
 
-AUTOMATIC_REPLIES = frozenset({"ticket-received", "scope-decided"})
+AUTOMATIC_REPLIES = frozenset({"ticket-received", "scope-decided", "confirm-sender", "mail-quarantined"})
 """Templates that answer what somebody sent (RFC 3834 `auto-replied`); all others are `auto-generated`."""
 
 _ADDRESS = re.compile(r"[^@\s\x00-\x1f\x7f<>,;:\"]+@[^@\s\x00-\x1f\x7f<>,;:\"]+")
@@ -30,11 +31,17 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """The bot's address and name, and the domain of our Message-IDs."""
+    """The bot's address and name, the domain of our Message-IDs; where answers go: the support address, tagged for ticket and person."""
 
     address: str
     name: str
     domain: str
+    support: str = ""
+    secret: bytes = b""
+
+    def reply_to(self, ticket: str, person: str) -> str:
+        """Empty where no address for answers is known."""
+        return reply_address(self.secret, self.support, ticket, person) if self.support and self.secret and ticket else self.support
 
 
 @functools.cache
@@ -64,19 +71,23 @@ def letter(notice: str, to: str, template: str, body: Mapping[str, Any], sender:
         raise ValueError(f"{to!r} is not a mail address")
     says = _template(f"{template}.j2").make_module(dict(body))
     parts = {name: str(getattr(says, name)).strip() for name in ("title", "heading", "lead", "quoted", "after")}
-    filled = {**parts, "url": body["ticket_url"], "ticket_id": body["ticket_id"], "to_name": body["to_name"]}
-    thread = f"<{body['ticket_id']}@{sender.domain}>"
+    ticket = str(body["ticket_id"])
+    link = {"url": body.get("url") or body["ticket_url"], "link": body.get("link") or "Open the ticket"}
+    filled = {**parts, **link, "ticket_id": ticket, "to_name": body["to_name"]}
+    reply_to = sender.reply_to(ticket, to)
+    thread = f"<{ticket}@{sender.domain}>"
     headers = [
         f"From: {_mailbox(sender.name, sender.address)}",
         f"To: {_mailbox(str(body['to_name']), to)}",
         f"Subject: {_words(parts['title'][:250])}",
         f"Date: {format_datetime(datetime.fromisoformat(body['at']))}",
         f"Message-ID: <{notice}@{sender.domain}>",
-        f"In-Reply-To: {thread}",
-        f"References: {thread}",
+        *([f"Reply-To: {reply_to}"] if reply_to else []),
+        *([f"In-Reply-To: {thread}", f"References: {thread}"] if ticket else []),
         f"Auto-Submitted: {'auto-replied' if template in AUTOMATIC_REPLIES else 'auto-generated'}",
         "X-Auto-Response-Suppress: All",
-        f"X-Signalbox-Ticket: {body['ticket_id']}",
+        f"X-Loop: {sender.address}",
+        *([f"X-Signalbox-Ticket: {ticket}"] if ticket else []),
         "MIME-Version: 1.0",
         f'Content-Type: multipart/alternative; boundary="=_{notice}"',
     ]

@@ -20,7 +20,7 @@ from prometheus_client import Counter
 
 from services.notifier import ledger
 from services.notifier.ledger import Owed, Phase, Settled
-from services.notifier.notices import Notice, Told
+from services.notifier.notices import Notice, Told, told_before
 from services.notifier.recorder import Patience, Recorder, to_keep
 from shared.bus import Producer
 from shared.channels.outcome import Outcome
@@ -86,7 +86,14 @@ class Outbox:
         batch = secrets.token_hex(8)
         owed: dict[str, Owed] = {}
         documents: dict[str, Document] = {}
+        repeats: list[tuple[Told, str | None]] = []
+        once: dict[str, tuple[Notice, str | None]] = {}
         for one, trace in told:
+            if isinstance(one, Notice) and one.once:
+                if one.id in once and once[one.id][0].fact_id != one.fact_id:
+                    repeats.append((told_before(one), trace))
+                    continue
+                once.setdefault(one.id, (one, trace))
             if one.id in documents:
                 continue
             if isinstance(one, Notice):
@@ -100,6 +107,9 @@ class Outbox:
         fresh = await self.patience.insist(lambda: self._insert(documents, batch))
         suppressed = [notice for notice in fresh if notice not in owed]
         self.recorder.say_soon((kept for notice in fresh for kept in documents[notice]["unsaid"]), over=suppressed)
+        repeats += [(told_before(one), trace) for one, trace in await self._told_before(once, fresh)]
+        if repeats:
+            await self.take_in(repeats, now)
         for notice in suppressed:
             SETTLED.labels(documents[notice]["kind"], Phase.SUPPRESSED).inc()
         return [owed[notice] for notice in fresh if notice in owed]
@@ -158,6 +168,14 @@ class Outbox:
             ours = {document["_id"] for document in found}
             return [notice for notice in documents if notice in ours]
         return list(documents)
+
+    async def _told_before(self, once: dict[str, tuple[Notice, str | None]], fresh: Sequence[str]) -> list[tuple[Notice, str | None]]:
+        """Those that another fact had sent already. One whose own fact is merely read again is none of them."""
+        left = {notice: (one, trace) for notice, (one, trace) in once.items() if notice not in set(fresh)}
+        if not left:
+            return []
+        found = await self.patience.insist(lambda: self._notices.find({"_id": {"$in": list(left)}}, fields={"fact_id": 1}))
+        return [left[document["_id"]] for document in found if document["fact_id"] != left[document["_id"]][0].fact_id]
 
     async def _gone(self) -> list[str]:
         """Owners of what is open or unsaid that give no sign of life."""

@@ -15,4 +15,10 @@ class NotifierSettings(PagingSettings):
     mail_slots: int = Field(4, ge=1, le=64, description="connections to the relay")
     webhook_slots: int = Field(2, ge=1, le=64, description="sends at once to one provider")
     notice_timeout: float = Field(10.0, gt=0, description="seconds for one send in all")
+    mail_answers_hourly: int = Field(0, ge=0, description="automatic mails to one address within an hour; 0: 60, in the demo 100,000")
     breaker_open_for: float = Field(30.0, gt=0, description="seconds a failing destination is let be at first")
+
+    @property
+    def answers_hourly(self) -> int:
+        """The demo's few people open tickets by the thousand in benches."""
+        return self.mail_answers_hourly or (100_000 if self.demo else 60)

@@ -15,6 +15,8 @@ from shared.policy import DeskPolicy
 PolicyOf = Callable[[dict[str, int]], DeskPolicy]
 """A request's policy stamp → the desk policy of that version; may raise Unavailable (not read yet)."""
 
+UNCONFIRMED = "A ticket that came by mail and is not confirmed yet"
+"""Its subject in everything that is told of it: a forger's words go to nobody."""
 _HINTS = {Status.SOLVED: "; reopen it first", Status.CLOSED: " for good; open a new ticket and name this one in it"}
 
 
@@ -25,7 +27,7 @@ def about(request: Request) -> dict[str, Any]:
 
 def people(row: TicketRow) -> dict[str, Any]:
     """What a fact says so that its notices need no look-up."""
-    return {"subject": row.subject, "requester": row.requester, "participants": row.participants}
+    return {"subject": row.subject if row.verified else UNCONFIRMED, "requester": row.requester, "participants": row.participants}
 
 
 def standing_of(row: TicketRow, request: Request) -> Standing | None:

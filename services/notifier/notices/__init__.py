@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from services.notifier.notices.mail import MAIL
 from services.notifier.notices.tickets import CLOCKS, TICKETS
-from services.notifier.notices.told import NO_PROVIDER, UNREGISTERED, House, Lookup, Notice, NoticeKind, Rule, Suppressed, Told
+from services.notifier.notices.told import NO_PROVIDER, UNREGISTERED, House, Lookup, Notice, NoticeKind, Rule, Suppressed, Told, told_before
 from shared.events import Fact
 
-HANDLERS: Mapping[str, Mapping[type[Fact], Rule]] = {"tickets": TICKETS, "clocks": CLOCKS, "pages": {}, "status": {}, "mail": {}}
+HANDLERS: Mapping[str, Mapping[type[Fact], Rule]] = {"tickets": TICKETS, "clocks": CLOCKS, "pages": {}, "status": {}, "mail": MAIL}
 """Other facts of these topics tell nobody and are not even parsed."""
 
 _RULES = {kind: rule for kinds in HANDLERS.values() for kind, rule in kinds.items()}
@@ -28,5 +29,6 @@ def is_somebody_unknown(told: Iterable[Told]) -> bool:
 
 
 __all__ = [
-    "HANDLERS", "WANTED", "House", "Lookup", "Notice", "NoticeKind", "Suppressed", "Told", "is_somebody_unknown", "notices_for",
+    "HANDLERS",
+    "WANTED", "House", "Lookup", "Notice", "NoticeKind", "Suppressed", "Told", "is_somebody_unknown", "notices_for", "told_before",
 ]  # fmt: skip

@@ -3,13 +3,15 @@
 | fact | told |
 |---|---|
 | PrioritySet | requester: `ticket-received` with its priority and why. One mail for TicketOpened and PrioritySet together |
+| PrioritySet, not verified | requester: `confirm-sender`, once a day, with none of the mail's words |
+| SenderConfirmed | requester: `ticket-received` |
 | ReplyAdded | customers' side: `reply-added`; a customer's also the provider: `ticket.replied`; never its author |
 | TicketAssigned | the provider: `ticket.assigned`; the one that had it before: `ticket.taken_back` |
 | TicketReopened | the provider that has it: `ticket.reopened` |
 | TicketSolved by staff or provider | customers' side: `ticket-solved`; the requester's has the one invitation to rate |
 | PriorityReviewed | requester: `priority-reviewed`, with the reason; not where it carries out an AppealDecided |
 | AppealDecided | requester: `appeal-decided`, with the reason |
-| ScopeDecided | requester: `scope-decided`, with the reason and pointers; not where they insisted |
+| ScopeDecided | requester: `scope-decided`, with the reason and pointers; not where they insisted or are not confirmed |
 | ParticipantJoined | requester: `participant-joined` |
 | ClockWarned of the provider's answer | the provider: `ticket-reminder`, by mail only |
 
@@ -20,6 +22,7 @@ screens.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 
 from services.notifier.notices.told import (
     AUTHOR,
@@ -28,6 +31,7 @@ from services.notifier.notices.told import (
     NO_PROVIDER,
     OWN_ADDRESS,
     OWN_DOING,
+    UNCONFIRMED,
     House,
     Lookup,
     Rule,
@@ -48,10 +52,13 @@ from shared.events import (
     ReplyAdded,
     Scope,
     ScopeDecided,
+    SenderConfirmed,
     TicketAssigned,
     TicketReopened,
     TicketSolved,
 )
+
+CONFIRM_WITHIN = timedelta(days=30)
 
 
 def _customers(fact: ReplyAdded | TicketSolved) -> Iterator[str]:
@@ -60,10 +67,16 @@ def _customers(fact: ReplyAdded | TicketSolved) -> Iterator[str]:
     return (address for address in people if address != fact.by.lower())
 
 
-def _received(fact: PrioritySet, directory: Lookup, house: House) -> Iterator[Told]:
+def _received(fact: PrioritySet | SenderConfirmed, directory: Lookup, house: House) -> Iterator[Told]:
+    if isinstance(fact, PrioritySet) and not fact.verified:
+        # Anybody can be named in From: one mail a day, with a link and none of the words of whoever wrote it.
+        url = house.confirm_url(fact.key, fact.requester.lower(), fact.at + CONFIRM_WITHIN)
+        about = {"url": url, "link": "Confirm that it was you"}
+        yield mail(fact, fact.requester, "confirm-sender", about, directory, house, once=fact.at.date().isoformat())
+        return
     body = {
         "subject": fact.subject, "priority": fact.priority, "requested": fact.requested, "reason": fact.reason, "pages": fact.pages,
-        "missing": list(fact.missing),
+        "missing": list(fact.missing) if isinstance(fact, PrioritySet) else [],
     }  # fmt: skip
     yield mail(fact, fact.requester, "ticket-received", body, directory, house)
 
@@ -132,7 +145,7 @@ def _scoped(fact: ScopeDecided, directory: Lookup, house: House) -> Iterator[Tol
         "subject": fact.subject, "reason": fact.reason, "pointers": list(fact.pointers), "not_covered": fact.scope is Scope.NOT_COVERED,
         "moved": fact.rule == "break_fix_sent_as_architecture",
     }  # fmt: skip
-    yield mail(fact, fact.requester, "scope-decided", body, directory, house)
+    yield mail(fact, fact.requester, "scope-decided", body, directory, house, "" if fact.verified else UNCONFIRMED)
 
 
 def _joined(fact: ParticipantJoined, directory: Lookup, house: House) -> Iterator[Told]:
@@ -154,6 +167,7 @@ def _warned(fact: ClockWarned, directory: Lookup, house: House) -> Iterator[Told
 
 TICKETS: Mapping[type[Fact], Rule] = {
     PrioritySet: _received,
+    SenderConfirmed: _received,
     ReplyAdded: _replied,
     TicketAssigned: _assigned,
     TicketReopened: _reopened,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from shared import ids
-from shared.events import Fact, TicketFact
+from shared import ids, links
+from shared.events import Fact, MailFact, TicketFact
 
 NoticeKind = Literal["mail", "webhook"]
 Body = dict[str, Any]
@@ -29,6 +30,13 @@ class House:
     bot_address: str
     own_addresses: frozenset[str]
     public_url: str
+    secret: bytes = b""
+    """Signs the links in mails."""
+
+    def confirm_url(self, ticket: str, person: str, expires_at: datetime) -> str:
+        """Where `person` confirms that the mail which opened `ticket` was theirs: GET shows a button, POST confirms."""
+        token = links.sign(self.secret, links.CONFIRM_SENDER, ticket, person, expires_at)
+        return f"{self.public_url}/tickets/{ticket}/confirm?token={token}"
 
     def ticket_url(self, ticket: str) -> str:
         return f"{self.public_url}/tickets/{ticket}"
@@ -50,6 +58,8 @@ class Notice:
     destination: str
     body: Body
     url: str = ""
+    once: bool = False
+    """The id is not of the fact but of the person and what they are told: told before, it is left out, with a record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,26 +88,43 @@ AUTOMATIC = "the reply came from a machine; answering it could start a loop"
 NO_WEBHOOK = "the provider has no webhook address"
 NO_PROVIDER = "the directory has no such provider"
 OWN_DOING = "the provider did this themselves"
+UNCONFIRMED = "the sender has not confirmed the mail; nobody is told what a forger may have written"
+TOLD_BEFORE = "they were told the same before"
 
 
-def mail(fact: Fact, to: str, template: str, body: Body, directory: Lookup, house: House, because: str = "") -> Told:
-    """A mail to a person. Whoever is not registered gets none: ticket texts go to known addresses only."""
+def mail(fact: Fact, to: str, template: str, body: Body, directory: Lookup, house: House, because: str = "", *, once: str = "") -> Told:
+    """A mail to a person. Whoever is not registered gets none: ticket texts go to known addresses only.
+
+    `once`: of all mails of this template to this person with the same word, the first is sent.
+    """
     to = to.lower()
     account = directory.get("accounts", to)
     reason = because or (OWN_ADDRESS if to in house.own_addresses else UNREGISTERED if account is None else "")
     named = {**body, "to_name": (account or {}).get("name", "")}
-    return told(fact, "mail", to, template, MAIL_DESTINATION, named, house, reason)
+    return told(fact, "mail", to, template, MAIL_DESTINATION, named, house, reason, once=once)
 
 
 def told(
-    fact: Fact, kind: NoticeKind, to: str, template: str, destination: str, body: Body, house: House, reason: str, url: str = ""
-) -> Told:
+    fact: Fact, kind: NoticeKind, to: str, template: str, destination: str, body: Body, house: House, reason: str, url: str = "", *,
+    once: str = "",
+) -> Told:  # fmt: skip
+    """`body` of a mail that is about no ticket has `url` and `link` (its words) of its own."""
     notice = ids.notice_id(fact.id, to, kind)
+    ticket = "" if isinstance(fact, MailFact) else fact.key
     if reason:
-        return Suppressed(notice, fact.id, fact.key, kind, to, template, destination, reason)
+        return Suppressed(notice, fact.id, ticket, kind, to, template, destination, reason)
     if kind == "mail":
-        body = {**body, "ticket_id": fact.key, "ticket_url": house.ticket_url(fact.key), "at": fact.at.isoformat()}
-    return Notice(notice, fact.id, fact.key, kind, to, template, destination, body, url)
+        about = {"ticket_id": ticket, "ticket_url": house.ticket_url(ticket)} if ticket else {"ticket_id": "", "ticket_url": ""}
+        body = {**body, **about, "at": fact.at.isoformat()}
+    if once:
+        notice = ids.derive("ntc", "once", to, template, once)
+    return Notice(notice, fact.id, ticket, kind, to, template, destination, body, url, bool(once))
+
+
+def told_before(notice: Notice) -> Suppressed:
+    """What becomes of a `once` notice whose like was sent: its record."""
+    own = ids.notice_id(notice.fact_id, notice.to, notice.kind)
+    return Suppressed(own, notice.fact_id, notice.ticket_id, notice.kind, notice.to, notice.template, notice.destination, TOLD_BEFORE)
 
 
 def provider_told(

@@ -19,9 +19,12 @@ from services.notifier import mail, webhook
 from services.notifier.mail import Sender, letter
 from services.notifier.notices import HANDLERS, Notice, notices_for
 from shared.channels.outcome import Accepted, Refused, TryLater
-from tests.unit.notifier_courier.test_notices import HOUSE, TOLD, Known
+from shared.reply_address import is_made_for, ticket_in
+from tests.unit.notifier_courier.test_notices import HOUSE, TOLD, Known, kept
 
-SENDER = Sender("bot@signalbox.example", "Signalbox Support", "notifications.signalbox.example")
+SENDER = Sender(
+    "bot@signalbox.example", "Signalbox Support", "notifications.signalbox.example", "support@signalbox.example", b"a secret of sixteen"
+)
 RECEIVED: dict[str, Any] = {
     "subject": "Redis refuses", "priority": "high", "requested": "urgent", "reason": "urgent is for production apps", "pages": False,
     "ticket_id": "tkt_1", "ticket_url": "https://help.example/tickets/tkt_1", "to_name": "Ann", "at": "2026-03-03T10:00:00+00:00",
@@ -61,13 +64,13 @@ def test_every_mail_that_can_be_owed_can_be_written(row: Any) -> None:
             message = parsed(raw)
             assert not message.defects
             assert message["Auto-Submitted"] in ("auto-replied", "auto-generated")
-            assert notice.body["subject"] in message["Subject"]
+            assert notice.body.get("subject", "") in message["Subject"]
 
 
 def test_every_template_is_owed_by_some_fact() -> None:
     owed = {n.template for row in TOLD for n in notices_for(row[1], Known(), HOUSE) if n.kind == "mail"}
     assert owed == {path.stem for path in Path(mail.__file__).parent.joinpath("templates").glob("*.j2")}
-    assert {type(row[1]) for row in TOLD} >= set(HANDLERS["tickets"])
+    assert {type(row[1]) for row in TOLD} >= {*HANDLERS["tickets"], *HANDLERS["mail"]}
 
 
 @settings(max_examples=40)
@@ -76,11 +79,32 @@ def test_no_text_of_a_customer_makes_a_header(subject: str, name: str, reason: s
     body = {**RECEIVED, "subject": subject, "to_name": name, "reason": reason}
     message = parsed(letter("ntc_1", "ann@example.com", "ticket-received", body, SENDER))
     assert [header.lower() for header in message] == [
-        "from", "to", "subject", "date", "message-id", "in-reply-to", "references", "auto-submitted", "x-auto-response-suppress",
-        "x-signalbox-ticket", "mime-version", "content-type",
+        "from", "to", "subject", "date", "message-id", "reply-to", "in-reply-to", "references", "auto-submitted",
+        "x-auto-response-suppress", "x-loop", "x-signalbox-ticket", "mime-version", "content-type",
     ]  # fmt: skip
     assert message["To"].addresses[0].addr_spec == "ann@example.com"
     assert [part.get_content_type() for part in message.iter_parts()] == ["text/plain", "text/html"]
+
+
+def test_answers_go_to_an_address_that_is_this_persons_for_this_ticket() -> None:
+    body = {**RECEIVED, "ticket_id": "tkt_" + "a" * 26}
+    addresses = {to: parsed(letter("ntc_1", to, "ticket-received", body, SENDER))["Reply-To"] for to in ("ann@x.example", "ben@x.example")}
+    ticket, seal = ticket_in(SENDER.support, addresses["ann@x.example"]) or ("", "")
+    assert ticket == body["ticket_id"]
+    assert is_made_for(SENDER.secret, ticket, seal, "Ann@x.example")
+    assert not is_made_for(SENDER.secret, ticket, seal, "ben@x.example")
+    assert not is_made_for(SENDER.secret, "tkt_" + "b" * 26, seal, "ann@x.example")
+    assert len(addresses["ann@x.example"].partition("@")[0]) <= 64
+
+
+def test_an_answer_that_is_about_no_ticket() -> None:
+    (notice,) = notices_for(kept(), Known(), HOUSE)
+    assert isinstance(notice, Notice)
+    message = parsed(letter(notice.id, notice.to, notice.template, notice.body, SENDER))
+    assert (message["Auto-Submitted"], message["Reply-To"]) == ("auto-replied", "support@signalbox.example")
+    assert message["References"] is None
+    assert message["X-Signalbox-Ticket"] is None
+    assert "You are not registered." in text_of(message)
 
 
 def test_html_is_escaped() -> None:

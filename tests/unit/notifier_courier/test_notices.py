@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from services.notifier.notices import HANDLERS, House, Notice, Suppressed, is_somebody_unknown, notices_for
+from services.notifier.notices import HANDLERS, House, Notice, Suppressed, is_somebody_unknown, notices_for, told_before
 from services.notifier.notices import told as notices
-from shared import ids, topics
+from shared import ids, links, topics
 from shared.events import (
     AppealDecided,
     Audience,
+    Cause,
     ClockWarned,
     Fact,
+    MailQuarantined,
     NoteAdded,
     ParticipantJoined,
     Plan,
@@ -24,6 +26,7 @@ from shared.events import (
     ReplyAdded,
     Scope,
     ScopeDecided,
+    SenderConfirmed,
     TicketAssigned,
     TicketReopened,
     TicketSolved,
@@ -31,7 +34,7 @@ from shared.events import (
 )
 
 AT = datetime(2026, 3, 3, 10, tzinfo=UTC)
-HOUSE = House("bot@signalbox.example", frozenset({"bot@signalbox.example"}), "https://help.example")
+HOUSE = House("bot@signalbox.example", frozenset({"bot@signalbox.example"}), "https://help.example", b"a secret of sixteen")
 WEB = "https://redisco.example/hook"
 DIRECTORY: dict[tuple[str, str], dict[str, Any]] = {
     ("accounts", "ann@example.com"): {"email": "ann@example.com", "name": "Ann"},
@@ -147,6 +150,24 @@ TOLD: list[tuple[str, Fact, list[tuple[str, str, str]]]] = [
     ("another clock warns", warned("initial-response", None), []),
 ]  # fmt: skip
 
+UNVERIFIED = set_at_opening().model_copy(update={"verified": False})
+CONFIRMED = SenderConfirmed(**base(by="ann@example.com"), priority=Priority.HIGH, plan=Plan.PREMIUM, lane="l")
+
+
+def kept(why: Cause = Cause.UNKNOWN_SENDER, answerable: bool = True, sender: str = "eve@elsewhere.example") -> MailQuarantined:
+    return MailQuarantined(
+        id="fct_m", key="a" * 64, at=AT, delivery="dlv_1", why=why, explanation="You are not registered.", answerable=answerable,
+        sender=sender,
+    )  # fmt: skip
+
+
+TOLD += [
+    ("a mail nobody vouches for", UNVERIFIED, [("mail", "ann@example.com", "confirm-sender")]),
+    ("the sender has confirmed", CONFIRMED, [("mail", "ann@example.com", "ticket-received")]),
+    ("a mail in quarantine", kept(), [("mail", "eve@elsewhere.example", "mail-quarantined")]),
+    ("a mail in quarantine that is not answered", kept(Cause.LOOP, answerable=False), []),
+]
+
 NOT_TOLD: list[tuple[str, Fact, set[tuple[str, str, str]]]] = [
     ("unregistered", set_at_opening("eve@elsewhere.example"), {("mail", "eve@elsewhere.example", notices.UNREGISTERED)}),
     ("our own address", set_at_opening("bot@signalbox.example"), {("mail", "bot@signalbox.example", notices.OWN_ADDRESS)}),
@@ -156,6 +177,12 @@ NOT_TOLD: list[tuple[str, Fact, set[tuple[str, str, str]]]] = [
     ("no such provider", assigned("gone"), {(kind, "provider:gone", notices.NO_PROVIDER) for kind in ("mail", "webhook")}),
     ("handed back", assigned(None, "redisco", "rae@redisco.example"), {("mail", AGENTS, notices.OWN_DOING)}),
     ("reviewed by the requester", reviewed("ann@example.com"), {("mail", "ann@example.com", notices.AUTHOR)}),
+    ("our own mail", kept(sender="bot@signalbox.example"), {("mail", "bot@signalbox.example", notices.OWN_ADDRESS)}),
+    (
+        "the scope of what a forger may have written",
+        scoped("general_debugging", Scope.NOT_COVERED).model_copy(update={"verified": False}),
+        {("mail", "ann@example.com", notices.UNCONFIRMED)},
+    ),
     (
         "a machine's reply",
         reply("customer", "ann@example.com", automatic=True),
@@ -215,3 +242,29 @@ def test_the_table_names_events_of_topics_the_courier_reads() -> None:
     assert set(HANDLERS) == {topic.name for topic in topics.PUBLIC if "notifier.courier" in topic.readers}
     for topic, kinds in HANDLERS.items():
         assert set(kinds) <= set(topics.TOPICS[topic].events)
+
+
+def test_one_answer_for_a_sender_and_a_cause_whatever_was_written() -> None:
+    (first,) = notices_for(kept(), Known(), HOUSE)
+    (again,) = notices_for(kept().model_copy(update={"id": "fct_n", "key": "b" * 64}), Known(), HOUSE)
+    (other,) = notices_for(kept(Cause.TOO_MANY), Known(), HOUSE)
+    assert isinstance(again, Notice)
+    assert first.id == again.id != other.id
+    left_out = told_before(again)
+    assert (left_out.reason, left_out.fact_id) == (notices.TOLD_BEFORE, "fct_n")
+    assert left_out.id not in (first.id, again.id)
+
+
+def test_a_forgers_words_are_in_no_mail_and_the_link_is_good_for_one_person_and_ticket() -> None:
+    body: dict[str, Any] = {"subject": "BUY PILLS", "by": "ann@example.com"}
+    (asked,) = notices_for(UNVERIFIED.model_copy(update=body), Known(), HOUSE)
+    (tomorrow,) = notices_for(UNVERIFIED.model_copy(update={"at": AT + timedelta(days=1)}), Known(), HOUSE)
+    assert isinstance(asked, Notice)
+    assert asked.id != tomorrow.id, "one a day"
+    assert "PILLS" not in str(asked.body)
+    token = asked.body["url"].partition("token=")[2]
+    link = links.verify(HOUSE.secret, token, links.CONFIRM_SENDER, "tkt_1", AT)
+    assert link is not None
+    assert link.person == "ann@example.com"
+    assert links.verify(HOUSE.secret, token, links.CONFIRM_SENDER, "tkt_2", AT) is None
+    assert links.verify(HOUSE.secret, token, links.CONFIRM_SENDER, "tkt_1", AT + timedelta(days=31)) is None
