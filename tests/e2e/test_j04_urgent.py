@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 import httpx
 import pytest
@@ -20,11 +20,47 @@ NINE = {
     "steps_to_reproduce": "open the front page",
     "seen_in_staging": "no",
     "staging_differences": "fewer dynos",
-    "began_at": "2027-03-02 07:55 PST",
     "logs": 'at=error code=H12 desc="Request timeout"',
     "configuration": "WEB_CONCURRENCY=2",
     "third_party_services": ["stripe"],
 }
+BODY = "Every request to the checkout times out, also after a restart."
+
+
+def test_a_time_in_another_zone_is_shown_in_utc_and_stands_in_the_page(
+    desk: Desk, far_end: FarEnd, clock: ClockHand, premier: Person
+) -> None:
+    began = clock.now().replace(second=0, microsecond=0) - timedelta(minutes=5)
+    written = f"{began.astimezone(timezone(timedelta(hours=9))):%Y-%m-%d %H:%M} JST"
+    form = {"subject": "Checkout answers H12", "body": BODY, "priority": "urgent", "urgent": {**NINE, "began_at": written}}
+    answer = premier.asks("/v1/tickets", form)
+    ticket = answer["ticket_id"]
+    assert answer["warnings"] == []
+    assert answer["suggestions"][0]["url"] == "/help/h12-request-timeout"
+    (page,) = far_end.gets(ticket, "page", to="primary")
+    assert f"{began:%Y-%m-%d %H:%M} UTC (written: {written})" in page["body"]
+    (read,) = premier.ticket(ticket, priority="urgent")["times"]
+    assert (read["original"], datetime.fromisoformat(read["utc"]), read["ambiguous_because"]) == (written, began, "")
+    with desk.browser() as browser:
+        browser.post("/login", data={"email": "agent@example.com", "password": "demo"})
+        seen = browser.get(f"/tickets/{ticket}").text
+    assert f'<time datetime="{began:%Y-%m-%dT%H:%M:%SZ}">{began:%-d %b %Y, %H:%M} UTC</time>' in seen
+    assert written in seen
+    assert "Urgent guide: 9 of 9 given" in seen
+
+
+def test_an_incomplete_form_and_an_unclear_time_page_all_the_same_and_are_asked_about(desk: Desk, far_end: FarEnd, premier: Person) -> None:
+    form = {"subject": "All is down", "body": BODY, "app": f"{premier.name}-app", "priority": "urgent"}
+    answer = premier.asks("/v1/tickets", {**form, "urgent": {"began_at": "2026-03-02 07:55 IST"}})
+    ticket = answer["ticket_id"]
+    far_end.gets(ticket, "page", to="primary")
+    assert len(answer["warnings"]) == 8
+    assert any("IST can mean India, Israel or Ireland" in warning for warning in answer["warnings"])
+    premier.ticket(ticket, priority="urgent")
+    (mail,) = far_end.gets(ticket, "mail", to=premier.email)
+    assert "still missing" in mail["body"]
+    assert "How can we reproduce it?" in mail["body"]
+    assert "IST can mean" in mail["body"]
 
 
 def page_of(desk: Desk, ticket: str, state: str | None = None) -> dict:
@@ -46,11 +82,12 @@ def test_it_pages_exactly_once_and_an_acknowledgement_stops_it(
     began = time.monotonic()
     answer = premier.asks(
         "/v1/tickets",
-        {"subject": "Checkout answers H12 for everyone", "body": "Since 07:55.", "app": f"{premier.name}-app", "priority": "urgent"}
+        {"subject": "Checkout answers H12 for everyone", "body": BODY, "app": f"{premier.name}-app", "priority": "urgent"}
         | ({"urgent": form} if form else {}),
     )
     ticket = answer["ticket_id"]
-    assert bool(answer["warnings"]) is (form is None), "an incomplete form is asked for, never waited for"
+    assert answer["warnings"], "an incomplete form is asked for, never waited for"
+    assert len(answer["warnings"]) == (1 if form else 8)
     far_end.gets(ticket, "page", to="primary")
     assert time.monotonic() - began < 2
 
