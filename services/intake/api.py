@@ -73,6 +73,8 @@ async def open_ticket(intake: Intake, form: TicketForm, asked: Asked, trace: str
     answer = _accepted("ticket", request, where, (*admitted.warnings, *said(form.masked)))
     return answer | {
         "suggestions": suggestions(intake.articles, form),
+        "masked": [one.kind for one in form.masked],
+        "missing": [item.field for item in admitted.missing],
         "incidents": [_shown(intake, match) for match in admitted.incidents],
     }
 

@@ -15,7 +15,7 @@ from shared.errors import Refused
 from shared.events import Actor, Admission, Plan, Priority, Stage, Stamp, Status
 from shared.policy import DeskPolicy, Verdict, lane_for, priority_at_opening
 from shared.status.matching import Match, Ongoing, matching
-from shared.text.completeness import items_of
+from shared.text.completeness import Item, items_of
 from shared.text.reading import times_of
 
 NOT_A_COLLABORATOR = (
@@ -69,6 +69,8 @@ class Admitted:
     request: e.OpenTicket
     warnings: tuple[str, ...]
     incidents: tuple[Match, ...] = ()
+    missing: tuple[Item, ...] = ()
+    """What the urgent guide (seed 001) asks for and an urgent ticket lacks."""
 
 
 def admit(form: TicketForm, world: World, asked: Asked) -> Admitted:
@@ -106,7 +108,10 @@ def admit(form: TicketForm, world: World, asked: Asked) -> Admitted:
         pages=verdict.pages,
         times=times_of(form.urgent, form.body, asked.at),
     )
-    return Admitted(request, tuple(warnings_for(form, world, verdict, request.times)), incidents)
+    missing: tuple[Item, ...] = ()
+    if verdict.priority is Priority.URGENT:
+        missing = tuple(item for item in items_of(form.urgent, form.body, request.times) if not item.is_given)
+    return Admitted(request, tuple(warnings_for(form, world, verdict, missing, request.times)), incidents, missing)
 
 
 def incidents_of(form: TicketForm, world: World) -> tuple[Match, ...]:
@@ -133,7 +138,9 @@ def facts_known(world: World, incidents: Sequence[Match] = ()) -> Admission:
     )
 
 
-def warnings_for(form: TicketForm, world: World, verdict: Verdict, times: Sequence[e.TimeRead] = ()) -> list[str]:
+def warnings_for(
+    form: TicketForm, world: World, verdict: Verdict, missing: Sequence[Item] = (), times: Sequence[e.TimeRead] = ()
+) -> list[str]:
     """What the asker should know although the ticket is taken: one sentence each."""
     found = []
     if verdict.reason:
@@ -141,14 +148,9 @@ def warnings_for(form: TicketForm, world: World, verdict: Verdict, times: Sequen
     if form.addon is not None and form.addon not in {addon.slug for addon in world.addons}:
         where = f"attached to {form.app}" if form.app else "attached, because no app is named"
         found.append(f"The add-on {form.addon} is not {where}; support will look at the ticket first and may pass it on.")
-    if verdict.priority is Priority.URGENT:
-        if not verdict.pages:
-            found.append(f"On plan {world.account.plan} an urgent ticket goes to the top of its priority, but pages nobody.")
-        found += [
-            f"Still missing, and nothing waits for it: {item.question} ({item.field}) Please add it in a reply."
-            for item in items_of(form.urgent, form.body, times)
-            if not item.is_given
-        ]
+    if verdict.priority is Priority.URGENT and not verdict.pages:
+        found.append(f"On plan {world.account.plan} an urgent ticket goes to the top of its priority, but pages nobody.")
+    found += [f"Still missing, and nothing waits for it: {item.question} ({item.field}) Please add it in a reply." for item in missing]
     found += [
         f'We read "{read.original}" as {read.utc:%Y-%m-%d %H:%M} UTC. {read.ambiguous_because} Please reply if that is wrong.'
         for read in times

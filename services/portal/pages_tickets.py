@@ -6,6 +6,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -24,7 +25,7 @@ from services.portal.submission import (
     problems_by_field,
     ticket_document,
 )  # fmt: skip
-from services.portal.tabs import outcome_of, tabs_of_own
+from services.portal.tabs import notes_of, outcome_of, tabs_of_own
 from services.portal.visitors import Drawn, Parts, Who, not_found
 from services.portal.wiring import Portal
 from shared.access import may_handle_pages
@@ -38,6 +39,7 @@ _SUBMITTED = frozenset(
     {"subject", "body", "app", "addon", "priority", "kind", "urgent.third_party_services", *(f"urgent.{name}" for name in URGENT_TEXTS)}
 )
 _REPLIED = frozenset({"body"})
+_NOTED = ("masked", "missing")
 
 router = APIRouter(include_in_schema=False)
 
@@ -70,7 +72,8 @@ async def submit(request: Request, actor: Who, portal: Parts, screens: Drawn) ->
     answer = await _ask(portal, actor, "/v1/tickets", ticket_document(fields), fields)
     if answer.is_accepted:
         said = answer.json
-        return see_other(f"/tickets/{said['ticket_id']}?after={said['request_id']}")
+        noted = {name: len(found) for name in _NOTED if (found := said.get(name))}
+        return see_other(f"/tickets/{said['ticket_id']}?{urlencode({'after': said['request_id'], **noted})}")
     return await _form(request, actor, portal, screens, fields, problems_by_field(answer.json, _SUBMITTED), _status(answer))
 
 
@@ -80,8 +83,11 @@ async def ticket_page(ticket_id: str, request: Request, actor: Who, portal: Part
     if after is not None and _REQUEST.fullmatch(after):
         is_there = await portal.hub.settled(after, AFTER_S)
         outcome = outcome_of(await portal.queries.request(actor, after) if is_there else None, after, ticket_id)
+        notes = notes_of(request.query_params)
+        if outcome and notes:
+            outcome["text"] = " ".join((outcome["text"], *notes))
         if not is_there and await portal.queries.ticket(actor, ticket_id) is None:
-            return screens.page(request, "received.html", actor=actor, place="tickets", status=202, ticket_id=ticket_id)
+            return screens.page(request, "received.html", actor=actor, place="tickets", status=202, ticket_id=ticket_id, notes=notes)
     return await _ticket(ticket_id, request, actor, portal, screens, outcome=outcome)
 
 

@@ -62,6 +62,22 @@ _DONE_WORDS = {
 }
 
 
+def _count(text: str) -> int:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 4 else 0
+
+
+def notes_of(query: Mapping[str, str]) -> list[str]:
+    """What intake said of a new ticket, as sentences: `masked` and `missing` are numbers in the address one comes by."""
+    masked, missing = (_count(query.get(name, "")) for name in ("masked", "missing"))
+    notes = []
+    if masked:
+        what = "a secret" if masked == 1 else f"{masked} secrets"
+        notes.append(f"We masked {what} in your text and kept no copy. Please replace {'it' if masked == 1 else 'them'}: it was sent here.")
+    if missing:
+        notes.append(f"Help us: {missing} of the 9 things that help with an urgent ticket {'is' if missing == 1 else 'are'} still missing.")
+    return notes
+
+
 def outcome_of(request: Mapping[str, Any] | None, request_id: str, about: str) -> dict[str, Any] | None:
     """The banner over a page somebody came to after asking for something; None is a request the view does not hold yet."""
     if request is None:

@@ -68,6 +68,11 @@ def test_what_was_masked_is_told_once_a_kind_with_what_to_do() -> None:
     assert "2 secrets" in sentences[0] and "change that password" in sentences[0]
 
 
+def test_a_form_of_the_api_tells_kinds() -> None:
+    form = fill(TicketForm, {"subject": "x", "body": f"password: {PW} and {ADDRESS}"})
+    assert [one.kind for one in form.masked] == ["password", "password in an address"]
+
+
 def test_articles_are_suggested_by_code_also_from_the_logs() -> None:
     articles = Articles()
     form = fill(TicketForm, {"subject": "The shop is broken", "body": "It shows an error page.", "urgent": {"logs": "at=error code=H12"}})

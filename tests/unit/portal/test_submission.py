@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from services.portal.submission import action_document, actions_for, audiences_for, problems_by_field, ticket_document
-from services.portal.tabs import outcome_of, tabs_of_own, tabs_of_queue
+from services.portal.tabs import notes_of, outcome_of, tabs_of_own, tabs_of_queue
 from shared.events import Actor, Role
 
 KNOWN = frozenset({"subject", "body", "app", "addon", "priority", "urgent.logs", "urgent.third_party_services"})
@@ -149,3 +149,21 @@ def test_outcomes() -> None:
     assert (outcome_of(None, "req_x", "tkt_x") or {})["tone"] == "warn"
     assert (outcome_of(refused, "req_x", "tkt_x") or {})["text"] == "It is solved already."
     assert (outcome_of({"state": "done", "type": "AddReply"}, "req_x", "tkt_x") or {})["clears"] == "reply-tkt_x"
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ({}, []),
+        ({"masked": "0", "missing": "x"}, []),
+        ({"masked": "-1", "missing": "٣"}, []),
+        ({"masked": "9999"}, []),
+        ({"masked": "1"}, ["a secret in your text"]),
+        ({"masked": "2", "missing": "8"}, ["2 secrets", "8 of the 9"]),
+        ({"missing": "1"}, ["ticket is still missing"]),
+    ],
+)
+def test_what_intake_said_of_a_new_ticket(query: dict[str, str], says: list[str]) -> None:
+    notes = notes_of(query)
+    assert len(notes) == len(says)
+    assert all(words in note for words, note in zip(says, notes, strict=True))
