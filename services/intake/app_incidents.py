@@ -91,7 +91,7 @@ def _alerting(intake: Intake, door: Door, alert_key: bytes | None) -> Callable[[
     async def alert(request: Request) -> Response:
         """By a token of an account that runs incidents, or by a signature over the body."""
         now = door.clock.now()
-        actor = door.who(request, "write")[0] if "authorization" in request.headers else None
+        actor = door.who(request, "write")[0] if request.headers.get("authorization") else None
         if actor is None:
             if alert_key is None:
                 raise Refused("unauthenticated", "Send a token as `Authorization: Bearer …`.", status=401)

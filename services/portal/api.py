@@ -190,6 +190,7 @@ async def get_stream(
 @router.get("/policies/{path:path}", include_in_schema=False)
 @router.api_route("/{path:path}", methods=["POST", "PUT", "DELETE"], include_in_schema=False)
 async def pass_on(request: Request, portal: Parts) -> Response:
-    """Intake's to answer. A bearer token goes on as it is; a signed-in browser gets one minted."""
-    actor = None if request.headers.get("authorization") else await portal.sessions.actor(request)
+    """Intake's to answer. A bearer token goes on as it is, so does a monitor's signature; a signed-in browser gets one minted."""
+    proves_itself = request.headers.get("authorization") or request.headers.get("webhook-signature")
+    actor = None if proves_itself else await portal.sessions.actor(request)
     return await portal.intake.pass_on(request, actor)

@@ -14,9 +14,10 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.responses import Response
 
-from services.portal import api, api_articles, pages
+from services.portal import api, api_articles, api_incidents, pages
 from services.portal.answers import Json
 from services.portal.desk import Desk
+from services.portal.incidents import IncidentReads
 from services.portal.lags import Lags
 from services.portal.projector import GROUP, SOURCES, Projector
 from services.portal.proxy import Intake
@@ -73,6 +74,8 @@ def make_app(settings: PortalSettings) -> FastAPI:
     app.state.portal = portal
     app.add_middleware(RefuseForeign)
     problems.install(app)
+    app.state.incidents = IncidentReads(store, clock)
+    app.include_router(api_incidents.router)
     app.include_router(api.router)
     app.include_router(api_articles.router)
     pages.install(app, portal)

@@ -21,7 +21,9 @@ from shared.errors import Refused, Unavailable
 from shared.events import Actor, Via
 from shared.identity import mint
 
-_PASSED_ON = ("content-type", "idempotency-key", "traceparent", "user-agent")
+_PASSED_ON = (
+    "content-type", "idempotency-key", "traceparent", "user-agent", "webhook-id", "webhook-timestamp", "webhook-signature",
+)  # fmt: skip
 _PASSED_BACK = ("content-type", "retry-after", "location", "www-authenticate", "idempotency-key", "link")
 _TIMEOUT = aiohttp.ClientTimeout(total=12, connect=1.5)
 
