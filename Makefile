@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench chaos setup packages engine browser lock clean
+.PHONY: help run test check format bench chaos corpus fuzz setup packages engine browser lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -35,6 +35,13 @@ bench: setup ## Measure throughput and latency; prints tables
 
 chaos: setup ## End processes at random under load, longer than `make test` does, and compare with the log
 	@SIGNALBOX_CHAOS=long $(BIN)/python -m pytest tests/chaos -s $(ARGS)
+
+corpus: packages ## Thousands of real and spoiled mails: each is read, or named unreadable, in its time
+	@$(BIN)/python -m tests.corpus.mail $(ARGS)
+
+fuzz: packages ## The two doors that strangers reach, mail and JSON, ten minutes each
+	@$(BIN)/python -m tests.fuzz.mail $(ARGS)
+	@$(BIN)/python -m tests.fuzz.door $(ARGS)
 
 setup: packages engine ## Everything that `run` needs
 	@$(BIN)/python -m compileall -q services shared cli deploy

@@ -18,6 +18,8 @@ _STATUS = re.compile(r"\b([245]\.\d{1,3}\.\d{1,3})\b")
 _REPLY_CODE = re.compile(r"\b(?:(5)[0-5]\d|(4)[0-5]\d)[ -]")
 _ADDRESS = re.compile(r"<?([^\s<>()\[\]:;,\"']{1,64}@[A-Za-z0-9._-]{1,253}[A-Za-z0-9])>?")
 _DAEMON = re.compile(r"(?:mailer-daemon|mail-daemon|postmaster|double-bounce|mmdf|maildelivery)@", re.IGNORECASE)
+_ONLY_REPORTS = re.compile(r"(?:mailer-daemon|mail-daemon|double-bounce|mdaemon|mail\.delivery\.(?:system|subsystem))@", re.IGNORECASE)
+"""Names that send nothing but reports, whatever their subject."""
 _FAILED_SUBJECT = re.compile(
     r"undeliver|delivery (?:status|has failed|failure|report|problem)|fail(?:ed|ure) (?:notice|delivery)|returned mail"
     r"|mail delivery (?:failed|system)|could not (?:be delivered|send)|unzustellbar|nicht zustellbar|non remis|no entregado"
@@ -36,7 +38,8 @@ def report_of(raw: bytes, message: Part, envelope: Envelope, sender: str, subjec
     if status is not None and (reported or _is_daemons(envelope, sender)):
         return _standard(raw, message, status)
     failed = [one_line(address) for value in message.all("x-failed-recipients") for address in _ADDRESS.findall(value.decode("latin-1"))]
-    if not failed and not (_is_daemons(envelope, sender) and (_FAILED_SUBJECT.search(subject) or "qmail-send" in text[:200])):
+    reports = _FAILED_SUBJECT.search(subject) or "qmail-send" in text[:200]
+    if not (failed or _ONLY_REPORTS.match(sender) or (_is_daemons(envelope, sender) and reports)):
         return None
     return _guessed(raw, message, subject, text, failed)
 

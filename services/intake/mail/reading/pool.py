@@ -110,23 +110,34 @@ class _Child:
 
 
 class Pool:
-    """`async with Pool(2) as pool: await pool.do(job, head, raw)`. Children are started when first wanted."""
+    """`async with Pool(2) as pool: await pool.do(job, head, raw)`. Children are started at once, and anew when next wanted."""
 
     def __init__(self, size: int = 2, *, wall: float = WALL, program: Sequence[str] = CHILD) -> None:
         """`program` is what Python runs: another one in the tests of children that fail."""
         self._size, self._wall, self._program = size, wall, program
         self._free: asyncio.LifoQueue[_Child | None] = asyncio.LifoQueue()
         self._living: set[_Child] = set()
+        self._warming: list[asyncio.Task[None]] = []
         self.replaced = 0
 
     async def __aenter__(self) -> Self:
         for _ in range(self._size):
             self._free.put_nowait(None)
+        self._warming = [asyncio.create_task(self._warm()) for _ in range(self._size)]
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for task in self._warming:
+            task.cancel()
+        await asyncio.gather(*self._warming, return_exceptions=True)
         for child in list(self._living):
             await self._bury(child)
+
+    async def _warm(self) -> None:
+        """A child that does not start now is tried, and complained of, when a mail wants it."""
+        with contextlib.suppress(Unavailable):
+            async with self._lent():
+                pass
 
     async def do(self, job: bytes, head: bytes, raw: bytes) -> Answered | Failed:
         """Raises Unavailable when no child is free for `LINE_MOST` seconds, and nothing for what is in `raw`."""
