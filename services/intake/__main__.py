@@ -15,6 +15,9 @@ from fastapi import FastAPI
 from services.intake.accounts import Accounts
 from services.intake.api import Intake
 from services.intake.app import build
+from services.intake.attachments import COLLECTION as ATTACHMENTS
+from services.intake.attachments import Attachments
+from services.intake.blobs import Blobs
 from services.intake.door import Allowance, Door
 from services.intake.following import TIMERS, follow, tell_of_end
 from services.intake.incident_book import Incidents
@@ -77,7 +80,9 @@ def application(settings: IntakeSettings) -> FastAPI:
         return None if spool.away_since() is not None and at_hand else behind
 
     view = View(store, settings.view_budget) if store else None
-    intake = Intake(reference, spool.publish, write, keys, view, secret, settings.portal_url, _articles(), incidents)
+    blobs = Blobs(settings.blobs_dir, store.files("blobs") if store else None)
+    files = Attachments(settings.attachments_dir, blobs, store[ATTACHMENTS] if store else None, settings.clamav)
+    intake = Intake(reference, spool.publish, write, keys, view, secret, settings.portal_url, _articles(), incidents, files)
     uses = TokenUse(store) if store else None
     accounts = Accounts(tokens, uses)
     door = Door(reference, clock, secret, Allowance(settings.rate), uses)
@@ -86,7 +91,7 @@ def application(settings: IntakeSettings) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with directory_replica, policies_replica, status_replica, contextlib.AsyncExitStack() as lines:
             await spool.open()
-            beside = [follow(TIMERS, settings, producer), spool.run(), *([uses.run()] if uses else [])]
+            beside = [follow(TIMERS, settings, producer), spool.run(), blobs.run(), files.run(), *([uses.run()] if uses else [])]
             if secret is not None:
                 line = await lines.enter_async_context(open_line(settings, secret, clock))
                 spool.before = paging = Paging(spool, reference, line, settings.portal_url, clock)

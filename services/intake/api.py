@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from services.intake import directory as documents
 from services.intake import rota
+from services.intake.attachments import Attachments
 from services.intake.domain import Asked, World, admit, ask, refuse_early, request_id
-from services.intake.forms import PAGE_ACTIONS, TICKET_ACTIONS, AcknowledgeForm, AssignForm, Form, JoinForm, LinkForm, ShareForm, TicketForm
+from services.intake.forms import (
+    PAGE_ACTIONS,
+    TICKET_ACTIONS,
+    AcknowledgeForm,
+    AssignForm,
+    Form,
+    JoinForm,
+    LinkForm,
+    ReplyForm,
+    ShareForm,
+    TicketForm,
+)
 from services.intake.incident_book import Incidents
 from services.intake.keys import Keys
 from services.intake.masking import said
@@ -36,6 +48,7 @@ SOURCE = "intake"
 Write = Callable[[Record], Awaitable[int]]
 Publish = Callable[[Sequence[Record]], Awaitable[Accepted]]
 Answer = dict[str, Any]
+F = TypeVar("F", TicketForm, ReplyForm)
 
 _SUGGESTED, _ASKED_OF_A_BODY = 3, 1_500
 
@@ -61,16 +74,18 @@ class Intake:
     portal_url: str = "http://127.0.0.1:8000"
     articles: Articles | None = None
     incidents: Incidents = field(default_factory=Incidents)
+    files: Attachments | None = None
 
 
 async def open_ticket(intake: Intake, form: TicketForm, asked: Asked, trace: str) -> Answer:
     """POST /v1/tickets. An urgent one that pages is written to its own fast topic at the same time."""
+    form, left_out = await _with_files(intake, form, asked.actor)
     admitted = admit(form, _world(intake, form, asked.actor), asked)
     request = admitted.request
     _claim(intake.keys, request, asked)
     record = record_for(REQUESTS.name, request, SOURCE, trace)
     where = await intake.publish([record, record._replace(topic=URGENT.name)] if request.pages else [record])
-    answer = _accepted("ticket", request, where, (*admitted.warnings, *said(form.masked)))
+    answer = _accepted("ticket", request, where, (*admitted.warnings, *left_out, *said(form.masked)))
     return answer | {
         "suggestions": suggestions(intake.articles, form),
         "masked": [one.kind for one in form.masked],
@@ -103,7 +118,10 @@ async def act_on_ticket(intake: Intake, ticket: str, action: str, form: Form, as
         refuse_early(who, asked.actor, kind, form, seen.status)
     known: dict[str, Any] = {}
     url = ""
+    left_out: tuple[str, ...] = ()
     match form:
+        case ReplyForm():
+            form, left_out = await _with_files(intake, form, asked.actor)
         case AssignForm():
             known["provider_known"] = form.provider is None or intake.reference.directory.provider(form.provider) is not None
         case JoinForm():
@@ -120,7 +138,7 @@ async def act_on_ticket(intake: Intake, ticket: str, action: str, form: Form, as
     request = ask(kind, ticket, form, asked, intake.reference.rules().stamp, **known)
     _claim(intake.keys, request, asked)
     where = await intake.publish([record_for(REQUESTS.name, request, SOURCE, trace)])
-    return _accepted("ticket", request, where, tuple(said(form.masked))) | ({"url": url} if url else {})
+    return _accepted("ticket", request, where, (*left_out, *said(form.masked))) | ({"url": url} if url else {})
 
 
 async def act_on_page(intake: Intake, page: str, action: str, form: Form, asked: Asked, trace: str, *, via_link: bool = False) -> Answer:
@@ -230,6 +248,16 @@ def _world(intake: Intake, form: TicketForm, actor: Actor) -> World:
     return World(
         account, app, reference.directory.provider(form.addon) if form.addon else None, addons, reference.rules(), intake.incidents.ongoing
     )
+
+
+async def _with_files(intake: Intake, form: F, actor: Actor) -> tuple[F, tuple[str, ...]]:
+    """The form with those of its attachments that are the actor's, and what to say of the others. Raises Refused."""
+    if not form.attachments:
+        return form, ()
+    if intake.files is None:
+        raise Refused("no-attachments", "This installation takes no attachments.")
+    known = await intake.files.known(form.attachments, actor.email)
+    return form.model_copy(update={"attachments": known.ids}), known.warnings
 
 
 def _secret(intake: Intake) -> str:

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import request_response
 from starlette.types import ASGIApp
 
-from services.intake import api, app_accounts, app_heartbeats, app_incidents
+from services.intake import api, app_accounts, app_files, app_heartbeats, app_incidents
 from services.intake.accounts import Accounts
 from services.intake.answering import answered, done, named, taken, trace_of
 from services.intake.api import Intake
@@ -104,6 +104,7 @@ def build(
     app_accounts.install(app, intake, accounts or Accounts(), door, _write)
     app_incidents.install(app, intake, door, _write, alert_key)
     app_heartbeats.install(app, intake, door, _write)
+    app_files.install(app, intake.files, door)
     _operations(app, checks, troubles or {})
     return app
 

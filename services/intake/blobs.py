@@ -51,6 +51,11 @@ class Kept(NamedTuple):
     head: bytes
 
 
+async def at_once(raw: bytes) -> AsyncIterator[bytes]:
+    """Bytes that are all there, as if they came."""
+    yield raw
+
+
 class Blobs:
     """`files` None: everything stays on the disk."""
 
@@ -61,11 +66,7 @@ class Blobs:
 
     async def keep(self, raw: bytes, about: Mapping[str, str]) -> str:
         """The SHA-256 of `raw` in hex; it is on the disk. Raises Refused `disk-full` (503), OSError."""
-
-        async def at_once() -> AsyncIterator[bytes]:
-            yield raw
-
-        return (await self.keep_stream(at_once(), about, len(raw))).id
+        return (await self.keep_stream(at_once(raw), about, len(raw))).id
 
     async def keep_stream(self, chunks: AsyncIterator[bytes], about: Mapping[str, str], limit: int) -> Kept:
         """The same for bytes as they come. Raises Refused `too-large` (413) beyond `limit` bytes; then nothing is kept."""
@@ -99,6 +100,10 @@ class Blobs:
             return await asyncio.to_thread((self._directory / blob_id).read_bytes)
         except FileNotFoundError:
             return await self._files.get(blob_id) if self._files is not None else None
+
+    def is_waiting(self, blob_id: str) -> bool:
+        """Whether it is on this machine's disk only, as far as this machine knows."""
+        return (self._directory / blob_id).exists()
 
     async def run(self) -> None:
         """Move what comes to GridFS; until cancelled."""

@@ -184,8 +184,9 @@ class Journal:
             log.critical("a journal is damaged: acknowledged submissions may be in it", path=str(path), gaps=gaps)
         self._ends[segment] = end
         self.pending += len(frames)
-        for frame in frames if self._note else ():
-            self._note(frame.records)
+        if self._note is not None:
+            for frame in frames:
+                self._note(frame.records)
         if not frames:
             self._retire(segment, None)
 

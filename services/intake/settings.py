@@ -17,6 +17,7 @@ class IntakeSettings(PagingSettings):
 
     intake_port: int = Field(8001, ge=0, le=65535)
     rate_limit: str = ""
+    clamav: str = Field("", pattern=r"^$|^\S+:\d+$", description="host:port of a clamd that looks at attachments; empty: nobody does")
     accept_timeout: float = Field(1.5, gt=0, description="seconds Kafka may take to acknowledge before a submission goes to the spool")
     view_budget: float = Field(0.05, ge=0, description="seconds an answer may wait for MongoDB to refuse early; 0 never asks it")
     dns_zone: Path | None = Field(None, description="a zone file asked instead of DNS about who sends mail for whom; demo and tests")
@@ -71,6 +72,10 @@ class IntakeSettings(PagingSettings):
     @property
     def spool_dir(self) -> Path:
         return self.data_dir / "intake" / "spool"
+
+    @property
+    def attachments_dir(self) -> Path:
+        return self.data_dir / "intake" / "attachments"
 
     @property
     def blobs_dir(self) -> Path:

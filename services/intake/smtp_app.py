@@ -10,6 +10,8 @@ import ssl
 import structlog
 import uvloop
 
+from services.intake.attachments import COLLECTION as ATTACHMENTS
+from services.intake.attachments import Attachments
 from services.intake.blobs import Blobs
 from services.intake.following import REFUSALS, follow, tell_of_end
 from services.intake.mail.listener import Limits, listen
@@ -44,6 +46,7 @@ async def run_smtp(settings: IntakeSettings) -> int:
     spool = Spool(settings.spool_dir, producer, draining, clock, patience=settings.accept_timeout)
     store = Store(settings.mongodb_uri, settings.mongodb_database) if settings.view_budget else None
     blobs = Blobs(settings.blobs_dir, store.files("blobs") if store else None)
+    files = Attachments(settings.attachments_dir, blobs, store[ATTACHMENTS] if store else None, settings.clamav)
     policies = Policies(folder / "policies.json")
     policies_replica = Replica(POLICIES.name, bootstrap, prefix, on_change=policies.on_change)
     async with contextlib.AsyncExitStack() as stack:
@@ -64,7 +67,7 @@ async def run_smtp(settings: IntakeSettings) -> int:
             at_hand = len(directory) and reference.policy(DESK) is not None
             return None if spool.away_since() is not None and at_hand else behind
 
-        beside = {asyncio.create_task(part) for part in (spool.run(), blobs.run(), follow(REFUSALS, settings, producer))}
+        beside = {asyncio.create_task(part) for part in (spool.run(), blobs.run(), files.run(), follow(REFUSALS, settings, producer))}
         working = asyncio.create_task(mail.room.run(informed))
         for task in (*beside, working):
             task.add_done_callback(tell_of_end)

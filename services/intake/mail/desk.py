@@ -128,7 +128,7 @@ class MailDesk:
             assert isinstance(outcome, Quarantine)
             OUTCOMES.labels(outcome.cause).inc()
             return [facts.quarantined(delivery, outcome, case.sender.address, now)]
-        said = said_in(case.reading, [await self.keep_file(each, actor) for each in case.reading.attachments])
+        said = said_in(case.reading, [kept for each in case.reading.attachments if (kept := await self.keep_file(each, actor))])
         self.cases.tallies.count(case.sender.address, case.is_vouched_for, at, reply=isinstance(outcome, Reply))
         if isinstance(outcome, Open):
             request = opening(said, self._world(actor, app), actor, delivery.digest, at, verified=outcome.verified)

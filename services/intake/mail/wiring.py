@@ -6,6 +6,8 @@ import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from services.intake.attachments import COLLECTION as ATTACHMENTS
+from services.intake.attachments import Attachments
 from services.intake.blobs import Blobs
 from services.intake.keys import Keys
 from services.intake.mail.case import Cases, Names, Tallies
@@ -68,8 +70,9 @@ def mail_parts(
     )  # fmt: skip
     reader = Reader(Zone.of(settings.dns_zone) if settings.dns_zone else Internet(), children=settings.mail_readers)
     keys = Keys(folder / "seen.sqlite")
+    files = Attachments(settings.attachments_dir, blobs, store[ATTACHMENTS] if store is not None else None, settings.clamav)
     desk = MailDesk(
-        reference=reference, publish=spool.publish, reader=reader, cases=cases, keys=keys, blobs=blobs, keep_file=keep_with(blobs),
+        reference=reference, publish=spool.publish, reader=reader, cases=cases, keys=keys, blobs=blobs, keep_file=keep_with(files, clock),
         known=known, clock=clock,
     )  # fmt: skip
     return Mail(MailRoom(blobs, Pending(folder / "pending"), desk), desk, names, reader, keys)
