@@ -74,6 +74,13 @@ class Mails:
         told = {name: doc.get(name) for name in _TOLD}
         return {**_item(doc), **told, "releasable": doc["state"] == "quarantined"}
 
+    async def raw(self, actor: Actor, digest: str) -> bytes | None:
+        """The message as it came; None also while it lies on intake's disk only."""
+        if not may_see_desk(actor):
+            return None
+        doc = await self.store["mail"].find_one({"_id": digest}, fields={"blob": 1})
+        return await self.store.files("blobs").get(doc["blob"]) if doc and doc.get("blob") else None
+
 
 _TOLD = (
     "explanation", "answer", "verified", "automatic_reply", "request_id", "released_at", "bounced", "history", "via", "mail_from",

@@ -27,7 +27,7 @@ LISTED = dict.fromkeys((*_LIST_FIELDS, "appeal", "clocks", "reply_count", "order
 _TICKET_FIELDS = (
     "subject", "status", "queue", "provider", "requested_priority", "priority", "priority_reason", "kind", "scope", "app", "stage",
     "addon", "plan", "requester", "requester_name", "participants", "incident_ids", "suggestion", "attachments", "via", "opened_at",
-    "updated_at", "seq",
+    "updated_at", "seq", "verified",
 )  # fmt: skip
 
 _BETWEEN_US = ("appeal", "rating", "rateable", "shared_until", "access_granted")

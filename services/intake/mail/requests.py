@@ -46,9 +46,13 @@ def opening(said: Said, world: World, actor: Actor, digest: str, at: datetime, *
 def replying(
     said: Said, ticket: str, actor: Actor, digest: str, at: datetime, stamp: Stamp, *, automatic: bool, again: str = ""
 ) -> e.AddReply:
-    """The reply a message is. `again` tells one that staff released after the router refused it."""
+    """The reply a message is. `again` tells one that staff released after the router refused it.
+
+    What staff and providers quote is left in the raw mail: it may be what they said among themselves, and all read the reply.
+    """
+    quoted = "" if actor.is_staff or actor.provider is not None else said.quoted
     form = ReplyForm(body=said.text, attachments=said.attachments)
     asked = Asked(actor, at, f"{digest}{again}", digest)
-    request = ask(e.AddReply, ticket, form, asked, stamp, automatic=automatic, quoted=said.quoted, mail=digest)
+    request = ask(e.AddReply, ticket, form, asked, stamp, automatic=automatic, quoted=quoted, mail=digest)
     assert isinstance(request, e.AddReply)
     return request

@@ -1,0 +1,112 @@
+"""Mail that came in, for staff: what became of each, why, and letting it out of quarantine. And the page of a confirming link."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from services.portal.mail import Mails
+from services.portal.pages_tickets import AFTER_S
+from services.portal.projection_mail import STATES
+from services.portal.screens import see_other
+from services.portal.tabs import href
+from services.portal.visitors import Drawn, Parts, Staff, not_found
+from services.portal.wiring import Portal
+from shared import links
+from shared.errors import Unavailable
+
+_TICKET = re.compile(r"tkt_[a-z2-7]{26}")
+_LABELS = {
+    "": "Everything", "received": "In hand", "ticketed": "Tickets", "threaded": "Replies", "quarantined": "Quarantine",
+    "duplicate": "Came twice",
+}  # fmt: skip
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/ops/mail")
+async def mail_page(
+    request: Request, actor: Staff, portal: Parts, screens: Drawn, state: str = "", cause: str = "", cursor: str = ""
+) -> Response:
+    found = await Mails(portal.store).listed(actor, state=state or None, cause=cause or None, cursor=cursor or None)
+    if found is None:
+        raise not_found()
+    counts: dict[str, Any] = found["counts"]
+    shown = {"": None, "received": counts["in_hand"], **{name: counts[name] for name in STATES[1:]}}
+    tabs = [
+        {"href": href("/ops/mail", {"state": key}), "label": label, "n": shown[key], "current": key == state}
+        for key, label in _LABELS.items()
+    ]
+    more = href("/ops/mail", {"state": state, "cause": cause, "cursor": found["next"] or ""})
+    return screens.page(
+        request, "mail.html", actor=actor, place="ops", found=found, tabs=tabs, more_href=more, state=state, cause=cause
+    )
+
+
+@router.get("/ops/mail/{message_id}")
+async def message_page(
+    message_id: str, request: Request, actor: Staff, portal: Parts, screens: Drawn, after: str = "", problem: str = ""
+) -> Response:
+    if _is_request(after):
+        await _settled(portal, after)
+    message = await Mails(portal.store).message(actor, message_id)
+    if message is None:
+        raise not_found()
+    return screens.page(
+        request, "message.html", actor=actor, place="ops", message=message, released=_is_request(after), problem=problem[:500],
+        idempotency_key=secrets.token_urlsafe(12),
+    )  # fmt: skip
+
+
+@router.post("/ops/mail/{message_id}/release")
+async def release(message_id: str, actor: Staff, portal: Parts) -> Response:
+    answer = await portal.intake.forward(actor, "POST", f"/v1/mail/{message_id}/release", {}, idempotency_key=f"release-{message_id}")
+    if answer.is_accepted:
+        return see_other(href(f"/ops/mail/{message_id}", {"after": str(answer.json.get("request_id", ""))}))
+    return see_other(href(f"/ops/mail/{message_id}", {"problem": str(answer.json.get("detail") or "It was not released.")}))
+
+
+@router.get("/tickets/{ticket_id}/confirm")
+async def confirm_page(ticket_id: str, request: Request, portal: Parts, screens: Drawn, token: str = "") -> Response:
+    """The link of a confirmation mail: says what it is about and shows a button. Reading it changes nothing (mail scanners read links)."""
+    person = _person(portal, ticket_id, token)
+    if person is None:
+        return screens.error(request, 403, "link-not-valid", "This link is not valid, or no longer. Log in to see your tickets.")
+    return screens.page(request, "confirm.html", ticket_id=ticket_id, person=person, done=False, problem="")
+
+
+@router.post("/tickets/{ticket_id}/confirm")
+async def confirm(ticket_id: str, request: Request, portal: Parts, screens: Drawn, token: str = "") -> Response:
+    """Confirms for whom the link was made. Needs neither a login nor MongoDB."""
+    person = _person(portal, ticket_id, token)
+    if person is None:
+        return screens.error(request, 403, "link-not-valid", "This link is not valid, or no longer. Log in to see your tickets.")
+    path = f"/v1/tickets/{ticket_id}/confirm"
+    answer = await portal.intake.forward(None, "POST", path, {"token": token}, idempotency_key=f"confirm-{ticket_id}")
+    problem = "" if answer.is_accepted else str(answer.json.get("detail") or "It could not be recorded.")
+    status = answer.status if problem else 200
+    return screens.page(request, "confirm.html", status=status, ticket_id=ticket_id, person=person, done=not problem, problem=problem)
+
+
+def _person(portal: Portal, ticket_id: str, token: str) -> str | None:
+    """Whom a link's token was made for; None where it is not valid."""
+    secret = portal.settings.secret
+    if not _TICKET.fullmatch(ticket_id) or secret is None:
+        return None
+    link = links.verify(secret.get_secret_value().encode(), token, links.CONFIRM_SENDER, ticket_id, portal.clock.now())
+    return link.person if link else None
+
+
+def _is_request(text: str) -> bool:
+    return re.fullmatch(r"req_[a-z2-7]{26}", text) is not None
+
+
+async def _settled(portal: Portal, request_id: str) -> None:
+    try:
+        await portal.hub.settled(request_id, AFTER_S)
+    except Unavailable:
+        return
