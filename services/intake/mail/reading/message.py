@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_tz
+from itertools import zip_longest
+from typing import NamedTuple
 
 from services.intake.mail.reading import markup, reply
 from services.intake.mail.reading.automatic import classify
@@ -111,32 +113,43 @@ def _date(message: Part, troubles: list[Trouble]) -> datetime | None:
     return None
 
 
-Block = tuple[Part | None, Part | None]
-"""A piece of the mail's own text: as plain text, as HTML, or as both."""
+class Block(NamedTuple):
+    """A piece of the mail's own text: as plain text, as HTML, or as both. `echo`: another block says the same in plain text."""
+
+    plain: Part | None
+    rich: Part | None
+    echo: bool = False
 
 
 def _sorted(message: Part) -> tuple[list[Block], list[Part]]:
     """The mail's own text in order, and every other leaf."""
-    blocks = list(_blocks(message))
-    own = {id(part) for block in blocks for part in block if part is not None}
+    unsaid: list[Part] = []
+    blocks = list(_blocks(message, unsaid))
+    own = {id(part) for part in (*(part for block in blocks for part in block[:2]), *unsaid)}
     return blocks, [part for part in message.walk() if not part.children and id(part) not in own and (part.end > part.start or part.depth)]
 
 
-def _blocks(part: Part) -> Iterator[Block]:
+def _blocks(part: Part, unsaid: list[Part]) -> Iterator[Block]:
+    """`unsaid` takes the texts that stand in for others: the versions of an alternative that were not chosen."""
     if not part.children:
         if part.kind in ("text/plain", "text/html") and not _is_file(part):
-            yield (part, None) if part.kind == "text/plain" else (None, part)
+            yield Block(part, None) if part.kind == "text/plain" else Block(None, part)
         return
-    inner = [block for child in part.children for block in _blocks(child)]
-    if part.kind == "multipart/alternative":
-        plain = next((block[0] for block in inner if block[0] is not None), None)
-        rich = next((block[1] for block in reversed(inner) if block[1] is not None), None)
-        if plain or rich:
-            yield plain, rich
-    elif part.kind == "multipart/related":
-        yield from inner[:1]
+    versions = [list(_blocks(child, unsaid)) for child in part.children]
+    if part.kind == "multipart/related":
+        yield from (block for version in versions[:1] for block in version)
+    elif part.kind != "multipart/alternative":
+        yield from (block for version in versions for block in version)
     else:
-        yield from inner
+        words = next(
+            ([block.plain for block in version if block.plain] for version in versions if any(block.plain for block in version)), []
+        )
+        pages = next(
+            ([block.rich for block in version if block.rich] for version in versions[::-1] if any(block.rich for block in version)), []
+        )
+        for plain, rich in zip_longest(words, pages):
+            yield Block(plain, rich, echo=bool(words) and plain is None)
+        unsaid.extend(text for version in versions for block in version for text in block[:2] if text is not None)
 
 
 def _is_file(part: Part) -> bool:
@@ -150,7 +163,7 @@ def _texts(raw: bytes, blocks: list[Block], troubles: list[Trouble]) -> tuple[st
     """The plain text, and the cleaned HTML where there was any."""
     plain, rich = list[str](), list[str]()
     room = TEXT_MOST
-    for own, page in blocks:
+    for own, page, echo in blocks:
         if room <= 0:
             troubles.append(Trouble.TEXT_CUT)
             break
@@ -159,7 +172,7 @@ def _texts(raw: bytes, blocks: list[Block], troubles: list[Trouble]) -> tuple[st
         clean = markup.cleaned(written)
         if clean is None:
             troubles.append(Trouble.MARKUP_TOO_DEEP)
-        if not text.strip() and written:
+        if not text.strip() and written and not echo:
             text = markup.without_tags(written) if clean is None else markup.as_text(clean)
         clean = clean or ""
         room -= len(text) + len(clean)

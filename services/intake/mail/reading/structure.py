@@ -94,9 +94,10 @@ def read_fields(raw: bytes, start: int, end: int, troubles: list[Trouble]) -> tu
         return [], start + 2
     found = _END.search(raw, start, end)
     stop, body = (found.start() + 1, found.end()) if found else (end, end)
-    if stop - start > HEADERS_MOST:
+    cut = stop - start > HEADERS_MOST
+    if cut:
         troubles.append(Trouble.HEADERS_TOO_LARGE)
-        stop = start + HEADERS_MOST
+        stop = raw.rfind(b"\n", start, start + HEADERS_MOST) + 1 or start  # no field that was cut, or it would say something else
     fields: list[tuple[str, list[bytes]]] = []
     at = start
     for line in raw[start:stop].split(b"\n"):
@@ -111,7 +112,7 @@ def read_fields(raw: bytes, start: int, end: int, troubles: list[Trouble]) -> tu
         match = _FIELD.match(line)
         if match is None:
             troubles.append(Trouble.BAD_HEADER)
-            if stop - start >= HEADERS_MOST:
+            if cut:
                 continue
             body = here  # as the standard library has it: a line that is no header begins the body
             break

@@ -9,6 +9,7 @@ import pytest
 
 from services.intake.mail.reading.message import read_message
 from services.intake.mail.reading.shape import DEPTH_MOST, PARTS_MOST, TEXT_MOST, Reading, Trouble
+from services.intake.mail.reading.structure import HEADERS_MOST
 from tests.support.fitness import unfit
 from tests.support.mails import attached, envelope, mail, multipart
 
@@ -142,6 +143,14 @@ def test_a_header_of_a_megabyte_cannot_hide_a_second_sender() -> None:
     """The sender that stands behind what is looked at is not seen; that the headers were cut is."""
     raw = mail(headers={"From": None}, extra=[b"From: a@example.org", b"X-Pad: " + b"x" * 1_000_000, b"From: b@example.net"])
     assert Trouble.HEADERS_TOO_LARGE in read(raw).troubles
+
+
+def test_a_sender_that_the_limit_cuts_is_no_sender() -> None:
+    for pad in range(HEADERS_MOST - 60, HEADERS_MOST):
+        raw = mail(
+            headers={"From": None}, extra=[b"X-Pad: " + b"x" * (pad - 9), b"From: ceo@bank.example.evil.net", b"X-More: " + b"x" * 1000]
+        )
+        assert read_message(raw, envelope()).from_address in ("", "ceo@bank.example.evil.net")
 
 
 def test_text_without_an_end_is_cut_and_said_to_be() -> None:

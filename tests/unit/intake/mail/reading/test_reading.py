@@ -8,7 +8,7 @@ import pytest
 
 from services.intake.mail.reading.message import read_message
 from services.intake.mail.reading.shape import Address, Trouble
-from tests.support.mails import envelope, mail, multipart, written
+from tests.support.mails import attached, envelope, mail, multipart, written
 
 REPLIES: dict[str, tuple[str, str]] = {
     "reply-gmail": ("It is back – thank you. One question: do I need to restart?", "On Tue, Mar 3, 2026 at 3:58 PM Signalbox Support <"),
@@ -168,6 +168,22 @@ def test_of_several_texts_the_plain_one_is_taken_and_others_follow() -> None:
     both += b"<p>rich</p>\r\n--i--"
     reading = read_message(multipart(both, b"\r\nfooter of the list"), envelope())
     assert (reading.text, reading.html, reading.attachments) == ("plain\n\nfooter of the list", "<p>rich</p>", ())
+
+
+def test_of_an_alternative_no_version_becomes_an_attachment() -> None:
+    """Apple's way: plain text, or HTML in two pieces with a file between them."""
+    page = b"Content-Type: text/html\r\n\r\n<p>%s</p>"
+    rich = [page % b"before", attached(b"%PDF-1.7", "a.pdf"), page % b"after"]
+    mixed = b"Content-Type: multipart/mixed; boundary=i\r\n\r\n" + b"".join(b"--i\r\n" + one + b"\r\n" for one in rich) + b"--i--"
+    reading = read_message(multipart(b"\r\nbefore after", mixed, subtype="alternative"), envelope())
+    assert (reading.text, [one.filename for one in reading.attachments]) == ("before after", ["a.pdf"])
+    assert reading.html is not None and "before" in reading.html and "after" in reading.html
+
+
+def test_too_many_hops_are_a_loop() -> None:
+    found = read_message(mail(extra=[b"Received: from a by b"] * 51), envelope()).automatic
+    assert found is not None and (found.kind, found.certain) == ("loop", True)
+    assert read_message(mail(extra=[b"Received: from a by b"] * 20), envelope()).automatic is None
 
 
 def test_a_blank_plain_text_gives_way_to_the_html() -> None:
