@@ -21,7 +21,7 @@ from shared.events import AddReply, OpenTicket, PolicyPublished, Request
 from shared.policy import DESK
 from shared.policy.book import PolicyBook
 from shared.runtime import HANDLED, Spine
-from shared.topics import DEAD_LETTERS, REQUESTS, TICKETS
+from shared.topics import DEAD_LETTERS, REQUESTS, STATUS, TICKETS
 from tests.bench.table import Figure
 from tests.unit.router.building import open_ticket, policy_of, request
 
@@ -64,7 +64,7 @@ async def throughput(bootstrap: str, asked: list[Request]) -> tuple[float, float
     """Requests a second through the spine, from the first decided to the last committed: by the clock, and by our CPU time."""
     prefix = f"bench-router-{os.getpid()}-"
     async with Admin(bootstrap, prefix) as admin:
-        for topic in (REQUESTS.name, TICKETS.name, "router-state", DEAD_LETTERS.name):
+        for topic in (REQUESTS.name, TICKETS.name, STATUS.name, "router-state", DEAD_LETTERS.name):
             await admin.create_topic(topic, PARTITIONS)
     try:
         producer = Producer(bootstrap, prefix, "bench")

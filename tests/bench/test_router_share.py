@@ -15,7 +15,7 @@ import pytest
 
 from shared.bus import Admin, Producer, record_for
 from shared.events import Request
-from shared.topics import DEAD_LETTERS, REQUESTS, TICKETS
+from shared.topics import DEAD_LETTERS, REQUESTS, STATUS, TICKETS
 from tests.bench.router import requests
 from tests.bench.shape import PARTITIONS
 from tests.bench.table import Figure
@@ -29,7 +29,7 @@ GOAL = 50.0
 
 async def _provide(bootstrap: str, prefix: str, asked: list[Request]) -> None:
     async with Admin(bootstrap, prefix) as admin:
-        for topic in (REQUESTS.name, TICKETS.name, "router-state", DEAD_LETTERS.name):
+        for topic in (REQUESTS.name, TICKETS.name, STATUS.name, "router-state", DEAD_LETTERS.name):
             await admin.create_topic(topic, PARTITIONS)
     producer = Producer(bootstrap, prefix, "bench")
     for start in range(0, len(asked), 5000):
