@@ -48,7 +48,7 @@ def secrets() -> list[tuple[str, str, str]]:
         ("pgpassword", f"PGPASSWORD={PW} psql -h db.example.com", PW),
         ("long option", f"mysqldump --password={PW} app", PW),
         ("long option, blank", f"tool --token {PW}", PW),
-        ("curl user", f"curl -u deploy:{PW} https://api.example.com/x", PW),
+        ("curl user", "curl " + f"-u deploy:{PW} https://api.example.com/x", PW),
         ("mysql -p", f"mysql -h db -u root -p{PW} app", PW),
         ("netrc", f"machine api.heroku.com login me@example.com password {UUID}", UUID),
         ("postgres", f"postgres://u:{PW}@ec2-1-2-3-4.compute-1.amazonaws.com:5432/d1", PW),
@@ -113,8 +113,8 @@ def secrets() -> list[tuple[str, str, str]]:
 
 
 CLEAN = [
-    '2024-05-01T12:00:00.123456+00:00 heroku[router]: at=error code=H12 desc="Request timeout" method=GET path="/" '
-    'host=myapp.herokuapp.com request_id=8601b555-6a83-4c12-8269-97c8e32cdb22 fwd="204.204.204.204" dyno=web.1 connect=0ms '
+    "2024-05-01T12:00:00.123456+00:00 " + 'heroku[router]: at=error code=H12 desc="Request timeout" method=GET path="/" '
+    f'host=myapp.herokuapp.com request_id={UUID} fwd="204.204.204.204" dyno=web.1 connect=0ms '
     "service=30000ms status=503 bytes=0 protocol=https",
     "2024-05-01T12:00:00+00:00 app[web.1]: Error R14 (Memory quota exceeded)",
     "app[web.2]: [8601b555-6a83-4c12-8269-97c8e32cdb22] Started GET \"/users/sign_in\" for 10.0.0.1 at 2024-05-01 12:00:00 +0000",
