@@ -22,6 +22,7 @@ from services.intake.door import Allowance, Door
 from services.intake.following import TIMERS, follow, tell_of_end
 from services.intake.incident_book import Incidents
 from services.intake.keys import Keys
+from services.intake.mail.wiring import mail_parts
 from services.intake.paging import Paging
 from services.intake.reference import Policies, Reference
 from services.intake.settings import IntakeSettings
@@ -82,6 +83,9 @@ def application(settings: IntakeSettings) -> FastAPI:
     view = View(store, settings.view_budget) if store else None
     blobs = Blobs(settings.blobs_dir, store.files("blobs") if store else None)
     files = Attachments(settings.attachments_dir, blobs, store[ATTACHMENTS] if store else None, settings.clamav)
+    mail = mail_parts(
+        settings, "api", reference=reference, directory=directory_replica, spool=spool, blobs=blobs, files=files, store=store, clock=clock
+    )
     intake = Intake(reference, spool.publish, write, keys, view, secret, settings.portal_url, _articles(), incidents, files)
     uses = TokenUse(store) if store else None
     accounts = Accounts(tokens, uses)
@@ -91,7 +95,15 @@ def application(settings: IntakeSettings) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with directory_replica, policies_replica, status_replica, contextlib.AsyncExitStack() as lines:
             await spool.open()
-            beside = [follow(TIMERS, settings, producer), spool.run(), blobs.run(), files.run(), *([uses.run()] if uses else [])]
+            await lines.enter_async_context(mail.open_for_business(clock))
+            beside = [
+                follow(TIMERS, settings, producer),
+                spool.run(),
+                blobs.run(),
+                files.run(),
+                mail.room.run(informed),
+                *([uses.run()] if uses else []),
+            ]
             if secret is not None:
                 line = await lines.enter_async_context(open_line(settings, secret, clock))
                 spool.before = paging = Paging(spool, reference, line, settings.portal_url, clock)
@@ -119,6 +131,7 @@ def application(settings: IntakeSettings) -> FastAPI:
         accounts,
         {"kafka": spool.unwell, "status": status_replica.unready},
         settings.alert_key,
+        mail,
     )
 
 

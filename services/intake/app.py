@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import request_response
 from starlette.types import ASGIApp
 
-from services.intake import api, app_accounts, app_files, app_heartbeats, app_incidents
+from services.intake import api, app_accounts, app_files, app_heartbeats, app_incidents, app_mail
 from services.intake.accounts import Accounts
 from services.intake.answering import answered, done, named, taken, trace_of
 from services.intake.api import Intake
@@ -26,6 +26,7 @@ from services.intake.door import Door, read_object
 from services.intake.forms import PAGE_ACTIONS, TICKET_ACTIONS, AcknowledgeForm, Form, TicketForm, fill
 from services.intake.heartbeats import HeartbeatForm
 from services.intake.loading import DirectoryForm
+from services.intake.mail.wiring import Mail
 from services.intake.policies import MODELS
 from services.intake.rota import OverrideForm, SwapForm
 from services.intake.tokens import PasswordForm, TokenForm
@@ -80,7 +81,7 @@ def _contract() -> tuple[JsonSchemas, dict[str, Any]]:
         *DOCUMENTS.values(),
         *MODELS.values(),
     )
-    forms: dict[type[BaseModel], None] = dict.fromkeys((TicketForm, *acting, *app_incidents.forms(), *others))
+    forms: dict[type[BaseModel], None] = dict.fromkeys((TicketForm, *acting, *app_incidents.forms(), *app_mail.forms(), *others))
     shapes, definitions = models_json_schema([(form, "validation") for form in forms], ref_template=_REF)
     return {form: shapes[form, "validation"] for form in forms}, definitions["$defs"]
 
@@ -93,6 +94,7 @@ def build(
     accounts: Accounts | None = None,
     troubles: Mapping[str, Check] | None = None,
     alert_key: bytes | None = None,
+    mail: Mail | None = None,
 ) -> FastAPI:
     """The application. `lifespan` starts and stops what `intake` works with; `troubles` are told beside `checks` and leave it ready."""
     app = _App(title="Signalbox intake", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
@@ -104,6 +106,7 @@ def build(
     app_accounts.install(app, intake, accounts or Accounts(), door, _write)
     app_incidents.install(app, intake, door, _write, alert_key)
     app_heartbeats.install(app, intake, door, _write)
+    app_mail.install(app, intake, door, _write, mail)
     app_files.install(app, intake.files, door)
     _operations(app, checks, troubles or {})
     return app

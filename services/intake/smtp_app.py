@@ -59,7 +59,9 @@ async def run_smtp(settings: IntakeSettings) -> int:
         await spool.open()
         stack.push_async_callback(spool.close)
         reference = Reference(directory, policies, policies_replica)
-        mail = mail_parts(settings, "smtp", reference=reference, directory=directory, spool=spool, blobs=blobs, store=store, clock=clock)
+        mail = mail_parts(
+            settings, "smtp", reference=reference, directory=directory, spool=spool, blobs=blobs, files=files, store=store, clock=clock
+        )
         await stack.enter_async_context(mail.open_for_business(clock))
 
         async def informed() -> str | None:

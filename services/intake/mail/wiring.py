@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from services.intake.attachments import COLLECTION as ATTACHMENTS
 from services.intake.attachments import Attachments
 from services.intake.blobs import Blobs
 from services.intake.keys import Keys
@@ -56,8 +55,8 @@ def names_of(settings: IntakeSettings) -> Names:
 
 
 def mail_parts(
-    settings: IntakeSettings, process: str, *, reference: Reference, directory: Replica, spool: Spool, blobs: Blobs, store: Store | None,
-    clock: Clock,
+    settings: IntakeSettings, process: str, *, reference: Reference, directory: Replica, spool: Spool, blobs: Blobs,
+    files: Attachments, store: Store | None, clock: Clock,
 ) -> Mail:  # fmt: skip
     """Everything of `process` (`api` or `smtp`); each has its own folder and its own children."""
     folder = settings.mail_dir(process)
@@ -70,7 +69,6 @@ def mail_parts(
     )  # fmt: skip
     reader = Reader(Zone.of(settings.dns_zone) if settings.dns_zone else Internet(), children=settings.mail_readers)
     keys = Keys(folder / "seen.sqlite")
-    files = Attachments(settings.attachments_dir, blobs, store[ATTACHMENTS] if store is not None else None, settings.clamav)
     desk = MailDesk(
         reference=reference, publish=spool.publish, reader=reader, cases=cases, keys=keys, blobs=blobs, keep_file=keep_with(files, clock),
         known=known, clock=clock,
