@@ -12,7 +12,9 @@ from playwright.sync_api import Page, expect
 from tests.support.visiting import Visit
 
 SCREENS = [
-    (None, "/help"), (None, "/status"), (None, "/login"), ("premier", "/tickets/new"), ("free", "/tickets/new"), ("premium", "/tickets"),
+    (None, "/help"), ("premier", "/help?q=too+many+conections"), (None, "/help?q=qqqqxxxx"), ("premium", "/help/redis-connections"),
+    (None, "/help/platform-error-codes"), ("free", "/help/scheduler/thanks"), (None, "/changelog"), ("premier", "/resources"),
+    (None, "/status"), (None, "/login"), ("premier", "/tickets/new"), ("free", "/tickets/new"), ("premium", "/tickets"),
     ("stranger", "/tickets"), ("agent", "urgent"), ("premier", "urgent"),
     ("redisco", "/tickets"), ("agent", "/queue"), ("agent", "/queue?q=nothing+like+this"), ("agent", "ticket"), ("premium", "ticket"),
     ("reviewer", "appeal"), ("premium", "appeal"), ("stranger", "/share/tkt_x.y.z"),
