@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import signal
 import ssl
 
@@ -38,6 +39,7 @@ SOURCE = "intake.smtp"
 async def run_smtp(settings: IntakeSettings) -> int:
     """Until SIGTERM. Kafka, MongoDB and the portal may be away: mail is taken as long as the disk has room."""
     configure_logging(SOURCE, settings.log_level)
+    logging.getLogger("mail.log").setLevel(logging.ERROR)  # aiosmtpd writes every command down, reply addresses with their seals too
     scanner.start()
     spare_what_lives()
     bootstrap, prefix, clock = settings.kafka_bootstrap_servers, settings.topic_prefix, clock_from(settings)

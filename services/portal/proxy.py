@@ -7,7 +7,7 @@ safe. Intake away: `Unavailable`, a 503 with Retry-After.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,10 @@ _PASSED_ON = (
     "content-type", "idempotency-key", "traceparent", "user-agent", "webhook-id", "webhook-timestamp", "webhook-signature",
 )  # fmt: skip
 _PASSED_BACK = ("content-type", "retry-after", "location", "www-authenticate", "idempotency-key", "link")
+_LARGE = {"/v1/mail": 25 * 1024 * 1024, "/v1/attachments": 25 * 1024 * 1024}
+"""Addresses whose bodies are messages and files: intake counts them itself and says what it takes."""
 _TIMEOUT = aiohttp.ClientTimeout(total=12, connect=1.5)
+_UPLOAD = aiohttp.ClientTimeout(total=130, connect=1.5)
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,31 @@ class Intake:
         answer = await self._send(request.method, path, headers, await self._body(request))
         return Response(answer.body, answer.status, {name: answer.headers[name] for name in _PASSED_BACK if name in answer.headers})
 
+    async def upload(
+        self, actor: Actor | None, path: str, chunks: AsyncIterator[bytes], headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Bytes passed on as they come; `headers` may hold a client's own bearer token. Not repeated. Raises Unavailable."""
+        sent = {"content-type": "application/octet-stream", **(headers or {})}
+        if actor is not None:
+            sent["authorization"] = self._bearer(actor)
+        try:
+            async with self._session().post(
+                self._intake + path, data=chunks, headers=sent, timeout=_UPLOAD, allow_redirects=False
+            ) as answer:
+                found = {name.lower(): value for name, value in answer.headers.items()}
+                return Answer(answer.status, found, await answer.read())
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise Unavailable("intake", repr(error)) from error
+
+    async def pass_on_file(self, request: Request, actor: Actor | None) -> Response:
+        """A client's own upload, as `pass_on` without a limit of ours: intake counts as it comes."""
+        kept = {name: request.headers[name] for name in ("content-disposition", "content-length", "traceparent") if name in request.headers}
+        if actor is None:
+            kept["authorization"] = request.headers.get("authorization", "")
+        path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        answer = await self.upload(actor, path, request.stream(), kept)
+        return Response(answer.body, answer.status, {name: answer.headers[name] for name in _PASSED_BACK if name in answer.headers})
+
     async def outbox(self, kind: str | None = None) -> list[dict[str, Any]]:
         """What the demo's far end received, oldest first (DESIGN section 7). Raises Unavailable."""
         try:
@@ -125,11 +153,11 @@ class Intake:
 
     async def _body(self, request: Request) -> bytes:
         parts: list[bytes] = []
-        size = 0
+        size, most = 0, _LARGE.get(request.url.path, self._max_body)
         async for part in request.stream():
             size += len(part)
-            if size > self._max_body:
-                raise Refused("too-large", f"a request body may have {self._max_body} bytes", status=413)
+            if size > most:
+                raise Refused("too-large", f"a request body may have {most} bytes", status=413)
             parts.append(part)
         return b"".join(parts)
 
