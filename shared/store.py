@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from datetime import UTC
-from functools import cached_property
 from typing import Any
 
 from bson.codec_options import CodecOptions
@@ -160,12 +159,7 @@ class Files:
 
     def __init__(self, store: Store, bucket: str) -> None:
         self.bucket = bucket
-        self._store = store
-
-    @cached_property
-    def _motor(self) -> Any:
-        """Made when first asked for: it binds the client to the loop that runs then, and wiring runs in none that lasts."""
-        return AsyncIOMotorGridFSBucket(self._store.database, bucket_name=self.bucket)
+        self._motor: Any = AsyncIOMotorGridFSBucket(store.database, bucket_name=bucket)
 
     async def put(self, name: str, raw: bytes, about: Mapping[str, str]) -> None:
         """Kept by a majority on return. What is there already is not written again; a crash half-way leaves nothing of that name."""
@@ -181,6 +175,17 @@ class Files:
             opened = await self._motor.open_download_stream(found)
             raw: bytes = await opened.read()
             return raw
+
+    async def stream(self, name: str) -> AsyncIterator[bytes] | None:
+        """The same in pieces."""
+        with _translated(f"reading {self.bucket}"):
+            found = await self._found(name)
+            return None if found is None else self._pieces(await self._motor.open_download_stream(found))
+
+    async def _pieces(self, opened: Any) -> AsyncIterator[bytes]:
+        with _translated(f"reading {self.bucket}"):
+            while piece := await opened.readchunk():
+                yield piece
 
     async def delete(self, name: str) -> None:
         """Every copy of it, if there is any."""

@@ -11,6 +11,7 @@ from fastapi.responses import StreamingResponse
 from starlette.responses import Response
 
 from services.portal.answers import Json
+from services.portal.attachments import attachment, download
 from services.portal.listing import Asked
 from services.portal.wiring import Portal, portal_of
 from shared.errors import Refused
@@ -182,6 +183,19 @@ async def get_stream(
     events = portal.hub.feed(still, ticket=ticket, last=last, heartbeat=portal.settings.stream_heartbeat)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(events, media_type="text/event-stream", headers=headers)
+
+
+@router.get("/attachments/{attachment_id}", response_class=Response)
+async def get_attachment(attachment_id: str, actor: Who, portal: Parts) -> Response:
+    """A download, as the ticket that names it allows."""
+    return await download(portal.store, _found(await attachment(portal.store, actor, attachment_id)))
+
+
+@router.post("/attachments", include_in_schema=False)
+async def upload(request: Request, portal: Parts) -> Response:
+    """Intake's to take, passed on as it comes."""
+    actor = None if request.headers.get("authorization") else await portal.sessions.actor(request)
+    return await portal.intake.pass_on_file(request, actor)
 
 
 @router.get("/tokens", include_in_schema=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 from collections.abc import Mapping
@@ -11,8 +12,8 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from services.portal.attachments import described, files_of
 from services.portal.display import Said
-from services.portal.fields import fields_of
 from services.portal.insight import insight
 from services.portal.listing import Asked
 from services.portal.proxy import Answer
@@ -26,6 +27,7 @@ from services.portal.submission import (
     ticket_document,
 )  # fmt: skip
 from services.portal.tabs import notes_of, outcome_of, tabs_of_own
+from services.portal.uploads import form_of
 from services.portal.visitors import Drawn, Parts, Who, not_found
 from services.portal.wiring import Portal
 from shared.access import may_handle_pages
@@ -68,17 +70,30 @@ async def new_ticket(request: Request, actor: Who, portal: Parts, screens: Drawn
 
 @router.post("/tickets")
 async def submit(request: Request, actor: Who, portal: Parts, screens: Drawn) -> Response:
-    fields = await fields_of(request, portal.settings.max_body)
-    answer = await _ask(portal, actor, "/v1/tickets", ticket_document(fields), fields)
+    sent = await form_of(request, portal.intake, actor, portal.settings.max_body)
+    fields = sent.fields
+    if sent.wrong:
+        return await _form(request, actor, portal, screens, fields, {"files": sent.wrong}, 422)
+    answer = await _ask(portal, actor, "/v1/tickets", sent.with_files(ticket_document(fields)), fields)
     if answer.is_accepted:
         said = answer.json
-        noted = {name: len(found) for name in _NOTED if (found := said.get(name))}
+        noted: dict[str, Any] = {name: len(found) for name in _NOTED if (found := said.get(name))} | _spooled(said)
         return see_other(f"/tickets/{said['ticket_id']}?{urlencode({'after': said['request_id'], **noted})}")
     return await _form(request, actor, portal, screens, fields, problems_by_field(answer.json, _SUBMITTED), _status(answer))
 
 
 @router.get("/tickets/{ticket_id}")
 async def ticket_page(ticket_id: str, request: Request, actor: Who, portal: Parts, screens: Drawn, after: str | None = None) -> Response:
+    try:
+        return await _ticket_after(ticket_id, request, actor, portal, screens, after)
+    except Unavailable:
+        if after is None:
+            raise  # what was just sent is safe all the same, and said so
+        notes = [*notes_of(request.query_params), "Our views are away just now, so it is shown later; it is worked on meanwhile."]
+        return screens.page(request, "received.html", actor=actor, place="tickets", status=202, ticket_id=ticket_id, notes=notes)
+
+
+async def _ticket_after(ticket_id: str, request: Request, actor: Actor, portal: Portal, screens: Screens, after: str | None) -> Response:
     outcome = None
     if after is not None and _REQUEST.fullmatch(after):
         is_there = await portal.hub.settled(after, AFTER_S)
@@ -93,8 +108,13 @@ async def ticket_page(ticket_id: str, request: Request, actor: Who, portal: Part
 
 @router.post("/tickets/{ticket_id}/{action}")
 async def act(ticket_id: str, action: str, request: Request, actor: Who, portal: Parts, screens: Drawn) -> Response:
-    fields = await fields_of(request, portal.settings.max_body)
-    answer = await _ask(portal, actor, f"/v1/tickets/{ticket_id}/{action}", action_document(action, fields), fields)
+    sent = await form_of(request, portal.intake, actor, portal.settings.max_body)
+    fields = sent.fields
+    if sent.wrong:
+        errors = {"files": sent.wrong}
+        return await _ticket(ticket_id, request, actor, portal, screens, values=fields, errors=errors, status=422)
+    document = action_document(action, fields)
+    answer = await _ask(portal, actor, f"/v1/tickets/{ticket_id}/{action}", sent.with_files(document), fields)
     if answer.is_accepted and "url" in answer.json:
         return await _shared(ticket_id, request, actor, portal, screens, answer)
     if answer.is_accepted:
@@ -136,12 +156,13 @@ async def _ticket(
     timeline = await portal.queries.timeline(actor, ticket_id, limit=2000)
     if ticket is None or timeline is None:
         raise not_found()
+    files = await described(portal.store, timeline)
     is_staff = ticket["standing"] == "staff"
     trail = await portal.queries.explain(actor, ticket_id) if is_staff else None
     pages = [await portal.desk.page(actor, name) for name in ticket.get("pages", [])] if is_staff and may_handle_pages(actor) else []
     return screens.page(
         request, "ticket.html", actor=actor, place="queue" if is_staff else "tickets", status=status, ticket=ticket,
-        timeline=[{**fact, "data": Said(fact["data"])} for fact in timeline],
+        timeline=[{**fact, "data": Said(fact["data"]), "files": files_of(fact, files)} for fact in timeline],
         decisions=trail["decisions"] if trail else [], pages=[page for page in pages if page], actions=actions_for(ticket, actor),
         audiences=audiences_for(ticket, screens.provider_name(ticket["provider"] or "")), providers=_providers(portal) if is_staff else [],
         insight=insight(ticket), idempotency_key=secrets.token_urlsafe(12), **context,
@@ -153,8 +174,16 @@ async def _form(
 ) -> Response:
     account = portal.directory.get("accounts", actor.email) or {}
     plan = str(account.get("plan") or "free")
-    policy = await _policy(portal)
-    apps = await _apps_of(portal, actor.email)
+    try:
+        policy, apps = await asyncio.gather(_policy(portal), _apps_of(portal, actor.email))
+    except Unavailable:  # the form is there all the same, with the app as a field to write in; intake knows the policy and the apps
+        policy, apps = None, None
+    if apps is None:
+        return screens.page(
+            request, "submit.html", actor=actor, place="new", status=status, apps=None, plan=plan, values=fields, errors=errors,
+            addons=_providers(portal), may_choose_priority=plan != "free", pages_on_call=False, is_degraded=True,
+            idempotency_key=secrets.token_urlsafe(18),
+        )  # fmt: skip
     attached = {slug for app in apps for slug in app["addons"]}
     return screens.page(
         request, "submit.html", actor=actor, place="new", status=status, apps=apps, plan=plan, values=fields, errors=errors,
@@ -182,6 +211,10 @@ async def _apps_of(portal: Portal, email: str) -> list[dict[str, Any]]:
 def _providers(portal: Portal) -> list[dict[str, Any]]:
     found = [{"slug": slug, "name": doc.get("name") or slug} for slug, doc in portal.directory.all("providers").items()]
     return sorted(found, key=lambda provider: str(provider["name"]))
+
+
+def _spooled(said: Mapping[str, Any]) -> dict[str, str]:
+    return {"spooled": "yes"} if said.get("accepted") == "spooled" else {}
 
 
 def _key(fields: Mapping[str, str]) -> str:

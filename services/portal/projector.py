@@ -265,6 +265,7 @@ async def prepare(store: Store) -> None:
     for collection, indexes in INDEXES.items():
         for fields in indexes:
             await store[collection].index(fields)
+    await store["timeline"].index([("data.attachments", 1)], sparse=True)
 
 
 async def recount(store: Store, partitions: Iterable[int]) -> dict[Counted, int]:

@@ -25,8 +25,6 @@ _PASSED_ON = (
     "content-type", "idempotency-key", "traceparent", "user-agent", "webhook-id", "webhook-timestamp", "webhook-signature",
 )  # fmt: skip
 _PASSED_BACK = ("content-type", "retry-after", "location", "www-authenticate", "idempotency-key", "link")
-_LARGE = {"/v1/mail": 25 * 1024 * 1024, "/v1/attachments": 25 * 1024 * 1024}
-"""Addresses whose bodies are messages and files: intake counts them itself and says what it takes."""
 _TIMEOUT = aiohttp.ClientTimeout(total=12, connect=1.5)
 _UPLOAD = aiohttp.ClientTimeout(total=130, connect=1.5)
 
@@ -153,11 +151,11 @@ class Intake:
 
     async def _body(self, request: Request) -> bytes:
         parts: list[bytes] = []
-        size, most = 0, _LARGE.get(request.url.path, self._max_body)
+        size = 0
         async for part in request.stream():
             size += len(part)
-            if size > most:
-                raise Refused("too-large", f"a request body may have {most} bytes", status=413)
+            if size > self._max_body:
+                raise Refused("too-large", f"a request body may have {self._max_body} bytes", status=413)
             parts.append(part)
         return b"".join(parts)
 

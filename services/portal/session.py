@@ -30,6 +30,7 @@ from shared.store import Document, Store
 COOKIE = "signalbox_session"
 SEEN_EVERY = timedelta(minutes=5)
 ONE_YEAR = timedelta(days=365)
+_MOST_SEEN = 5_000
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -55,6 +56,7 @@ class Sessions:
     ) -> None:  # fmt: skip
         self._store, self._directory, self._clock, self._secret = store, directory, clock, secret
         self._lasts, self._secure, self._uses = lasts, secure, uses
+        self._seen: dict[str, Document] = {}
         self._passwords, self._tries = Passwords(), Tries(secret)
 
     async def actor(self, request: HTTPConnection) -> Actor:
@@ -82,7 +84,7 @@ class Sessions:
         cookie = request.cookies.get(COOKIE)
         if not cookie:
             return None
-        row = await self._store["sessions"].find_one({"_id": _name_of(cookie)})
+        row = await self._looked_up(_name_of(cookie))
         now = self._clock.now()
         if row is None or row["until"] <= now.timestamp():
             return None
@@ -91,6 +93,21 @@ class Sessions:
         if now - row.get("seen", now) > SEEN_EVERY:
             with contextlib.suppress(Unavailable):
                 await self._store["sessions"].update({"_id": row["_id"]}, {"$set": {"seen": now}})
+        return row
+
+    async def _looked_up(self, name: str) -> Document | None:
+        """The session's row; while MongoDB is away as it was when last seen here, since nobody can end one meanwhile either."""
+        try:
+            row = await self._store["sessions"].find_one({"_id": name})
+        except Unavailable:
+            if (kept := self._seen.get(name)) is None:
+                raise
+            return kept
+        self._seen.pop(name, None)
+        if row is not None:
+            self._seen[name] = row
+            if len(self._seen) > _MOST_SEEN:
+                del self._seen[next(iter(self._seen))]
         return row
 
     async def log_in(self, request: Request, email: str, password: str) -> Cookies:

@@ -70,6 +70,8 @@ def notes_of(query: Mapping[str, str]) -> list[str]:
     """What intake said of a new ticket, as sentences: `masked` and `missing` are numbers in the address one comes by."""
     masked, missing = (_count(query.get(name, "")) for name in ("masked", "missing"))
     notes = []
+    if "spooled" in query:
+        notes.append("Our log does not answer just now: it is kept on one machine's disk, not yet replicated, and goes on by itself.")
     if masked:
         what = "a secret" if masked == 1 else f"{masked} secrets"
         notes.append(f"We masked {what} in your text and kept no copy. Please replace {'it' if masked == 1 else 'them'}: it was sent here.")

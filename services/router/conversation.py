@@ -40,7 +40,7 @@ def on_reply(row: TicketRow, request: AddReply, policy_of: PolicyOf) -> list[Fac
     actor = request.actor
     author: dict[str, Any] = {"author": actor.email, "author_name": actor.name, "via": actor.via, "body": request.body}
     if request.audience is Audience.STAFF:
-        return [NoteAdded(**about(request), **author)]
+        return [NoteAdded(**about(request), **author, attachments=request.attachments)]
     reply = ReplyAdded(
         **about(request), **author, side=side, audience=request.audience, attachments=request.attachments, automatic=request.automatic,
         quoted=request.quoted,

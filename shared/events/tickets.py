@@ -197,6 +197,7 @@ class NoteAdded(TicketFact):
     type: Literal["NoteAdded"] = "NoteAdded"
     author: str
     author_name: str = ""
+    attachments: tuple[str, ...] = ()
     via: Via
     body: str
 
