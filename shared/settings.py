@@ -132,6 +132,8 @@ def problems_in(cls: type[BaseSettings], environ: Mapping[str, str]) -> list[str
 
 def _in_words(cls: type[BaseSettings], location: tuple[int | str, ...], message: str) -> str:
     first = str(location[0]) if location else ""
+    if not first:
+        return message.removeprefix("Value error, ")
     variable = variables_of(cls, first)[0] if first in cls.model_fields else first
     return f"{variable}: {message[:1].lower()}{message[1:]}"
 

@@ -19,6 +19,7 @@ from services.portal.answers import Json
 from services.portal.desk import Desk
 from services.portal.incidents import IncidentReads
 from services.portal.lags import Lags
+from services.portal.oidc import Provider, SignIn
 from services.portal.projector import GROUP, SOURCES, Projector
 from services.portal.proxy import Intake
 from services.portal.queries import Queries
@@ -29,7 +30,7 @@ from services.portal.stream import Hub
 from services.portal.wiring import Portal
 from shared import problems
 from shared.bus import Consumer, Producer
-from shared.clock import clock_from
+from shared.clock import Clock, clock_from
 from shared.errors import Unavailable
 from shared.openapi import complete
 from shared.replica import Replica
@@ -53,7 +54,8 @@ def make_app(settings: PortalSettings) -> FastAPI:
     lasts = timedelta(hours=settings.session_hours)
     sessions = Sessions(store, directory, clock, secret, lasts=lasts, secure=settings.is_https, uses=uses)
     intake = Intake(settings.intake_url, settings.sink_url, clock, secret, max_body=settings.max_body)
-    portal = Portal(settings, clock, store, directory, queries, Desk(store, queries, lags), Rota(store), hub, sessions, intake)
+    sign_in = _sign_in(settings, store, clock)
+    portal = Portal(settings, clock, store, directory, queries, Desk(store, queries, lags), Rota(store), hub, sessions, intake, sign_in)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -68,6 +70,8 @@ def make_app(settings: PortalSettings) -> FastAPI:
             await directory.stop()
             await lags.close()
             await intake.close()
+            if sign_in is not None:
+                await sign_in.close()
             store.close()
 
     app = FastAPI(title="Signalbox", version="1", lifespan=lifespan, docs_url="/docs", redoc_url=None)
@@ -121,12 +125,22 @@ def _document(app: FastAPI, portal: Portal) -> None:
         return Json(complete({**document, "paths": paths, "components": {**document.get("components", {}), "schemas": schemas}}))
 
 
+def _sign_in(settings: PortalSettings, store: Store, clock: Clock) -> SignIn | None:
+    """The OpenID provider's, where one is configured."""
+    if not settings.oidc_issuer:
+        return None
+    secret = settings.oidc_client_secret.get_secret_value() if settings.oidc_client_secret else None
+    address = f"{settings.public_url.rstrip('/')}/login/oidc/callback"
+    return SignIn(Provider(settings.oidc_issuer, settings.oidc_client_id, secret, address), store, clock)
+
+
 async def _index_sessions(store: Store) -> None:
     """MongoDB removes sessions that are over; recognising them does not depend on it."""
     while True:
         try:
             await store["sessions"].index([("expires_at", 1)], expireAfterSeconds=0)
             await store["sessions"].index([("email", 1)])
+            await store["sign_ins"].index([("expires_at", 1)], expireAfterSeconds=0)
             return
         except Unavailable:
             await asyncio.sleep(2)

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from services.portal import pages_account, pages_desk, pages_help, pages_mail, pages_rota, pages_sharing, pages_tickets
+from services.portal import pages_account, pages_desk, pages_help, pages_mail, pages_rota, pages_sharing, pages_sign_in, pages_tickets
 from services.portal.fields import fields_of
 from services.portal.library import Library
 from services.portal.live import changes
@@ -40,7 +40,7 @@ def install(app: FastAPI, portal: Portal) -> None:
     app.state.screens = screens
     app.state.library = Library(portal.store, portal.clock)
     app.mount("/static", _Static(directory=STATIC), name="static")
-    for part in (pages_mail, pages_tickets, pages_sharing, pages_account, pages_desk, pages_rota, pages_help):
+    for part in (pages_mail, pages_tickets, pages_sharing, pages_account, pages_sign_in, pages_desk, pages_rota, pages_help):
         app.include_router(part.router)
     app.include_router(router)
     screens.install_errors(app)
@@ -84,7 +84,7 @@ async def login_page(
 ) -> Response:
     if actor is not None:
         return see_other(local(back))
-    return screens.page(request, "login.html", next=local(back), identities=_identities(portal))
+    return screens.page(request, "login.html", next=local(back), identities=_identities(portal), sign_in=_sign_in(portal))
 
 
 @router.post("/login")
@@ -97,7 +97,7 @@ async def log_in(request: Request, portal: Parts, screens: Drawn) -> Response:
         said = _REFUSED_LOGIN.get(refusal.code, refusal.detail)
         return screens.page(
             request, "login.html", status=refusal.status, next=back, identities=_identities(portal), errors={"form": said},
-            values={"email": fields.get("email", "")},
+            values={"email": fields.get("email", "")}, sign_in=_sign_in(portal),
         )  # fmt: skip
     response = see_other(back)
     portal.sessions.remember(response, cookies)
@@ -138,6 +138,11 @@ async def live(request: Request, actor: Visitor, portal: Parts, ticket: str | No
     feed = portal.hub.feed(still, ticket=ticket, last=None, heartbeat=portal.settings.stream_heartbeat)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(changes(feed), media_type="text/event-stream", headers=headers)
+
+
+def _sign_in(portal: Portal) -> str:
+    """What the button of the OpenID provider says; empty where there is none."""
+    return portal.settings.oidc_label if portal.sign_in else ""
 
 
 _GROUPS = ("Customers", "Support staff", "On call", "Add-on providers")

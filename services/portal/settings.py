@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, SecretStr, model_validator
 
 from shared.settings import Settings
 
@@ -15,10 +15,22 @@ class PortalSettings(Settings):
     intake_url: str = "http://127.0.0.1:8001"
     sink_url: str = "http://127.0.0.1:8025"
     trusted_proxies: str = Field("", description="addresses or networks, comma-separated, whose X-Forwarded-For is believed")
+    oidc_issuer: str = Field(
+        "", pattern=r"^$|^https://|^http://(127\.0\.0\.1|localhost)[:/]", description="empty: no sign-in by a provider"
+    )
+    oidc_client_id: str = ""
+    oidc_client_secret: SecretStr | None = None
+    oidc_label: str = Field("single sign-on", max_length=60, description="what the button calls the provider")
     session_hours: int = Field(12, ge=1, le=24 * 30)
     stream_heartbeat: float = Field(15.0, gt=0)
     max_body: int = Field(262_144, ge=1024, description="bytes a passed-on request may have")
     projector_batch: int = Field(2000, ge=1, le=10_000)
+
+    @model_validator(mode="after")
+    def _knows_where_to_come_back_to(self) -> PortalSettings:
+        if self.oidc_issuer and not (self.oidc_client_id and self.public_url):
+            raise ValueError("SIGNALBOX_OIDC_ISSUER needs SIGNALBOX_OIDC_CLIENT_ID and SIGNALBOX_PORTAL_URL beside it")
+        return self
 
     @property
     def is_https(self) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from starlette.requests import HTTPConnection, Request
 
 from services.portal.desk import Desk
+from services.portal.oidc import SignIn
 from services.portal.proxy import Intake
 from services.portal.queries import Queries
 from services.portal.rota import Rota
@@ -20,7 +21,8 @@ from shared.store import Store
 
 @dataclass(frozen=True)
 class Portal:
-    """Everything a route may use. `directory` is the in-memory replica of accounts, apps and providers."""
+    """Everything a route may use. `directory` is the in-memory replica of accounts, apps and providers;
+    `sign_in` is the way in by an OpenID provider, where one is configured."""
 
     settings: PortalSettings
     clock: Clock
@@ -32,6 +34,7 @@ class Portal:
     hub: Hub
     sessions: Sessions
     intake: Intake
+    sign_in: SignIn | None = None
 
 
 def portal_of(request: Request) -> Portal:

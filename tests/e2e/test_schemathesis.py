@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.desk import Desk
-from tests.support.stack import ROOT, Stack
+from tests.support.stack import Stack
 
 
 def everything(folder: Path, base: str, token: str, seconds: int, **parameters: str) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def everything(folder: Path, base: str, token: str, seconds: int, **parameters: 
         "--max-time", str(seconds), "--seed", "20261122", "--generation-database", "none", "--exclude-path", "/v1/stream",
         "--suppress-health-check", "all", "--warnings", "off", "--no-color", "--report-json-path", str(report),
     ]  # fmt: skip
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=seconds + 60, check=False)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=seconds + 60, check=False)
     assert report.exists(), done.stdout[-3000:] + done.stderr[-3000:]
     found = json.loads(report.read_text())
     return dict(found)
