@@ -141,12 +141,8 @@ def _blocks(part: Part, unsaid: list[Part]) -> Iterator[Block]:
     elif part.kind != "multipart/alternative":
         yield from (block for version in versions for block in version)
     else:
-        words = next(
-            ([block.plain for block in version if block.plain] for version in versions if any(block.plain for block in version)), []
-        )
-        pages = next(
-            ([block.rich for block in version if block.rich] for version in versions[::-1] if any(block.rich for block in version)), []
-        )
+        words = next(filter(None, ([block.plain for block in version if block.plain] for version in versions)), [])
+        pages = next(filter(None, ([block.rich for block in version if block.rich] for version in reversed(versions))), [])
         for plain, rich in zip_longest(words, pages):
             yield Block(plain, rich, echo=bool(words) and plain is None)
         unsaid.extend(text for version in versions for block in version for text in block[:2] if text is not None)

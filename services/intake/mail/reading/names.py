@@ -49,19 +49,23 @@ class Zone:
 
 
 class Internet:
-    """The machine's own name servers (`/etc/resolv.conf`), through dnspython, with its cache."""
+    """The machine's own name servers (`/etc/resolv.conf`), or those of `resolver`, through dnspython, with its cache."""
 
-    def __init__(self) -> None:
-        self._resolver: dns.asyncresolver.Resolver | None = None
+    def __init__(self, resolver: dns.asyncresolver.Resolver | None = None) -> None:
+        self._resolver = resolver
 
     async def lookup(self, name: str, kind: Kind) -> tuple[str, ...]:
+        try:
+            asked = dns.name.from_text(name)
+        except (dns.exception.DNSException, UnicodeError):
+            return ()  # such a name cannot exist
         try:
             if self._resolver is None:
                 self._resolver = dns.asyncresolver.Resolver()
                 self._resolver.cache = dns.resolver.LRUCache(10_000)
-            answer = await self._resolver.resolve(dns.name.from_text(name), kind, lifetime=LOOKUP_MOST, raise_on_no_answer=False)
-        except (dns.resolver.NXDOMAIN, dns.name.LabelTooLong, dns.name.EmptyLabel, dns.name.NameTooLong, dns.name.BadEscape, UnicodeError):
-            return ()  # such a name cannot exist
+            answer = await self._resolver.resolve(asked, kind, lifetime=LOOKUP_MOST, raise_on_no_answer=False)
+        except dns.resolver.NXDOMAIN:
+            return ()
         except (dns.exception.DNSException, OSError) as error:
             raise NoAnswerInTime(f"{kind} {name}: {type(error).__name__}") from error
         if answer.rrset is None:
