@@ -85,8 +85,9 @@ async def submit(request: Request, actor: Who, portal: Parts, screens: Drawn) ->
 @router.get("/tickets/{ticket_id}")
 async def ticket_page(ticket_id: str, request: Request, actor: Who, portal: Parts, screens: Drawn, after: str | None = None) -> Response:
     try:
-        return await _ticket_after(ticket_id, request, actor, portal, screens, after)
-    except Unavailable:
+        async with asyncio.timeout(None if after is None else 3 * AFTER_S):
+            return await _ticket_after(ticket_id, request, actor, portal, screens, after)
+    except (Unavailable, TimeoutError):
         if after is None:
             raise  # what was just sent is safe all the same, and said so
         notes = [*notes_of(request.query_params), "Our views are away just now, so it is shown later; it is worked on meanwhile."]
@@ -175,8 +176,9 @@ async def _form(
     account = portal.directory.get("accounts", actor.email) or {}
     plan = str(account.get("plan") or "free")
     try:
-        policy, apps = await asyncio.gather(_policy(portal), _apps_of(portal, actor.email))
-    except Unavailable:  # the form is there all the same, with the app as a field to write in; intake knows the policy and the apps
+        async with asyncio.timeout(AFTER_S):
+            policy, apps = await asyncio.gather(_policy(portal), _apps_of(portal, actor.email))
+    except (Unavailable, TimeoutError):  # the form is there all the same, with the app as a field to write in; intake knows the policy and the apps
         policy, apps = None, None
     if apps is None:
         return screens.page(

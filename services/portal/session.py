@@ -7,6 +7,7 @@ password is changed.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import secrets
@@ -31,6 +32,7 @@ COOKIE = "signalbox_session"
 SEEN_EVERY = timedelta(minutes=5)
 ONE_YEAR = timedelta(days=365)
 _MOST_SEEN = 5_000
+_LOOKED_UP_WITHIN_S = 1.5
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -98,7 +100,12 @@ class Sessions:
     async def _looked_up(self, name: str) -> Document | None:
         """The session's row; while MongoDB is away as it was when last seen here, since nobody can end one meanwhile either."""
         try:
-            row = await self._store["sessions"].find_one({"_id": name})
+            async with asyncio.timeout(_LOOKED_UP_WITHIN_S):  # a server that stands still is not refused by the client for ten seconds
+                row = await self._store["sessions"].find_one({"_id": name})
+        except TimeoutError as error:
+            if (kept := self._seen.get(name)) is None:
+                raise Unavailable("mongodb", "sessions cannot be looked up") from error
+            return kept
         except Unavailable:
             if (kept := self._seen.get(name)) is None:
                 raise
