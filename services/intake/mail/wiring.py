@@ -14,7 +14,7 @@ from services.intake.mail.desk import MailDesk
 from services.intake.mail.files import keep_with
 from services.intake.mail.known import KnownMail
 from services.intake.mail.pending import Pending
-from services.intake.mail.reading.names import Internet, Zone
+from services.intake.mail.reading.names import resolver_of
 from services.intake.mail.reading.reader import Reader
 from services.intake.mail.room import MailRoom
 from services.intake.reference import Reference
@@ -67,7 +67,7 @@ def mail_parts(
         reference, lambda: directory.all("providers"), View(store, _LOOK_WITHIN_S) if store is not None else None, known, secret, names,
         Tallies(settings.mail_tickets_hourly, settings.mail_replies_hourly),
     )  # fmt: skip
-    reader = Reader(Zone.of(settings.dns_zone) if settings.dns_zone else Internet(), children=settings.mail_readers)
+    reader = Reader(resolver_of(settings.dns_zone, demo=settings.demo), children=settings.mail_readers)
     keys = Keys(folder / "seen.sqlite")
     desk = MailDesk(
         reference=reference, publish=spool.publish, reader=reader, cases=cases, keys=keys, blobs=blobs, keep_file=keep_with(files, clock),
