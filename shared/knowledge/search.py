@@ -24,11 +24,13 @@ from shared.knowledge import near
 from shared.knowledge.articles import HERE, Article, read_articles
 from shared.knowledge.words import Asked, Vocabulary, stem, stems
 
-_COLUMNS = {"title": 8.0, "synonyms": 7.0, "tags": 5.0, "summary": 3.0, "body": 1.0}
-"""How much a word weighs by where it stands."""
+_COLUMNS = {"title": 8.0, "synonyms": 7.0, "tags": 5.0, "summary": 3.0}
+"""How much a word of the head weighs by where it stands. How rare a word is, is counted among heads: texts mention everything."""
+
+_TEXT = 0.35  # a word in the text, against one in the head
 
 _MEANT = 0.25  # a word that only means the same, against the word itself
-_PHRASE = 1.0  # of the weight of a phrase by which people ask, where the query has all of it
+_PHRASE = 1.3  # of the weight of a phrase by which people ask, where the query has all of it
 _SHARE = 0.5  # of a phrase's weight must be in the query, or it tells nothing
 _CODE = 1_000.0  # over everything that words can bring
 _FEW = 12  # so many words are a question; more are pasted text, whose unknown words are names, not slips
@@ -155,24 +157,29 @@ class Articles:
             return {}
         weights = ", ".join(str(weight) for weight in _COLUMNS.values())
         wanted = " OR ".join(f'"{word}"' for word in words)
-        rows = self._database.execute(
-            f"SELECT slug, -bm25(articles, 0, {weights}) FROM articles WHERE articles MATCH ?",  # noqa: S608
-            (wanted,),
-        )
-        return dict(rows.fetchall())
+        heads = f"SELECT slug, -bm25(heads, 0, {weights}) FROM heads WHERE heads MATCH ?"  # noqa: S608
+        found: dict[str, float] = dict(self._database.execute(heads, (wanted,)).fetchall())
+        for slug, score in self._database.execute("SELECT slug, -bm25(texts) FROM texts WHERE texts MATCH ?", (wanted,)):
+            found[slug] = found.get(slug, 0.0) + _TEXT * score
+        return found
 
     def _fill(self) -> None:
         names = ", ".join(_COLUMNS)
-        self._database.execute(f"CREATE VIRTUAL TABLE articles USING fts5(slug UNINDEXED, {names}, tokenize = 'unicode61')")
+        self._database.execute(f"CREATE VIRTUAL TABLE heads USING fts5(slug UNINDEXED, {names})")
+        self._database.execute("CREATE VIRTUAL TABLE texts USING fts5(slug UNINDEXED, body)")
         weights: Counter[str] = Counter()
         for article in self.all:
-            columns = {name: self._vocabulary.words(text) for name, text in _texts(article).items()}
-            row = [" ".join(stems(words)) for words in columns.values()]
-            self._database.execute("INSERT INTO articles VALUES (?, ?, ?, ?, ?, ?)", (article.slug, *row))
-            self._spread.update({stem_ for words in columns.values() for stem_ in stems(words)})
-            for name, words in columns.items():
+            head = {name: self._vocabulary.words(text) for name, text in _head(article).items()}
+            body = self._vocabulary.words(article.body)
+            row = [" ".join(stems(words)) for words in head.values()]
+            self._database.execute("INSERT INTO heads VALUES (?, ?, ?, ?, ?)", (article.slug, *row))
+            self._database.execute("INSERT INTO texts VALUES (?, ?)", (article.slug, " ".join(stems(body))))
+            self._spread.update({stem_ for words in head.values() for stem_ in stems(words)})
+            weights.update(body)
+            for name, words in head.items():
                 for word in words:
                     weights[word] += int(_COLUMNS[name])
+        self._spread.update({stem_: 1 for word in weights if (stem_ := stem(word)) not in self._spread})
         for article in self.all:
             for text in (article.title, *article.synonyms):
                 folded = tuple(dict.fromkeys(stems(self._vocabulary.words(text))))
@@ -183,14 +190,13 @@ class Articles:
         near.index(self._database, weights.items())
 
 
-def _texts(article: Article) -> dict[str, str]:
-    """The searched text by column."""
+def _head(article: Article) -> dict[str, str]:
+    """The searched head by column."""
     return {
         "title": article.title,
         "synonyms": "\n".join(article.synonyms),
         "tags": f"{' '.join(article.tags)} {article.topic} {' '.join(article.codes)}",
         "summary": article.summary,
-        "body": article.body,
     }
 
 
