@@ -92,6 +92,14 @@ async def test_a_caller_that_gives_up_leaves_no_answer_for_the_next(program: tup
         assert await pool.do(READ, b"", b"next") == Answered(b"next", b"")
 
 
+async def test_a_mail_that_is_being_read_when_the_reader_stops_is_to_be_handed_in_again(program: tuple[str, ...]) -> None:
+    async with Pool(1, wall=30, program=program) as pool:
+        await pool.do(READ, b"", b"warm")
+        reading = asyncio.create_task(pool.do(READ, b"", b"waits"))
+        await asyncio.sleep(0)
+    assert await reading == Failed(Unreadable.STOPPED, "the reader is being stopped")
+
+
 async def test_a_child_that_does_not_start_is_said_to_be_unavailable() -> None:
     async with Pool(1, program=("-c", "raise SystemExit('no such module')")) as pool:
         with pytest.raises(Unavailable, match="no such module"):

@@ -7,6 +7,7 @@ no secret, opens no file and no connection, and whatever it does wrong ends it a
 
 from __future__ import annotations
 
+import signal
 import struct
 import sys
 from typing import BinaryIO
@@ -55,6 +56,7 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
 
 
 def main() -> int:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, who first lets us finish
     confine()
     try:
         serve(sys.stdin.buffer, sys.stdout.buffer)

@@ -117,6 +117,7 @@ class Pool:
         self._size, self._wall, self._program = size, wall, program
         self._free: asyncio.LifoQueue[_Child | None] = asyncio.LifoQueue()
         self._living: set[_Child] = set()
+        self._stopping = False
         self._warming: list[asyncio.Task[None]] = []
         self.replaced = 0
 
@@ -127,6 +128,7 @@ class Pool:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._stopping = True
         for task in self._warming:
             task.cancel()
         await asyncio.gather(*self._warming, return_exceptions=True)
@@ -186,6 +188,8 @@ class Pool:
                 await child.process.wait()
         status = child.process.returncode
         await self._bury(child)
+        if self._stopping:
+            return Failed(Unreadable.STOPPED, "the reader is being stopped")
         if status == NO_MEMORY or "MemoryError" in words:
             return Failed(Unreadable.TOO_MUCH_MEMORY, words or "the memory limit")
         if status == -signal.SIGXCPU:

@@ -1,6 +1,6 @@
 """The door: `Reader.read` says what a message says, `Reader.authenticate` who vouches for it.
 
-Neither raises for anything that stands in a message; both may raise `Unavailable` when this machine has no room to read.
+Neither raises for anything that stands in a message; both may raise `Unavailable` when this machine has no room to read, or stops.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from services.intake.mail.reading.names import Resolver
 from services.intake.mail.reading.pool import Failed, Pool
 from services.intake.mail.reading.shape import MESSAGE_MOST, Authentication, Envelope, Reading, Unreadable
 from services.intake.mail.reading.signatures import Verified
+from shared.errors import Unavailable
 
 
 class Reader:
@@ -56,6 +57,8 @@ class Reader:
         async def verify(keys: dict[str, str]) -> list[Verified]:
             done = await self._pool.do(VERIFY, orjson.dumps(keys), raw)
             if isinstance(done, Failed):
+                if done.why is Unreadable.STOPPED:
+                    raise Unavailable("mail reader", done.detail)
                 return [Verified(signature.domain, signature.selector, "permerror", done.why) for signature in reading.signatures]
             return [Verified(*found) for found in orjson.loads(done.answer)]
 
