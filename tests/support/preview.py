@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -117,14 +117,15 @@ def make_app(portal: Portal, lifespan: Any = None) -> FastAPI:
     return app
 
 
-def filled(settings: PortalSettings) -> FastAPI:
-    """The pages, their views filled with the showcase when the application starts and dropped when it ends."""
+def filled(settings: PortalSettings, log: Callable[[datetime], Log] = showcase) -> FastAPI:
+    """The pages, their views filled with the showcase (or another log) when the application starts and dropped when it ends."""
     known = directory()
     portal = make_portal(settings, known)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await fill(portal.store, known, portal.clock.now())
+        now = portal.clock.now()
+        await fill(portal.store, known, now, log(now))
         following = asyncio.create_task(portal.hub.run())
         yield
         following.cancel()
