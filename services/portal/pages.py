@@ -14,7 +14,17 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from services.portal import pages_account, pages_desk, pages_help, pages_mail, pages_rota, pages_sharing, pages_sign_in, pages_tickets
+from services.portal import (
+    pages_account,
+    pages_desk,
+    pages_help,
+    pages_incidents,
+    pages_mail,
+    pages_rota,
+    pages_sharing,
+    pages_sign_in,
+    pages_tickets,
+)
 from services.portal.fields import fields_of
 from services.portal.library import Library
 from services.portal.live import changes
@@ -40,7 +50,17 @@ def install(app: FastAPI, portal: Portal) -> None:
     app.state.screens = screens
     app.state.library = Library(portal.store, portal.clock)
     app.mount("/static", _Static(directory=STATIC), name="static")
-    for part in (pages_mail, pages_tickets, pages_sharing, pages_account, pages_sign_in, pages_desk, pages_rota, pages_help):
+    for part in (
+        pages_mail,
+        pages_tickets,
+        pages_sharing,
+        pages_account,
+        pages_sign_in,
+        pages_desk,
+        pages_rota,
+        pages_incidents,
+        pages_help,
+    ):
         app.include_router(part.router)
     app.include_router(router)
     screens.install_errors(app)

@@ -1,0 +1,187 @@
+"""Incidents and maintenances as ops run them: the list, opening, updating, publishing, resolving, telling, explaining."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import Response
+
+from services.portal.api_incidents import Reads
+from services.portal.fields import fields_of
+from services.portal.incident_forms import ACTIONS, FAMILY, action_document, opening_document
+from services.portal.incident_shapes import draft_of_postmortem, sections_from
+from services.portal.proxy import Answer
+from services.portal.screens import Screens, see_other
+from services.portal.submission import problems_by_field
+from services.portal.tabs import href, outcome_of
+from services.portal.visitors import Drawn, Parts, Who, not_found
+from services.portal.wiring import Portal
+from shared.access import runs_incidents
+from shared.errors import Unavailable
+from shared.events import Actor
+from shared.policy import COMPONENTS, ComponentsPolicy
+
+AFTER_S = 2.0
+MOST_SECTIONS = 12
+_REQUEST = re.compile(r"req_[a-z2-7]{26}")
+
+router = APIRouter(include_in_schema=False, prefix="/ops/incidents")
+
+
+async def running(actor: Who) -> Actor:
+    """Who runs incidents: for everybody else there is no such page."""
+    if not runs_incidents(actor):
+        raise not_found()
+    return actor
+
+
+Ops = Annotated[Actor, Depends(running)]
+
+
+@router.get("")
+async def listed(request: Request, actor: Ops, reads: Reads, screens: Drawn, state: str = "live", cursor: str = "") -> Response:
+    if state not in ("live", "over"):
+        raise not_found()
+    incidents = await reads.listed(actor, "incidents", state=state, cursor=cursor or None)
+    maintenances = await reads.listed(actor, "maintenances", state=state) if not cursor else {"items": []}
+    names = (("live", "Going on"), ("over", "Over"))
+    tabs = [{"href": href("/ops/incidents", {"state": key}), "label": label, "n": "", "current": key == state} for key, label in names]
+    more = href("/ops/incidents", {"state": state, "cursor": incidents["next"]}) if incidents["next"] else ""
+    return screens.page(
+        request, "incidents.html", actor=actor, place="ops", incidents=incidents["items"], maintenances=maintenances["items"], tabs=tabs,
+        state=state, more_href=more,
+    )  # fmt: skip
+
+
+@router.get("/new")
+async def new(request: Request, actor: Ops, portal: Parts, screens: Drawn, what: str = "incident", follows: str = "") -> Response:
+    return await _form(request, actor, portal, screens, {"what": what, "follow_up_of": follows}, {}, 200)
+
+
+@router.post("")
+async def begin(request: Request, actor: Ops, portal: Parts, screens: Drawn) -> Response:
+    fields = await fields_of(request, portal.settings.max_body)
+    what = "maintenance" if fields.get("what") == "maintenance" else "incident"
+    answer = await _ask(portal, actor, f"/v1/{what}s", opening_document(what, fields), fields)
+    if answer.is_accepted:
+        return see_other(f"/ops/incidents/{answer.json[f'{what}_id']}?after={answer.json['request_id']}")
+    wrong = problems_by_field(answer.json, frozenset({"title", "body", "components", "starts_at", "ends_at", "override_reason"}))
+    return await _form(request, actor, portal, screens, fields, wrong, _status(answer))
+
+
+@router.get("/{key}")
+async def one(key: str, request: Request, actor: Ops, portal: Parts, reads: Reads, screens: Drawn, after: str = "") -> Response:
+    outcome = None
+    if _REQUEST.fullmatch(after):
+        is_there = await portal.hub.settled(after, AFTER_S)
+        outcome = outcome_of(await portal.queries.request(actor, after) if is_there else None, after, key)
+    return await _shown(key, request, actor, portal, reads, screens, outcome=outcome)
+
+
+@router.get("/{key}/postmortem")
+async def editor(key: str, request: Request, actor: Ops, reads: Reads, screens: Drawn) -> Response:
+    found = await reads.one(actor, key)
+    if found is None or found["state"] != "resolved":
+        raise not_found()
+    sections = found["postmortem"]["sections"] if found["postmortem"] else draft_of_postmortem(found)
+    return _editor(request, actor, screens, found, sections, "", 200)
+
+
+@router.post("/{key}/postmortem")
+async def publish_postmortem(key: str, request: Request, actor: Ops, portal: Parts, reads: Reads, screens: Drawn) -> Response:
+    found = await reads.one(actor, key)
+    if found is None:
+        raise not_found()
+    fields = await fields_of(request, portal.settings.max_body)
+    pairs = [(fields.get(f"heading.{number}", ""), fields.get(f"body.{number}", "")) for number in range(MOST_SECTIONS)]
+    answer = await _ask(portal, actor, f"/v1/incidents/{key}/postmortem", {"sections": sections_from(pairs)}, fields)
+    if answer.is_accepted:
+        return see_other(f"/ops/incidents/{key}?after={answer.json['request_id']}")
+    given = [{"heading": heading, "body": body} for heading, body in pairs if heading or body]
+    return _editor(request, actor, screens, found, given, _said(answer), _status(answer))
+
+
+@router.post("/{key}/{action}")
+async def act(key: str, action: str, request: Request, actor: Ops, portal: Parts, reads: Reads, screens: Drawn) -> Response:
+    if action not in ACTIONS:
+        raise not_found()
+    fields = await fields_of(request, portal.settings.max_body)
+    family = FAMILY.get(key[:4], "incidents")
+    answer = await _ask(portal, actor, f"/v1/{family}/{key}/{action}", action_document(action, fields), fields)
+    if answer.is_accepted and action == "message":
+        n = int(answer.json["tickets"])
+        told = {
+            "tone": "good",
+            "title": "Sent.",
+            "text": f"{n} {'ticket gets' if n == 1 else 'tickets get'} it as a reply.",
+            "clears": None,
+        }
+        return await _shown(key, request, actor, portal, reads, screens, outcome=told)
+    if answer.is_accepted:
+        return see_other(f"/ops/incidents/{key}?after={answer.json['request_id']}")
+    refused = {"tone": "bad", "title": "That was not done.", "text": _said(answer), "clears": None}
+    return await _shown(key, request, actor, portal, reads, screens, outcome=refused, values=fields, status=_status(answer))
+
+
+async def _shown(
+    key: str, request: Request, actor: Actor, portal: Portal, reads: Reads, screens: Screens, *, status: int = 200,
+    values: Mapping[str, str] | None = None, **context: Any,
+) -> Response:  # fmt: skip
+    found = await reads.one(actor, key)
+    if found is None and context.get("outcome") is None:
+        raise not_found()
+    return screens.page(
+        request, "incident.html", actor=actor, place="ops", status=status, incident=found, key=key,
+        tickets=await reads.tickets(actor, key) if found else [], components=await _components(portal), values=values or {},
+        idempotency_key=secrets.token_urlsafe(12), **context,
+    )  # fmt: skip
+
+
+async def _form(
+    request: Request, actor: Actor, portal: Portal, screens: Screens, fields: Mapping[str, str], errors: Mapping[str, str], status: int
+) -> Response:
+    return screens.page(
+        request, "incident_form.html", actor=actor, place="ops", status=status, components=await _components(portal), values=fields,
+        errors=errors, what="maintenance" if fields.get("what") == "maintenance" else "incident", idempotency_key=secrets.token_urlsafe(18),
+        stacks=(await _policy(portal)).stacks,
+    )  # fmt: skip
+
+
+def _editor(
+    request: Request, actor: Actor, screens: Screens, incident: dict[str, Any], sections: list[dict[str, str]], problem: str, status: int
+) -> Response:
+    blank = [{"heading": "", "body": ""}] if len(sections) < MOST_SECTIONS else []
+    return screens.page(
+        request, "postmortem.html", actor=actor, place="ops", status=status, incident=incident, sections=[*sections, *blank],
+        problem=problem, idempotency_key=secrets.token_urlsafe(18),
+    )  # fmt: skip
+
+
+async def _policy(portal: Portal) -> ComponentsPolicy:
+    found = await portal.store["policies"].find({"name": COMPONENTS}, order=[("version", -1)], limit=1)
+    return ComponentsPolicy.model_validate(found[0]["document"]) if found else ComponentsPolicy()
+
+
+async def _components(portal: Portal) -> list[dict[str, Any]]:
+    return [{"id": found.id, "name": found.name, "addon": found.addon} for found in (await _policy(portal)).components]
+
+
+async def _ask(portal: Portal, actor: Actor, path: str, document: Mapping[str, Any], fields: Mapping[str, str]) -> Answer:
+    """Intake's answer. Where it is away that is an answer too, so that what somebody wrote is shown again and not lost."""
+    key = fields.get("idempotency_key", "")[:200] or secrets.token_urlsafe(18)
+    try:
+        return await portal.intake.forward(actor, "POST", path, document, idempotency_key=key)
+    except Unavailable:
+        return Answer(503, {}, b'{"detail": "We cannot take it just now. What you wrote is still here: try again in a moment."}')
+
+
+def _said(answer: Answer) -> str:
+    return str(answer.json.get("detail") or "It was not accepted.")
+
+
+def _status(answer: Answer) -> int:
+    return answer.status if 400 <= answer.status < 600 else 502
