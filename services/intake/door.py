@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
+import hmac
 import math
 import re
 import secrets
@@ -103,7 +103,14 @@ class Door:
         key = request.headers.get("idempotency-key")
         if key is not None and not _KEY.fullmatch(key):
             raise Refused("invalid-idempotency-key", "An Idempotency-Key has 1 to 255 visible ASCII characters.")
-        return Asked(actor, now, key or secrets.token_urlsafe(18), hashlib.sha256(canonical(body)).hexdigest(), drawn=key is None)
+        return Asked(actor, now, key or secrets.token_urlsafe(18), digest_of(body, self.secret), drawn=key is None)
+
+
+def digest_of(body: dict[str, Any], secret: str | None) -> str:
+    """What a body is known again by. It is of the body as it came, secrets included, and goes into the log: so it is an HMAC, and
+    nobody who reads the log can find out by trying what was masked.
+    """
+    return hmac.digest((secret or "").encode(), b"signalbox.digest\0" + canonical(body), "sha256").hex()
 
 
 async def read_object(request: Request) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from shared.events.envelope import Actor, Audience, Event, Instant, Kind, Plan, 
 
 
 class Request(Event):
-    """Who asks (`actor`), under which policy versions (`policy`), with what body (`digest`: SHA-256 of its JSON).
+    """Who asks (`actor`), under which policy versions (`policy`), with what body (`digest`: HMAC of its JSON as it came).
 
     The same id with another digest is a misuse of an Idempotency-Key and is refused.
     """

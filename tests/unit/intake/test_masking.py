@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from services.intake.api import suggestions
+from services.intake.door import digest_of
 from services.intake.forms import TICKET_ACTIONS, Form, TicketForm, fill
 from services.intake.loading import DirectoryForm
 from services.intake.masking import NOT_TEXT, said
@@ -80,3 +81,12 @@ def test_articles_are_suggested_by_code_also_from_the_logs() -> None:
     assert found[0]["url"] == "/help/h12-request-timeout"
     assert set(found[0]) == {"title", "url"} and len(found) <= 3
     assert suggestions(None, form) == []
+
+
+def test_the_digest_knows_a_body_again_and_gives_nothing_away() -> None:
+    body = {"subject": "x", "body": "password: guess1"}
+    digest = digest_of(body, "s" * 32)
+    assert digest == digest_of(dict(reversed(body.items())), "s" * 32)
+    assert digest != digest_of({**body, "body": "password: guess2"}, "s" * 32)
+    assert digest != digest_of(body, "t" * 32), "without the secret nobody can try bodies out"
+    assert digest_of(body, None)
