@@ -49,6 +49,10 @@ def test_the_code_a_router_states_goes_before_one_in_prose() -> None:
     assert slugs(f"We thought of R14, R14, R14, but see:\n{LOG}")[:2] == ["h12-request-timeout", "r14-memory-quota-exceeded"]
 
 
+def test_a_code_goes_before_whatever_else_is_said() -> None:
+    assert slugs("H81? too many connections for role, deadlock detected, slow queries in the postgres database")[0] == "h81-blank-app"
+
+
 def test_a_code_without_an_article_leads_to_the_overview() -> None:
     assert slugs("H77")[0] == "platform-error-codes"
 
