@@ -105,7 +105,7 @@ class Pulse:
             with contextlib.suppress(Poisonous):
                 ce_type = dict(occurred.headers or {}).get("ce_type")
                 fact = read(occurred.value, ce_type) if occurred.value and type_of(occurred.value, ce_type) in COUNTED else None
-                if fact is not None:
+                if fact is not None and not getattr(fact, "imported", ""):
                     self._add(fact, occurred)
             self._counted.append(occurred)
 

@@ -22,7 +22,7 @@ _HINTS = {Status.SOLVED: "; reopen it first", Status.CLOSED: " for good; open a 
 
 def about(request: Request) -> dict[str, Any]:
     """What every fact says of the request it comes from."""
-    return {"at": request.at, "by": request.actor.email, "policy": request.policy}
+    return {"at": request.at, "by": request.actor.email, "policy": request.policy, "imported": request.imported}
 
 
 def people(row: TicketRow) -> dict[str, Any]:

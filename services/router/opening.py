@@ -20,10 +20,12 @@ def opening(request: OpenTicket, policy: DeskPolicy) -> list[Fact]:
     admission, by = request.admission, request.actor.email
     verdict = priority_at_opening(policy, admission, request.priority)
     way, scope = route(request, policy), scope_of(request)
-    pages = verdict.pages and request.verified
-    if way.provider and not request.verified:
-        way = unassigned(way)
-    about: dict[str, Any] = {"at": request.at, "by": by, "policy": request.policy}
+    pages = verdict.pages and request.verified and not request.imported
+    if way.provider and request.imported:
+        way = unassigned(way, "it was imported, and the provider would not know of it")
+    elif way.provider and not request.verified:
+        way = unassigned(way, "the sender has not confirmed the mail yet")
+    about: dict[str, Any] = {"at": request.at, "by": by, "policy": request.policy, "imported": request.imported}
     name = request.admission.requester_name or request.actor.name
     facts: list[Fact] = [
         TicketOpened(
@@ -63,8 +65,7 @@ def missing_of(request: OpenTicket, priority: Priority) -> tuple[str, ...]:
     return questions(items_of(request.urgent, request.body, request.times))
 
 
-def unassigned(way: Route) -> Route:
+def unassigned(way: Route, why: str) -> Route:
     """What nobody vouches for is passed on to no provider by itself: an agent looks at it, and assigns it with one click."""
     assert way.provider is not None
-    because = (way.because, "the sender has not confirmed the mail yet")
-    return replace(way, queue=PLATFORM, provider=None, suggestion=Suggestion(way.provider, because, 1.0))
+    return replace(way, queue=PLATFORM, provider=None, suggestion=Suggestion(way.provider, (way.because, why), 1.0))

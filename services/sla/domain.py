@@ -42,9 +42,12 @@ PROVIDER_ANSWER, AUTO_CLOSE = ClockName.PROVIDER_ANSWER, ClockName.AUTO_CLOSE
 
 
 def decide(row: ClockRow | None, fact: TicketFact, policy_of: PolicyOf) -> list[Fact]:
-    """What a fact of a ticket means for its clocks; unstamped. Mostly nothing, and for one that comes again nothing at all."""
+    """What a fact of a ticket means for its clocks; unstamped. Mostly nothing, and for one that comes again nothing at all.
+
+    What was imported happened elsewhere and before: no clock of ours ran then, and none is started in the past.
+    """
     decision, row = DECIDE.get(type(fact)), row or ClockRow()
-    if decision is None or 0 < fact.seq <= row.heard:
+    if decision is None or fact.imported or 0 < fact.seq <= row.heard:
         return []
     return [found.having({"heard": fact.seq}) for found in decision(row, fact, policy_of)]
 

@@ -21,6 +21,8 @@ class Request(Event):
     digest: str = ""
     mail: str = ""
     """The message it came in, by its key on topic `mail`; empty where it came another way."""
+    imported: str = ""
+    """The system it was imported from, such as `zendesk`; `at` is then its time there. Empty: it is asked now."""
 
 
 class UrgentDetails(Value):

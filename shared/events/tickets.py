@@ -9,10 +9,14 @@ from shared.events.requests import TimeRead, UrgentDetails
 
 
 class TicketFact(Fact):
-    """A fact about ticket `key`. `by` is who asked (an e-mail address, or `system`)."""
+    """A fact about ticket `key`. `by` is who asked (an e-mail address, or `system`).
+
+    `imported` names the system it was imported from: it is history, so it pages nobody, tells nobody and starts no clock.
+    """
 
     by: str
     policy: PolicyStamp
+    imported: str = ""
 
 
 class TicketOpened(TicketFact):

@@ -6,8 +6,21 @@ from collections.abc import Iterable, Mapping
 
 from services.notifier.notices.mail import MAIL
 from services.notifier.notices.tickets import CLOCKS, TICKETS
-from services.notifier.notices.told import NO_PROVIDER, UNREGISTERED, House, Lookup, Notice, NoticeKind, Rule, Suppressed, Told, told_before
-from shared.events import Fact
+from services.notifier.notices.told import (
+    IMPORTED,
+    NO_PROVIDER,
+    UNREGISTERED,
+    House,
+    Lookup,
+    Notice,
+    NoticeKind,
+    Rule,
+    Suppressed,
+    Told,
+    left_out,
+    told_before,
+)
+from shared.events import Fact, TicketFact
 
 HANDLERS: Mapping[str, Mapping[type[Fact], Rule]] = {"tickets": TICKETS, "clocks": CLOCKS, "pages": {}, "status": {}, "mail": MAIL}
 """Other facts of these topics tell nobody and are not even parsed."""
@@ -20,7 +33,10 @@ WANTED = {(topic, kind.__name__) for topic, kinds in HANDLERS.items() for kind i
 def notices_for(fact: Fact, directory: Lookup, house: House) -> list[Told]:
     """What `fact` makes owed; empty for a fact that tells nobody. The ids depend on the fact and the recipient only."""
     rule = _RULES.get(type(fact))
-    return list(rule(fact, directory, house)) if rule else []
+    found = list(rule(fact, directory, house)) if rule else []
+    if isinstance(fact, TicketFact) and fact.imported:
+        return [left_out(one, IMPORTED) if isinstance(one, Notice) else one for one in found]
+    return found
 
 
 def is_somebody_unknown(told: Iterable[Told]) -> bool:

@@ -89,6 +89,7 @@ NO_WEBHOOK = "the provider has no webhook address"
 NO_PROVIDER = "the directory has no such provider"
 OWN_DOING = "the provider did this themselves"
 UNCONFIRMED = "the sender has not confirmed the mail; nobody is told what a forger may have written"
+IMPORTED = "it was imported: it happened elsewhere and before"
 TOLD_BEFORE = "they were told the same before"
 
 
@@ -123,8 +124,13 @@ def told(
 
 def told_before(notice: Notice) -> Suppressed:
     """What becomes of a `once` notice whose like was sent: its record."""
+    return left_out(notice, TOLD_BEFORE)
+
+
+def left_out(notice: Notice, reason: str) -> Suppressed:
+    """The record of a notice that is not sent after all."""
     own = ids.notice_id(notice.fact_id, notice.to, notice.kind)
-    return Suppressed(own, notice.fact_id, notice.ticket_id, notice.kind, notice.to, notice.template, notice.destination, TOLD_BEFORE)
+    return Suppressed(own, notice.fact_id, notice.ticket_id, notice.kind, notice.to, notice.template, notice.destination, reason)
 
 
 def provider_told(
