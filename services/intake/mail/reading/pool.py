@@ -70,6 +70,9 @@ class _Child:
             words = "" if isinstance(error, TimeoutError) else await child.last_words()
             await child.end()
             raise Unavailable("mail reader", f"its child does not start: {words or 'too slow'}") from error
+        except asyncio.CancelledError:
+            await child.end()
+            raise
         return child
 
     async def do(self, job: bytes, head: bytes, raw: bytes) -> Answered:
