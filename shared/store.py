@@ -195,7 +195,7 @@ class Files:
 
     async def _found(self, name: str) -> Any:
         found = await self._motor.find({"filename": name}, limit=1).to_list(length=1)
-        return found[0]._id if found else None
+        return found[0]["_id"] if found else None
 
 
 class Store:
