@@ -78,6 +78,8 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("GET", "/v1/dashboard"): Line(STAFF),
     # Anyone
     ("GET", "/v1/status"): Line(ANYONE),
+    ("GET", "/v1/articles"): Line(ANYONE),
+    ("GET", "/v1/articles/{slug}"): Line(ANYONE),
     # One's own account
     ("GET", "/v1/tokens"): Line(SIGNED_IN),
     ("POST", "/v1/tokens"): Line(SIGNED_IN, {"name": "matrix", "scopes": ["read"], "expires_in_days": 1}),

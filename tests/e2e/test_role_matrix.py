@@ -76,6 +76,7 @@ class World:
         """What stands in the braces of a call's address and body."""
         method, path = call
         found: dict[str, Any] = {"kind": "accounts", "doc_id": self.customer.email, "name": "default", "schedule": "support-primary"}
+        found["slug"] = "h12-request-timeout"
         if "{ticket_id}" in path:
             found["ticket_id"] = self.tickets[call]
         if path.endswith("/join"):
