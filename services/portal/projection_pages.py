@@ -42,6 +42,7 @@ def on_page_opened(doc: Doc, fact: e.PageOpened) -> None:
     doc.update(
         ticket_id=fact.ticket_id, ticket_ids=[fact.ticket_id], subject=fact.subject, requester=fact.requester, app=fact.app,
         escalation=fact.escalation, opened_at=iso(fact.at), accepted_at=iso(fact.accepted_at), state="open",
+        began=fact.began,
     )  # fmt: skip
 
 

@@ -240,6 +240,7 @@ def _page(page: str, story: Story, now: datetime, *, acknowledged: bool, lane: s
             escalation="support",
             accepted_at=at,
             policy=STAMP,
+            began="2026-11-22 02:29 UTC (written: 2026-11-21 18:29 PST)",
         ),
         e.PageEscalated(at=at, page=page, step=1, to=("primary",), next_at=at + timedelta(minutes=5)),
         e.PageAttempted(
