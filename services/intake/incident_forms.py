@@ -26,14 +26,14 @@ _Colour = Annotated[Colour, Field(strict=False)]
 
 
 class ImpactForm(Form):
-    """What is not said is green."""
+    """What is not said stays as it is; at the beginning that is green."""
 
-    production: _Colour = Colour.GREEN
-    development: _Colour = Colour.GREEN
+    production: _Colour | None = None
+    development: _Colour | None = None
 
-    @property
-    def impact(self) -> e.Impact:
-        return e.Impact(production=self.production, development=self.development)
+    def over(self, before: e.Impact) -> e.Impact:
+        """The impact this makes of `before`."""
+        return e.Impact(production=self.production or before.production, development=self.development or before.development)
 
 
 class StackForm(Form):

@@ -34,7 +34,7 @@ async def begin(intake: Intake, family: Family, form: Form, asked: Asked, trace:
     if not may_report(asked.actor, provider, components):
         raise Refused("forbidden", "Ops report for the platform, a provider's users for their own add-on alone.", status=403)
     key = ids.derive(prefix, asked.actor.email.lower(), f"/v1/{family}", asked.idempotency_key)
-    fields = _fields(form) | {"provider": provider, "components": components}
+    fields = _fields(form, e.GREEN) | {"provider": provider, "components": components}
     if isinstance(form, AnnouncementForm):
         fields |= _announced(form, provider, asked)
     if kind is e.ScheduleMaintenance:
@@ -52,7 +52,7 @@ async def act(intake: Intake, family: Family, key: str, kind: type[e.StatusReque
     """POST /v1/<family>/{id}/<action>. What may not be seen does not exist: 404 where intake knows, else the router refuses."""
     known = intake.incidents.get(key)
     provider = known.provider if known else asked.actor.provider
-    fields = _fields(form)
+    fields = _fields(form, known.impact if known else e.GREEN)
     if fields.get("components") is not None:
         fields["components"] = components_named(intake, fields["components"], None)
     refuse_early(known, asked.actor, fields.get("components") or ())
@@ -157,21 +157,21 @@ def _wrong(field: str) -> dict[str, str]:
     return {"pointer": f"#/{field}", "detail": "needed, or not known"}
 
 
-def _fields(form: Form) -> dict[str, Any]:
-    """The form's fields as the request has them."""
-    return {name: _value(getattr(form, name)) for name in type(form).model_fields}
+def _fields(form: Form, impact: e.Impact) -> dict[str, Any]:
+    """The form's fields as the request has them; `impact` is what it is so far."""
+    return {name: _value(getattr(form, name), impact) for name in type(form).model_fields}
 
 
-def _value(value: Any) -> Any:
+def _value(value: Any, impact: e.Impact) -> Any:
     match value:
         case ImpactForm():
-            return value.impact
+            return value.over(impact)
         case StackForm():
             return e.StackScope(stack=value.stack, effects=value.effects)
         case SectionForm():
             return e.Section(heading=value.heading, body=value.body)
         case tuple():
-            return tuple(_value(part) for part in value)
+            return tuple(_value(part, impact) for part in value)
         case _:
             return value
 

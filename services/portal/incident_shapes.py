@@ -10,8 +10,9 @@ from datetime import datetime
 from typing import Any
 
 from shared.access import runs_incidents
-from shared.events import Actor, Impact
+from shared.events import Actor, Component, Impact
 from shared.status.durations import CATEGORIES, Span, header, spans_between, times
+from shared.status.matching import Ongoing
 
 Shape = dict[str, Any]
 
@@ -56,6 +57,7 @@ def shown(doc: Mapping[str, Any], actor: Actor | None, now: datetime) -> Shape:
     full = actor is not None and runs_incidents(actor)
     over = spans_of(doc)
     found: Shape = {"id": doc["_id"], "kind": doc["aggregate"], **{name: doc[name] for name in _FIELDS}}
+    found["components"] = [{name: part[name] for name in ("id", "name", "category", "addon")} for part in doc["components"]]
     found["updates"] = [_update(update, full) for update in doc["updates"] if full or update["public"]]
     found["durations"] = {
         name: {"yellow_seconds": int(spent.yellow.total_seconds()), "red_seconds": int(spent.red.total_seconds())}
@@ -77,6 +79,12 @@ def spans_of(doc: Mapping[str, Any]) -> list[Span]:
         (datetime.fromisoformat(turn["at"]), Impact(production=turn["production"], development=turn["development"]))
         for turn in doc["turns"]
     )
+
+
+def ongoing(doc: Mapping[str, Any]) -> Ongoing:
+    """An open incident, as tickets are matched with it."""
+    components = tuple(Component.model_validate(part) for part in doc["components"])
+    return Ongoing(doc["_id"], doc["title"], components, Impact(**doc["impact"]), doc["provider"])
 
 
 def _update(update: Mapping[str, Any], full: bool) -> Shape:

@@ -9,8 +9,9 @@ from services.portal import incident_shapes as shapes
 from services.portal.listing import after_cursor, next_cursor
 from shared.access import runs_incidents
 from shared.clock import Clock
-from shared.errors import Refused
+from shared.errors import Refused, Unavailable
 from shared.events import Actor
+from shared.status.matching import matching
 from shared.store import Store
 
 Shape = dict[str, Any]
@@ -57,6 +58,15 @@ class IncidentReads:
         if actor is not None and actor.is_staff:
             found["tickets"] = await self.store["tickets"].count({"incident_ids": key, "status": {"$ne": "closed"}})
         return found
+
+    async def matching(self, subject: str, body: str) -> list[Shape]:
+        """The open incidents that a text may be about, sure ones first: `{id, title}`. Empty while MongoDB is away."""
+        try:
+            docs = await self.store["incidents"].find({"live": True, "public": True, "state": "open"}, limit=100)
+        except Unavailable:
+            return []
+        found = matching((shapes.ongoing(doc) for doc in docs), subject=subject, body=body)
+        return [{"id": match.incident.id, "title": match.incident.title} for match in found]
 
     async def tickets(self, actor: Actor, key: str) -> list[Shape]:
         """The first of the tickets linked to an incident, for staff: `{id, subject, status, priority, requester}`."""

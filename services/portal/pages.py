@@ -62,6 +62,7 @@ def install(app: FastAPI, portal: Portal) -> None:
         pages_help,
     ):
         app.include_router(part.router)
+    app.include_router(pages_incidents.public)
     app.include_router(router)
     screens.install_errors(app)
 

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from services.portal import atom
 from services.portal.api_articles import library_of
+from services.portal.api_incidents import Reads
 from services.portal.fields import fields_of
 from services.portal.library import Library
 from services.portal.screens import see_other
@@ -41,12 +42,15 @@ async def help_page(request: Request, actor: Perhaps, screens: Drawn, library: S
 
 
 @router.post("/help/suggestions")
-async def suggestions(request: Request, portal: Parts, screens: Drawn, library: Shelf) -> Response:
-    """A part of the form for new tickets: articles that fit what is being written. It is posted, so that it stands in no access log."""
+async def suggestions(request: Request, portal: Parts, screens: Drawn, library: Shelf, incidents: Reads) -> Response:
+    """A part of the form for new tickets: open incidents and articles that fit what is being written. It is posted, so that
+    it stands in no access log.
+    """
     fields = await fields_of(request, portal.settings.max_body)
     text = f"{fields.get('subject', '')}\n{fields.get('body', '')}"
     hits = library.articles.search(text, MOST_SUGGESTED) if len(text.strip()) >= LEAST_TYPED else []
-    return screens.page(request, "suggested.html", hits=hits)
+    open_now = await incidents.matching(fields.get("subject", ""), fields.get("body", "")) if len(text.strip()) >= LEAST_TYPED else []
+    return screens.page(request, "suggested.html", hits=hits, incidents=open_now)
 
 
 @router.post("/help/solved")

@@ -52,7 +52,10 @@ def _shown(impact: e.Impact) -> dict[str, str]:
 
 
 def _components(fact: e.StatusFact) -> list[Doc]:
-    return [{"id": found.id, "name": found.name, "category": found.category.value, "addon": found.addon} for found in fact.components]
+    return [
+        {"id": found.id, "name": found.name, "category": found.category.value, "addon": found.addon, "words": list(found.words)}
+        for found in fact.components
+    ]
 
 
 def _context(doc: Doc, fact: e.StatusFact) -> None:

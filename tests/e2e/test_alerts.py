@@ -113,7 +113,9 @@ def test_an_incident_is_shown_to_whoever_starts_a_matching_ticket_and_told_to_al
         assert desk.agent.outcome(request["request_id"])["state"] == "done"
         customer.ticket(other, incident_ids=[key])
 
-        said = desk.ops.asks(f"/v1/incidents/{key}/updates", {"body": "API access is disabled.", "impact": {"production": "yellow"}})
+        said = desk.ops.asks(
+            f"/v1/incidents/{key}/updates", {"body": "API access is disabled.", "impact": {"production": "yellow", "development": "green"}}
+        )
         assert desk.ops.outcome(said["request_id"])["state"] == "done"
         public = httpx.get(f"{desk.stack.portal}/v1/incidents/{key}", timeout=10).json()
         assert [update["body"] for update in public["updates"]] == ["We are looking.", "API access is disabled."]

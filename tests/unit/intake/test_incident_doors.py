@@ -119,6 +119,14 @@ async def test_a_providers_incident_is_the_providers_to_change(bench: Bench) -> 
     assert (await call(bench, "POST", path, {"body": "x"}, "demo-ops")).status_code == 202
 
 
+async def test_an_update_changes_the_impact_it_speaks_of_and_no_other(bench: Bench) -> None:
+    key = await begun(bench)
+    await call(bench, "POST", f"/v1/incidents/{key}/updates", {"body": "x", "impact": {"production": "yellow"}}, "demo-ops")
+    (request,) = bench.log.on("requests")
+    assert isinstance(request, e.UpdateIncident) and request.impact is not None
+    assert (request.impact.production, request.impact.development) == ("yellow", "yellow"), "development was yellow before"
+
+
 async def test_a_draft_does_not_exist_for_anybody_but_ops(bench: Bench) -> None:
     key = await begun(bench, **INCIDENT, draft=True)
     is_problem(await call(bench, "POST", f"/v1/incidents/{key}/updates", {"body": "x"}, "demo-redisco"), 404, "not-found")
