@@ -22,6 +22,7 @@ from cli.proof.spread import quietly
 from cli.settings import CommandSettings
 from cli.topics import create_missing
 from cli.verify import Instant, aware
+from deploy.demo.outage import asked_in, scenario_in
 from shared import topics
 from shared.errors import Poisonous, Unavailable
 from shared.events import Event
@@ -61,14 +62,16 @@ def record(
 
 
 def replay(
-    scenario: Annotated[Path, typer.Argument(help="A file of `signalbox record`, or of deploy/demo/scenarios.")],
+    scenario: Annotated[Path, typer.Argument(help="A file of `signalbox record`, or one of deploy/demo/scenarios.")],
     prefix: Annotated[str, typer.Option(help="The topic prefix to ask on; never the one in use.")],
     speed: Annotated[float, typer.Option(min=0, help="1: as it was; 60: an hour in a minute; 0: as fast as it goes.")] = 1,
+    keep_times: Annotated[bool, typer.Option("--keep-times", help="Leave the times as they were, at whatever speed.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Ask it all again, now, on another prefix: start services with SIGNALBOX_TOPIC_PREFIX set to it. Its topics are made if missing.
 
-    Every request keeps its id and its content; only `at` is of now. So the same scenario is decided once per prefix.
+    Every request keeps its id and its content; only `at` is of now, unless times are kept: an outage that is replayed in a
+    minute then still lasts its hours. The same scenario is decided once per prefix.
     """
     settings = load(CommandSettings)
     if prefix == settings.topic_prefix:
@@ -76,7 +79,7 @@ def replay(
     lines = read(scenario)
     quietly()
     try:
-        told = asyncio.run(_replay(settings.model_copy(update={"topic_prefix": prefix}), lines, speed))
+        told = asyncio.run(_replay(settings.model_copy(update={"topic_prefix": prefix}), lines, speed, keep_times))
     except Unavailable as problem:
         client.err.print(str(problem), markup=False)
         raise typer.Exit(client.AWAY) from None
@@ -112,8 +115,10 @@ def written(line: Line) -> bytes:
 
 
 def read(path: Path) -> list[Line]:
-    """The scenario in a file. Ends the command with the line that is wrong."""
+    """The scenario in a file, or in a folder with a `scenario.yaml`. Ends the command with what is wrong."""
     try:
+        if path.is_dir():
+            return [Line(*asked) for asked in asked_in(scenario_in(path))]
         return list(_lines(path.read_bytes()))
     except (OSError, orjson.JSONDecodeError, KeyError, TypeError, ValueError, Poisonous) as error:
         raise typer.BadParameter(f"{path.name}: {error}", param_hint="SCENARIO") from error
@@ -139,7 +144,7 @@ async def _recorded(settings: CommandSettings, since: datetime | None, until: da
         return scenario_of([message for name in RECORDED for message in await log.whole(name)], since, until)
 
 
-async def _replay(settings: CommandSettings, lines: list[Line], speed: float) -> dict[str, Any]:
+async def _replay(settings: CommandSettings, lines: list[Line], speed: float, keep_times: bool) -> dict[str, Any]:
     from shared.bus import Producer
     from shared.clock import clock_from
 
@@ -155,8 +160,8 @@ async def _replay(settings: CommandSettings, lines: list[Line], speed: float) ->
             ready = done + 1
             while ready < len(lines) and ready - done < AT_ONCE and (not speed or lines[ready].after.total_seconds() / speed <= passed):
                 ready += 1
-            now = clock.now()
-            await producer.send_many([record_for(topic, event.having({"at": now}), SOURCE) for _, topic, event in lines[done:ready]])
+            events = [(topic, event if keep_times else event.having({"at": clock.now()})) for _, topic, event in lines[done:ready]]
+            await producer.send_many([record_for(topic, event, SOURCE) for topic, event in events])
             done = ready
     finally:
         await producer.stop()

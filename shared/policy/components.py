@@ -10,7 +10,7 @@ from typing import Annotated, Self
 from pydantic import StringConstraints, model_validator
 
 from shared.events import Category, Component, Severity
-from shared.policy.desk import Part, Span
+from shared.policy.desk import Part
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,59}$")]
@@ -31,13 +31,6 @@ class ListedComponent(Part):
         return Component(id=self.id, name=self.name, category=self.category, words=self.words, addon=self.addon)
 
 
-class Heartbeat(Part):
-    """A machine that calls in: `every` so often, or else ops are woken after `grace` more."""
-
-    every: Span
-    grace: Span
-
-
 class ComponentsPolicy(Part):
     """The whole document. `quiet`: severities of alerts that wake nobody (they draft an incident all the same).
 
@@ -47,7 +40,6 @@ class ComponentsPolicy(Part):
     components: tuple[ListedComponent, ...] = ()
     stacks: tuple[Name, ...] = ()
     quiet: frozenset[Severity] = frozenset({Severity.INFO})
-    heartbeats: dict[Id, Heartbeat] = {}
 
     @model_validator(mode="after")
     def _tells_them_apart(self) -> Self:
