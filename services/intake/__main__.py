@@ -89,7 +89,7 @@ def application(settings: IntakeSettings) -> FastAPI:
     intake = Intake(reference, spool.publish, write, keys, view, secret, settings.portal_url, _articles(), incidents, files)
     uses = TokenUse(store) if store else None
     accounts = Accounts(tokens, uses)
-    door = Door(reference, clock, secret, Allowance(settings.rate), uses)
+    door = Door(reference, clock, secret, Allowance(settings.rate), uses, Allowance(settings.global_rate_limit))
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

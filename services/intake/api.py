@@ -10,6 +10,7 @@ from services.intake import directory as documents
 from services.intake import rota
 from services.intake.attachments import Attachments
 from services.intake.domain import Asked, World, admit, ask, refuse_early, request_id
+from services.intake.door import too_many
 from services.intake.forms import (
     PAGE_ACTIONS,
     TICKET_ACTIONS,
@@ -82,6 +83,8 @@ async def open_ticket(intake: Intake, form: TicketForm, asked: Asked, trace: str
     form, left_out = await _with_files(intake, form, asked.actor)
     admitted = admit(form, _world(intake, form, asked.actor), asked)
     request = admitted.request
+    if asked.over and not request.pages:
+        raise too_many("This account has used up its rate; only urgent tickets that page are still taken from it.", asked.over)
     _claim(intake.keys, request, asked)
     record = record_for(REQUESTS.name, request, SOURCE, trace)
     where = await intake.publish([record, record._replace(topic=URGENT.name)] if request.pages else [record])

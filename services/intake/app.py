@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -22,7 +23,7 @@ from services.intake.accounts import Accounts
 from services.intake.answering import answered, done, named, taken, trace_of
 from services.intake.api import Intake
 from services.intake.directory import DOCUMENTS
-from services.intake.door import Door, read_object
+from services.intake.door import Door, Share, read_object
 from services.intake.forms import PAGE_ACTIONS, TICKET_ACTIONS, AcknowledgeForm, Form, TicketForm, fill
 from services.intake.heartbeats import HeartbeatForm
 from services.intake.loading import DirectoryForm
@@ -52,7 +53,23 @@ class _DoorRoute(APIRoute):
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, endpoint, **options)
-        self.app = request_response(endpoint)
+        self.app = request_response(_with_its_share(endpoint))
+
+
+def _with_its_share(endpoint: Endpoint) -> Endpoint:
+    """Every answer of the door says what is left of the caller's rate (draft-ietf-httpapi-ratelimit-headers-09)."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            response = await endpoint(request)
+        except Refused as error:
+            response = problems.of_refused(error)
+        share: Share | None = getattr(request.state, "share", None)
+        if share is not None:
+            response.headers["RateLimit"] = f'"account";r={share.left};t={math.ceil(share.resets_in)}'
+        return response
+
+    return answer
 
 
 class _App(FastAPI):

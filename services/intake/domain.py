@@ -55,13 +55,17 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Who asks, when, and under which ids: a repeat under the same Idempotency-Key has the same ones. `drawn`: we made it up."""
+    """Who asks, when, and under which ids: a repeat under the same Idempotency-Key has the same ones. `drawn`: we made it up.
+
+    `over`: the account has used up its rate, for so many seconds; only what pages is taken from it.
+    """
 
     actor: Actor
     at: datetime
     idempotency_key: str
     digest: str
     drawn: bool = False
+    over: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

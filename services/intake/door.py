@@ -9,9 +9,9 @@ import re
 import secrets
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from limits import parse
 from starlette.requests import ClientDisconnect, Request
@@ -28,6 +28,15 @@ from shared.strict_json import parse as parse_json
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _BODY_WITHIN_S = 10.0
 _NOTHING: dict[str, Any] = {}
+OPENS_TICKETS = "/v1/tickets"
+
+
+class Share(NamedTuple):
+    """What is left of an allowance: so many requests until the window ends in so many seconds. `over`: this one was too many."""
+
+    left: int
+    resets_in: float
+    over: bool
 
 
 class Allowance:
@@ -43,11 +52,17 @@ class Allowance:
 
     def take(self, account: str, now: float) -> float:
         """0, or the seconds until the next window; `now` is seconds of a clock that never goes back."""
+        share = self.draw(account, now)
+        return share.resets_in if share.over else 0.0
+
+    def draw(self, account: str, now: float) -> Share:
+        """One more of `account`, and what is left."""
         if now >= self._ends_at:
             self._ends_at = now + self.rate.get_expiry()
             self._taken.clear()
         self._taken[account] += 1
-        return self._ends_at - now if self._taken[account] > self.rate.amount else 0.0
+        left = self.rate.amount - self._taken[account]
+        return Share(max(0, left), self._ends_at - now, left < 0)
 
 
 class Uses(Protocol):
@@ -58,13 +73,20 @@ class Uses(Protocol):
 
 @dataclass(frozen=True)
 class Door:
-    """Everything before a request means anything."""
+    """Everything before a request means anything.
+
+    `allowance` is an account's, `in_all` everybody's together. An account that has used up its own may still open tickets that
+    page, as many as `reserve` says: whoever floods us with replies or a looping script can have an emergency too. Beyond that
+    even urgents are refused; grouping keeps the on-call engineer's phone from ringing for each of them long before.
+    """
 
     reference: Reference
     clock: Clock
     secret: str | None
     allowance: Allowance
     uses: Uses | None = None
+    in_all: Allowance = field(default_factory=lambda: Allowance("5000/second"))
+    reserve: Allowance = field(default_factory=lambda: Allowance("60/minute"))
 
     def who(self, request: Request, need: Need) -> tuple[Actor, datetime]:
         """The caller, and the time it is. Raises Refused 401, 403 or 429."""
@@ -75,17 +97,28 @@ class Door:
         """The same, with what the bearer is besides an account."""
         now = self.clock.now()
         caller = recognise(bearer_of(request.headers.get("authorization")), self.reference, self.secret, now, need=need)
-        self.count(caller.actor.email)
+        self.count(caller.actor.email, request)
         if self.uses is not None and caller.token is not None:
             self.uses.seen(caller.token, now)
         return caller, now
 
-    def count(self, account: str) -> None:
-        """One more request of this account. Raises Refused `too-many-requests` with the seconds to wait."""
-        after = self.allowance.take(account, time.monotonic())
-        if after:
-            detail = f"One account may ask {self.allowance.rate}. Slow down."
-            raise Refused("too-many-requests", detail, status=429, extra={"retry_after": math.ceil(after)})
+    def count(self, account: str, request: Request | None = None) -> None:
+        """One more request of this account. Raises Refused `too-many-requests` with the seconds to wait.
+
+        The share that is left goes into `request.state.share`, and `over` (the seconds) where only the reserve lets it through.
+        """
+        now = time.monotonic()
+        together, share = self.in_all.draw("", now), self.allowance.draw(account, now)
+        if together.over:
+            raise too_many("All of us together ask too much just now.", together.resets_in)
+        if request is not None:
+            request.state.share = share
+        if share.over:
+            opens = request is not None and request.method == "POST" and request.url.path == OPENS_TICKETS
+            if not opens or self.reserve.take(account, now):
+                raise too_many(f"One account may ask {self.allowance.rate}. Slow down.", share.resets_in)
+            assert request is not None
+            request.state.over = share.resets_in
 
     async def asked(self, request: Request, need: Need = "write") -> tuple[dict[str, Any], Asked]:
         """The body and who asks for it under which key."""
@@ -103,7 +136,8 @@ class Door:
         key = request.headers.get("idempotency-key")
         if key is not None and not _KEY.fullmatch(key):
             raise Refused("invalid-idempotency-key", "An Idempotency-Key has 1 to 255 visible ASCII characters.")
-        return Asked(actor, now, key or secrets.token_urlsafe(18), digest_of(body, self.secret), drawn=key is None)
+        over = getattr(request.state, "over", 0.0)
+        return Asked(actor, now, key or secrets.token_urlsafe(18), digest_of(body, self.secret), key is None, over)
 
 
 def digest_of(body: dict[str, Any], secret: str | None) -> str:
@@ -111,6 +145,11 @@ def digest_of(body: dict[str, Any], secret: str | None) -> str:
     nobody who reads the log can find out by trying what was masked.
     """
     return hmac.digest((secret or "").encode(), b"signalbox.digest\0" + canonical(body), "sha256").hex()
+
+
+def too_many(why: str, seconds: float) -> Refused:
+    """429, with the seconds to wait."""
+    return Refused("too-many-requests", why, status=429, extra={"retry_after": max(1, math.ceil(seconds))})
 
 
 async def read_object(request: Request) -> dict[str, Any]:

@@ -18,6 +18,7 @@ class IntakeSettings(PagingSettings):
     intake_port: int = Field(8001, ge=0, le=65535)
     rate_limit: str = ""
     clamav: str = Field("", pattern=r"^$|^\S+:\d+$", description="host:port of a clamd that looks at attachments; empty: nobody does")
+    global_rate_limit: str = Field("5000/second", description="of all accounts together")
     accept_timeout: float = Field(1.5, gt=0, description="seconds Kafka may take to acknowledge before a submission goes to the spool")
     view_budget: float = Field(0.05, ge=0, description="seconds an answer may wait for MongoDB to refuse early; 0 never asks it")
     dns_zone: Path | None = Field(None, description="a zone file asked instead of DNS about who sends mail for whom; demo and tests")
@@ -32,7 +33,7 @@ class IntakeSettings(PagingSettings):
     mail_tickets_hourly: int = Field(20, ge=1, description="tickets one sender may open by mail within an hour; more are quarantined")
     mail_replies_hourly: int = Field(60, ge=1, description="replies one sender may mail within an hour; more are quarantined")
 
-    @field_validator("rate_limit")
+    @field_validator("rate_limit", "global_rate_limit")
     @classmethod
     def _is_a_rate(cls, value: str) -> str:
         from limits import parse

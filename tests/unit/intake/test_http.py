@@ -10,6 +10,7 @@ import pytest
 
 from services.intake.app import build
 from services.intake.disk import disk_full
+from services.intake.door import Allowance
 from services.intake.view import Seen
 from shared import events as e
 from shared import links
@@ -178,6 +179,31 @@ async def test_one_account_cannot_take_all(bench: Bench) -> None:
     answer = await submit(few)
     assert 1 <= int(answer.headers["retry-after"]) <= 60
     assert (await submit(few, who="demo-free")).status_code == 202
+
+
+async def test_every_answer_says_what_is_left(bench: Bench) -> None:
+    few = Bench(rate="2/minute")
+    answers = [await submit(few) for _ in range(3)]
+    assert [answer.headers["ratelimit"].partition(";t=")[0] for answer in answers] == ['"account";r=1', '"account";r=0', '"account";r=0']
+
+
+async def test_who_has_used_up_the_rate_can_still_have_an_emergency(bench: Bench) -> None:
+    few = Bench(rate="1/minute")
+    urgent = {"app": "premier-production", "priority": "urgent"}
+    answers = [await submit(few), await submit(few, **urgent), await submit(few), await submit(few, who="demo-free", **urgent)]
+    assert [answer.status_code for answer in answers] == [202, 202, 429, 403]
+    refused = is_problem(await submit(few, app="premier-staging", priority="urgent"), 429, "too-many-requests")
+    assert refused["retry_after"] >= 1
+    assert len(few.log.on("urgent")) == 1
+    few.door = replace(few.door, reserve=Allowance("1/minute"))
+    few.app = build(few.intake, few.door, {})
+    assert [(await submit(few, **urgent)).status_code for _ in range(2)] == [202, 429]
+
+
+async def test_all_together_have_a_rate_too(bench: Bench) -> None:
+    bench.app = build(bench.intake, replace(bench.door, in_all=Allowance("1/minute")), {})
+    answers = [await submit(bench), await submit(bench, who="demo-free")]
+    assert [answer.status_code for answer in answers] == [202, 429]
 
 
 async def test_a_bug_says_nothing_about_itself(bench: Bench) -> None:
