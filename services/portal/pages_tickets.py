@@ -178,7 +178,7 @@ async def _form(
     try:
         async with asyncio.timeout(AFTER_S):
             policy, apps = await asyncio.gather(_policy(portal), _apps_of(portal, actor.email))
-    except (Unavailable, TimeoutError):  # the form is there all the same, with the app as a field to write in; intake knows the policy and the apps
+    except (Unavailable, TimeoutError):  # the form is there all the same, with the app as a field to write in; intake knows the apps
         policy, apps = None, None
     if apps is None:
         return screens.page(
