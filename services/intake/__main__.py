@@ -84,8 +84,9 @@ def application(settings: IntakeSettings) -> FastAPI:
     blobs = Blobs(settings.blobs_dir, store.files("blobs") if store else None)
     files = Attachments(settings.attachments_dir, blobs, store[ATTACHMENTS] if store else None, settings.clamav)
     mail = mail_parts(
-        settings, "api", reference=reference, directory=directory_replica, spool=spool, blobs=blobs, files=files, store=store, clock=clock
-    )
+        settings, "api", reference=reference, directory=directory_replica, spool=spool, blobs=blobs, files=files, store=store, clock=clock,
+        incidents=incidents,
+    )  # fmt: skip
     intake = Intake(reference, spool.publish, write, keys, view, secret, settings.portal_url, _articles(), incidents, files)
     uses = TokenUse(store) if store else None
     accounts = Accounts(tokens, uses)

@@ -15,6 +15,7 @@ from services.intake.attachments import COLLECTION as ATTACHMENTS
 from services.intake.attachments import Attachments
 from services.intake.blobs import Blobs
 from services.intake.following import REFUSALS, follow, tell_of_end
+from services.intake.incident_book import Incidents
 from services.intake.mail.listener import Limits, listen
 from services.intake.mail.wiring import mail_parts
 from services.intake.reference import Policies, Reference
@@ -29,7 +30,7 @@ from shared.settings import load
 from shared.store import Store
 from shared.telemetry import configure_logging, serve_health
 from shared.text import scanner
-from shared.topics import DIRECTORY, POLICIES
+from shared.topics import DIRECTORY, POLICIES, STATUS
 
 log = structlog.get_logger()
 
@@ -58,12 +59,15 @@ async def run_smtp(settings: IntakeSettings) -> int:
         stack.push_async_callback(draining.stop)
         directory = await stack.enter_async_context(Replica(DIRECTORY.name, bootstrap, prefix, path=folder / "directory.sqlite"))
         await stack.enter_async_context(policies_replica)
+        incidents = Incidents(folder / "incidents.json")
+        await stack.enter_async_context(Replica(STATUS.name, bootstrap, prefix, on_change=incidents.on_change))
         await spool.open()
         stack.push_async_callback(spool.close)
         reference = Reference(directory, policies, policies_replica)
         mail = mail_parts(
-            settings, "smtp", reference=reference, directory=directory, spool=spool, blobs=blobs, files=files, store=store, clock=clock
-        )
+            settings, "smtp", reference=reference, directory=directory, spool=spool, blobs=blobs, files=files, store=store, clock=clock,
+            incidents=incidents,
+        )  # fmt: skip
         await stack.enter_async_context(mail.open_for_business(clock))
 
         async def informed() -> str | None:

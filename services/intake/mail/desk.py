@@ -24,6 +24,7 @@ from services.intake.reference import Reference
 from shared import events as e
 from shared.clock import Clock
 from shared.errors import Refused, Unavailable
+from shared.status.matching import Ongoing
 from shared.text.redact import redact
 from shared.topics import MAIL, REQUESTS, URGENT
 from shared.wire import Record, record_for
@@ -58,6 +59,8 @@ class MailDesk:
     keep_file: KeepFile
     known: KnownMail | None
     clock: Clock
+    ongoing: Callable[[], tuple[Ongoing, ...]] = tuple
+    """The open incidents a ticket may be about."""
 
     async def settle(self, delivery: Delivery, raw: bytes | None) -> None:
         """Decide, and say it. Raises Unavailable, Refused and OSError where it must be tried again."""
@@ -145,7 +148,7 @@ class MailDesk:
         account = directory.account(actor.email)
         assert account is not None, "only accounts open tickets"
         addons = tuple(found for slug in (app.addons if app else ()) if (found := directory.provider(slug)) is not None)
-        return World(account, app, None, addons, self.reference.rules())
+        return World(account, app, None, addons, self.reference.rules(), self.ongoing())
 
     async def _say(self, *events: e.Event) -> None:
         """All or none, as far as the spool can: one submission."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from services.intake.attachments import Attachments
 from services.intake.blobs import Blobs
+from services.intake.incident_book import Incidents
 from services.intake.keys import Keys
 from services.intake.mail.case import Cases, Names, Tallies
 from services.intake.mail.desk import MailDesk
@@ -56,7 +57,7 @@ def names_of(settings: IntakeSettings) -> Names:
 
 def mail_parts(
     settings: IntakeSettings, process: str, *, reference: Reference, directory: Replica, spool: Spool, blobs: Blobs,
-    files: Attachments, store: Store | None, clock: Clock,
+    files: Attachments, store: Store | None, clock: Clock, incidents: Incidents,
 ) -> Mail:  # fmt: skip
     """Everything of `process` (`api` or `smtp`); each has its own folder and its own children."""
     folder = settings.mail_dir(process)
@@ -71,6 +72,6 @@ def mail_parts(
     keys = Keys(folder / "seen.sqlite")
     desk = MailDesk(
         reference=reference, publish=spool.publish, reader=reader, cases=cases, keys=keys, blobs=blobs, keep_file=keep_with(files, clock),
-        known=known, clock=clock,
+        known=known, clock=clock, ongoing=lambda: incidents.ongoing,
     )  # fmt: skip
     return Mail(MailRoom(blobs, Pending(folder / "pending"), desk), desk, names, reader, keys)
