@@ -76,6 +76,10 @@ class PagingSettings(MailSettings):
     portal_url: str = Field("http://127.0.0.1:8000", pattern=r"^https?://", description="where people reach the portal")
     allow_private_webhooks: bool = Field(False, description="let webhooks go to private addresses; the demo does")
     pagerduty_url: str = Field("https://events.pagerduty.com/v2/enqueue", pattern=r"^https?://")
+    twilio_url: str = Field("https://api.twilio.com", pattern=r"^https?://")
+    twilio_account: str = Field("", pattern=r"^(AC[0-9a-f]{32})?$", description="the account's SID, for text messages and calls")
+    twilio_token: SecretStr | None = Field(None, description="its auth token; also what Twilio signs its requests to us with")
+    twilio_from: str = Field("", pattern=r"^(\+[1-9][0-9]{6,14}|MG[0-9a-f]{32})?$", description="our number, or a messaging service")
     relay_host: str = Field("127.0.0.1", description="the SMTP relay for mail out")
     relay_port: int = Field(8026, ge=1, le=65535, validation_alias=AliasChoices("SIGNALBOX_RELAY_PORT", "SIGNALBOX_SINK_SMTP_PORT"))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from shared.channels import email, pagerduty, webhook
+from shared.channels import apprise, email, pagerduty, sms, voice, webhook
 from shared.channels.line import Line, open_line
 from shared.channels.outcome import Accepted, Outcome, Refused, Summons, TryLater, Unknown
 from shared.policy.on_call import Channel
@@ -15,6 +15,9 @@ CHANNELS: dict[Channel, Send] = {
     Channel.WEBHOOK: webhook.send,
     Channel.PAGERDUTY: pagerduty.send,
     Channel.EMAIL: email.send,
+    Channel.SMS: sms.send,
+    Channel.VOICE: voice.send,
+    Channel.APPRISE: apprise.send,
 }
 
 __all__ = ["CHANNELS", "Accepted", "Line", "Outcome", "Refused", "Send", "Summons", "TryLater", "Unknown", "open_line"]

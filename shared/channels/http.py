@@ -22,12 +22,14 @@ async def post(
     timeout: timedelta,
     judged_by: Callable[[int, str], Outcome] | None = None,
 ) -> Outcome:
-    """POST `body`; redirects are not followed (a redirect is an answer, and not yes). `judged_by` reads the answer, else `judge`."""
+    """POST `body`; redirects are not followed (a redirect is an answer, and not yes). `judged_by` reads the answer, else `judge`:
+    at most 2,000 bytes of it, as they came.
+    """
     total = timeout.total_seconds()
     limits = aiohttp.ClientTimeout(total=total, connect=total / 2)
     try:
         async with http.post(url, data=body, headers=headers, timeout=limits, allow_redirects=False) as answer:
-            said = shortened((await answer.content.read(_MOST_READ)).decode("utf-8", "replace"))
+            said = (await answer.content.read(_MOST_READ)).decode("utf-8", "replace")
             return (judged_by or judge)(answer.status, said)
     except aiohttp.ConnectionTimeoutError:
         return TryLater(f"no connection in {total / 2:g} s")

@@ -8,15 +8,26 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import aiohttp
+from pydantic import SecretStr
 
 from shared.channels.guard import connector
 from shared.clock import Clock
 from shared.settings import PagingSettings
 
 
+@dataclass(frozen=True, slots=True)
+class Twilio:
+    """Our account there: `sender` is a number of ours in E.164, or the id of a messaging service (`MG…`)."""
+
+    account: str
+    token: SecretStr
+    sender: str
+    url: str
+
+
 @dataclass(frozen=True)
 class Line:
-    """`http` goes through the guard; `secret` signs; `now` is business time."""
+    """`http` goes through the guard; `secret` signs; `now` is business time. `twilio`: None where no account is set."""
 
     http: aiohttp.ClientSession
     now: Callable[[], datetime]
@@ -25,6 +36,14 @@ class Line:
     smtp_host: str
     smtp_port: int
     mail_from: str
+    twilio: Twilio | None = None
+
+
+def twilio_of(settings: PagingSettings) -> Twilio | None:
+    """The account, where all of it is set."""
+    if settings.twilio_token is None or not settings.twilio_account or not settings.twilio_from:
+        return None
+    return Twilio(settings.twilio_account, settings.twilio_token, settings.twilio_from, settings.twilio_url)
 
 
 @contextlib.asynccontextmanager
@@ -33,5 +52,5 @@ async def open_line(settings: PagingSettings, secret: str, clock: Clock) -> Asyn
     async with aiohttp.ClientSession(connector=connector(allow_private=settings.private_webhooks_allowed)) as http:
         yield Line(
             http=http, now=clock.now, secret=secret.encode(), pagerduty_url=settings.pagerduty_url, smtp_host=settings.relay_host,
-            smtp_port=settings.relay_port, mail_from=settings.pager_mail_from,
+            smtp_port=settings.relay_port, mail_from=settings.pager_mail_from, twilio=twilio_of(settings),
         )  # fmt: skip

@@ -20,10 +20,13 @@ class Channel(StrEnum):
     WEBHOOK = "webhook"
     PAGERDUTY = "pagerduty"
     EMAIL = "email"
+    SMS = "sms"
+    VOICE = "voice"
+    APPRISE = "apprise"
 
 
 class ContactMethod(Part):
-    """One way to reach a person. Only a verified one is used. `address`: URL, mail address, or routing key."""
+    """One way to reach a person. Only a verified one is used. `address`: URL, mail address, routing key, or number in E.164."""
 
     name: str
     channel: Channel

@@ -1,0 +1,38 @@
+"""A page as a call: the text is read twice, and pressing 1 acknowledges. `address` is a number in E.164.
+
+A stand-down goes to the same number as a text message: nobody is rung up to be told that nothing is needed.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+from xml.sax.saxutils import escape, quoteattr
+
+from shared.channels import sms, twilio
+from shared.channels.line import Line
+from shared.channels.outcome import Outcome, Refused, Summons, shortened
+
+_LONGEST_SUBJECT = 200
+_RINGS_FOR_S = 30
+
+
+def twiml_of(summons: Summons) -> str:
+    """What is said, as TwiML (twilio.com, "TwiML for Programmable Voice"): at most 4,000 characters."""
+    page = quote(summons.page_id, safe="")
+    base, _, token = summons.ack_url.partition(f"/pages/{page}/ack?token=")
+    pressed = f"{base}/v1/channels/twilio/voice?page={page}&token={token}"
+    words = escape(f"Signalbox. Urgent ticket: {shortened(summons.subject, _LONGEST_SUBJECT)}. Press 1 to acknowledge.")
+    said = f'<Say>{words}</Say><Pause length="1"/>' * 2
+    return f'<Response><Gather numDigits="1" timeout="10" action={quoteattr(pressed)}>{said}</Gather></Response>'
+
+
+async def send(line: Line, address: str, summons: Summons) -> Outcome:
+    if summons.purpose == "stand-down":
+        return await sms.send(line, address, summons)
+    if not sms.NUMBER.fullmatch(address):
+        return Refused("its address is no number in E.164, such as +15550100")
+    sender = line.twilio.sender if line.twilio else ""
+    if sender.startswith("MG"):
+        return Refused("a call needs a number of ours as SIGNALBOX_TWILIO_FROM, not a messaging service")
+    form = {"To": address, "From": sender, "Twiml": twiml_of(summons), "Timeout": str(_RINGS_FOR_S)}
+    return await twilio.ask(line, "Calls", form, summons)
