@@ -10,6 +10,7 @@ from cli import (
     directory,
     doctor,
     due,
+    imports,
     page,
     policy,
     rebuild,
@@ -40,6 +41,7 @@ app.add_typer(page.app, name="page")
 app.command()(due.due)
 app.command()(route.route)
 app.add_typer(directory.app, name="directory")
+app.add_typer(imports.app, name="import")
 app.add_typer(policy.app, name="policy")
 app.command()(simulate.simulate)
 app.command()(verify.verify)

@@ -1,4 +1,4 @@
-"""The shell of what people do with their own account: API tokens and the password. Admins do it for others by the directory."""
+"""The shell of what people do with their own account: API tokens and the password; and what admins load and import for others."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+import structlog
+
 from services.intake.api import SOURCE, Answer, Intake, admins_only
 from services.intake.directory import Account, Credentials, Document
-from services.intake.domain import Asked
+from services.intake.domain import Asked, World
 from services.intake.door import Allowance
+from services.intake.imports import ImportForm, requests_for
 from services.intake.loading import DirectoryForm, plan
+from services.intake.masking import said
 from services.intake.tokens import MOST_TOKENS, PasswordForm, TokenForm, TokenIndex, new_token, token_text, whose
 from shared import events as e
 from shared import ids
@@ -20,8 +24,10 @@ from shared.access import is_admin
 from shared.errors import Refused
 from shared.identity import Caller, actor_of, token_id
 from shared.passwords import Passwords, weakness
-from shared.topics import DIRECTORY
+from shared.topics import DIRECTORY, REQUESTS
 from shared.wire import record_for
+
+log = structlog.get_logger()
 
 
 class LastUses(Protocol):
@@ -115,6 +121,23 @@ async def load_documents(intake: Intake, form: DirectoryForm, asked: Asked, trac
     read_back = [intake.reference.read_back_document(each.kind, each.id, each.kept) for each in changing]
     applied = all(await asyncio.gather(*read_back))
     return {"dry_run": is_dry, "published": len(changing), "applied": applied, "items": [each.shown() for each in planned]}
+
+
+async def import_ticket(intake: Intake, form: ImportForm, asked: Asked, trace: str) -> Answer:
+    """POST /v1/import/tickets: history of another help desk, whose requester must be registered here."""
+    admins_only(asked.actor)
+    directory = intake.reference.directory
+    account = directory.account(form.requester)
+    if account is None:
+        detail = f"{form.requester} is not registered; make the account first."
+        raise Refused("no-such-account", detail, extra={"errors": [{"pointer": "#/requester", "detail": "not registered"}]})
+    app = directory.app(form.app) if form.app else None
+    addons = tuple(found for slug in (app.addons if app else ()) if (found := directory.provider(slug)) is not None)
+    made, warnings = requests_for(form, World(account, app, None, addons, intake.reference.rules()), asked.at)
+    where = await intake.publish([record_for(REQUESTS.name, request, SOURCE, trace) for request in made])
+    log.info("imported", source=form.source, ticket=made[0].key, requests=len(made), by=asked.actor.email)
+    said_so = [*warnings, *said(form.masked)]
+    return {"ticket_id": made[0].key, "requests": [request.id for request in made], "accepted": where, "warnings": said_so}
 
 
 async def _record(intake: Intake, kind: str, doc_id: str, document: Document | None, asked: Asked, trace: str) -> dict[str, Any]:

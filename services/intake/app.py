@@ -26,6 +26,7 @@ from services.intake.directory import DOCUMENTS
 from services.intake.door import Door, Share, read_object
 from services.intake.forms import PAGE_ACTIONS, TICKET_ACTIONS, AcknowledgeForm, Form, TicketForm, fill
 from services.intake.heartbeats import HeartbeatForm
+from services.intake.imports import ImportForm
 from services.intake.loading import DirectoryForm
 from services.intake.mail.wiring import Mail
 from services.intake.policies import MODELS
@@ -95,6 +96,7 @@ def _contract() -> tuple[JsonSchemas, dict[str, Any]]:
         TokenForm,
         PasswordForm,
         DirectoryForm,
+        ImportForm,
         *DOCUMENTS.values(),
         *MODELS.values(),
     )

@@ -13,11 +13,12 @@ from starlette.responses import Response
 from services.intake import accounts as own
 from services.intake import api
 from services.intake.accounts import Accounts
-from services.intake.answering import answered, done, named, trace_of
+from services.intake.answering import answered, done, named, taken, trace_of
 from services.intake.api import Answer, Intake
 from services.intake.directory import id_of
 from services.intake.door import Door
 from services.intake.forms import fill
+from services.intake.imports import ImportForm
 from services.intake.loading import KINDS, DirectoryForm, masked
 from services.intake.tokens import PasswordForm, TokenForm
 from shared.errors import Refused
@@ -101,6 +102,11 @@ def _directory(app: FastAPI, intake: Intake, door: Door, write: Write) -> None:
             raise Refused("not-found", f"There is no {doc_id!r} among the {kind}.", status=404)
         return answered(200, {"kind": kind, "id": doc_id, "document": masked(document)})
 
+    async def import_ticket(request: Request) -> Response:
+        body, asked = await door.asked(request, "admin")
+        return await taken("import", asked, own.import_ticket(intake, fill(ImportForm, body), asked, trace_of(request)))
+
+    write(app, "POST", "/v1/import/tickets", import_ticket, ImportForm, name="import-ticket")
     write(app, "POST", "/v1/directory", load, DirectoryForm, name="load-directory", status=200)
     app.add_api_route("/v1/directory/{kind}", list_documents, methods=["GET"], name="list-documents")
     app.add_api_route("/v1/directory/{kind}/{doc_id:path}", get_document, methods=["GET"], name="get-document")

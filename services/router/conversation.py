@@ -70,7 +70,8 @@ def on_close(row: TicketRow, request: CloseTicket, policy_of: PolicyOf) -> list[
     moved(row, Move.CLOSE)
     if row.solved_at is not None and row.solved_at >= request.ended:
         raise Refused("overtaken", "The ticket was solved again meanwhile.")
-    return [TicketClosed(**about(request), reason="nobody reopened it in time")]
+    reason = f"it was closed in {request.imported}" if request.imported else "nobody reopened it in time"
+    return [TicketClosed(**about(request), reason=reason)]
 
 
 def on_rate(row: TicketRow, request: RateTicket, policy_of: PolicyOf) -> list[Fact]:
