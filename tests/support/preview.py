@@ -21,9 +21,10 @@ from pymongo import ReplaceOne
 
 from deploy.demo.directory import documents, policies
 from deploy.demo.seed import credentials
-from services.portal import api, api_articles, pages
+from services.portal import api, api_articles, api_incidents, pages
 from services.portal.desk import Desk
 from services.portal.fold import Fold, needs, parse
+from services.portal.incidents import IncidentReads
 from services.portal.projector import prepare, recount
 from services.portal.proxy import Intake
 from services.portal.queries import Queries
@@ -111,6 +112,8 @@ def make_app(portal: Portal, lifespan: Any = None) -> FastAPI:
     app.state.portal = portal
     app.add_middleware(RefuseForeign)
     problems.install(app)
+    app.state.incidents = IncidentReads(portal.store, portal.clock)
+    app.include_router(api_incidents.router)
     app.include_router(api.router)
     app.include_router(api_articles.router)
     pages.install(app, portal)
