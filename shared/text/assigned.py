@@ -16,7 +16,7 @@ _NAME = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-.")
 _LONGEST_NAME = 80
 
 _AFTER = re.compile(
-    r"""["'`]?[\t ]{0,3}\]?(?P<sep>=>|:=|==?|:|\bis\b(?:[\t ]now\b)?|\bwas\b)[\t ]*"""
+    r"""["'`]?[\t ]{0,3}\]?(?P<sep>=>|:=|=(?!=)|:|\bis\b(?:[\t ]now\b)?|\bwas\b)[\t ]*"""
     r"""(?:(?P<q>["'`])(?P<quoted>(?:\\.|(?!(?P=q))[^\\\r\n]){0,2000})|(?P<plain>[^\s"'`<>][^\s"'<>]{0,2000}))?"""
 )
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
@@ -60,7 +60,9 @@ _PLACEHOLDER = re.compile(
     r"ENV\b|process\.env|os\.(?:environ|getenv)|Rails\.|config\.|settings\.|params\b|options\b|(?:your|my|some|the)[-_]"
 )
 _CODE = re.compile(r"[A-Za-z_][\w.:]*[\[(]|[\[({]|:[a-z_]+$|@[a-z_]|&|/[\w.\-]*(?:/|$)|\.\.?/|#<")
-_ENV_LINE = re.compile(r"(?:export[\t ]+|remote:[\t ]+|[-+>][\t ]+)?$")
+_CHAIN = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+$")
+_TYPE = re.compile(r"(?:[A-Z][a-z]+){2,}$")
+_ENV_LINE = re.compile(r"[\t >|+\-]{0,20}(?:export[\t ]+|remote:[\t ]+)?$")
 
 
 def assigned_spans(text: str) -> Iterator[Span]:
@@ -73,8 +75,8 @@ def assigned_spans(text: str) -> Iterator[Span]:
         start, end = _name_around(lower, at)
         after = end
         match = _AFTER.match(text, end)
-        if match is None:
-            continue
+        if match is None or text[max(0, start - 3) : start] == "://":
+            continue  # a user's name in an address, such as smtp://apikey:…@host, is no name of a value
         kind = _kind_of(text[start:end], lower[max(0, start - 24) : start])
         if kind is None:
             continue
@@ -165,6 +167,8 @@ def _value(text: str, start: int, end: int, kind: str, match: re.Match[str]) -> 
         found = found[:-1]
     if not found or not _is_given(found, kind, quoted=False, name=name):
         return None
+    if sep == "=" and not name.isupper() and _CHAIN.match(found) and not any(sign.isdigit() for sign in found):
+        return None  # code: `secret = portal.settings.secret`
     if sep in ("is", "was", "is now") or sep.startswith("is"):
         return (begin, begin + len(found)) if len(found) >= 6 and _looks_made_up(found) else None
     return begin, begin + len(found)
@@ -198,6 +202,8 @@ def _is_given(value: str, kind: str, *, quoted: bool, name: str) -> bool:
 def _looks_made_up(value: str) -> bool:
     """Not a plain word: digits, signs or odd capitals in it, or far too long for one."""
     letters = value.strip(".,;:!?")
+    if _TYPE.match(letters):
+        return False
     return (
         len(letters) >= 20
         or any(not sign.isalpha() and sign not in "-'" for sign in letters)

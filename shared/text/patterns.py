@@ -53,7 +53,7 @@ RULES = (
     _rule(
         "aws key", "AKIA ASIA",
         r"(?:AKIA|ASIA)[A-Z0-9]{16}[^A-Za-z0-9]{1,12}"
-        r"(?:[A-Za-z_ ]{3,40}[\s:=\"']{1,6})?(?P<s>[A-Za-z0-9/+]{40})(?![A-Za-z0-9/+])",
+        r"(?:[A-Za-z_ ]{3,40}[\s:=\"']{1,6})?(?P<s>(?![0-9a-f]{40})[A-Za-z0-9/+]{40})(?![A-Za-z0-9/+])",
     ),
     _rule(
         "github token", "ghp_ gho_ ghu_ ghs_ ghr_ github_pat_",
@@ -85,7 +85,7 @@ RULES = (
         "credentials", "uthorization AUTHORIZATION",
         r"(?i)\bauthorization[\"']?\s{0,3}(?:=>|[:=])\s{0,3}[\"']?"
         r"(?:(?:basic|token|digest|apikey|negotiate|aws4-hmac-sha256|bearer) +)?"
-        r"(?P<s>(?!\[masked)(?!(?:bearer|basic|token|failed|denied|required|error)\b)[^\s\"',]{6,4000})",
+        r"(?P<s>(?!\[masked)(?!(?:bearer|basic|token|failed|denied|required|error)\b)(?![\w.]+[(\[])[^\s\"',]{6,4000})",
     ),
     _rule(
         "session cookie", "ookie COOKIE",
@@ -101,7 +101,7 @@ RULES = (
     _rule("password", "--", r"--(?:[a-z]+-)?(?:password|passwd|token|secret|api-?key) +[\"']?(?P<s>(?![-\[$<])[^\s\"']{4,300})"),
     _rule(
         "token in an address", "X-Amz- access_token=",
-        r"(?:X-Amz-Signature|X-Amz-Security-Token|access_token)=(?P<s>(?!\[masked)[^\s&\"'<>]{8,4000})",
+        r"[?&](?:X-Amz-Signature|X-Amz-Security-Token|access_token)=(?P<s>(?!\[masked)[^\s&\"'<>]{8,4000})",
     ),
 )  # fmt: skip
 

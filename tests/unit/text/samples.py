@@ -150,5 +150,7 @@ CLEAN = [
     "curl -I https://myapp.example.com", "authorization failed for user 12", "Authorization required", "authorization: required",
     "key: value", "press any key: now", "Key: (1)", "i18n key: users.index.title", "secret santa: bring a gift",
     "The token is invalid", "token: expired", "It is a secret: nobody knows", "pass: 12, fail: 0", "20 examples, pass=20",
+    "secret = portal.settings.secret", "if form.new_password == form.current_password:", "alerts_secret: SecretStr | None = None",
+    'authorization = request.headers.get("authorization")', 'f(access_token=row["access_token"])', "token = self.token",
 ]  # fmt: skip
 """What must stay exactly as it is: a ticket is solved by it."""

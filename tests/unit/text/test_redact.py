@@ -115,3 +115,22 @@ def test_hostile_text_costs_little(text: str) -> None:
 )
 def test_the_check_digit(number: str, good: bool) -> None:
     assert luhn(number) is good
+
+
+@pytest.mark.parametrize("between", ["\n", "\n\n", " \n ", "\r\n\t"])
+def test_no_secret_hides_behind_another(between: str) -> None:
+    for name, text, secret in CASES:
+        for other, after, another in CASES[::11]:
+            shown = redact(text + between + after).text
+            assert secret not in shown and another not in shown, (name, other)
+        for clean in CLEAN[::11]:
+            assert redact(clean + between + text).text.startswith(clean), name
+
+
+def test_a_commit_beside_a_key_stays() -> None:
+    key = "AKIA" + drawn("ak", 16, "ABCDEFGHJK234567")
+    assert redact(f"{key}\ncommit {'5f2c1e0d9b' * 4}").text == f"[masked: aws key]\ncommit {'5f2c1e0d9b' * 4}"
+
+
+def test_a_users_name_in_an_address_is_no_name_of_a_value() -> None:
+    assert redact(f"smtp://apikey:{PW}@smtp.example.com:587").text == "smtp://apikey:[masked: password in an address]@smtp.example.com:587"
