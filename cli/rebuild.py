@@ -26,7 +26,10 @@ from shared.wire import Record
 if TYPE_CHECKING:
     from services.portal.projector import Projector
 
-VIEWS = ("tickets", "timeline", "pages", "notices", "figures", "policies", "directory", "dead_letters", "requests", "counts")
+VIEWS = (
+    "tickets", "timeline", "pages", "incidents", "mail", "mail_deliveries", "notices", "figures", "policies", "directory", "dead_letters",
+    "requests", "counts",
+)  # fmt: skip
 """What the projector writes. Sessions and the outbox are others': they stay."""
 POSITIONS = "positions"
 BESIDE = "rebuilt."
