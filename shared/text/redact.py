@@ -73,9 +73,9 @@ def redact_quickly(text: str) -> str:
 
 def _redact(text: str, scan: Scan | None) -> Redacted:
     found: list[Masked] = []
-    for _ in range(_PASSES):
+    for turn in range(_PASSES):
         # What a mask leaves behind may read as another secret, so it is looked at again until there is nothing more.
-        spans = _spans(text, scan)
+        spans = _spans(text, None if turn else scan)
         if not spans:
             break
         found += [Masked(kind, hint_for(kind)) for _, _, kind in spans]

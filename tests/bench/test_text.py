@@ -40,9 +40,9 @@ def milliseconds(work: Callable[[], object]) -> float:
     work()
     took = []
     for _ in range(RUNS):
-        begun = time.perf_counter()
+        begun = time.thread_time()
         work()
-        took.append(1000 * (time.perf_counter() - begun))
+        took.append(1000 * (time.thread_time() - begun))
     return at_share(took, 0.5)
 
 

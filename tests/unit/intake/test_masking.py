@@ -12,6 +12,7 @@ from services.intake.masking import NOT_TEXT, said
 from services.intake.tokens import PasswordForm
 from shared.knowledge import Articles
 from shared.text.redact import Masked
+from tests.support.naughty import NAUGHTY
 from tests.unit.text.samples import PW, drawn
 
 ADDRESS = f"postgres://u:{PW}@ec2-1-2-3-4.compute-1.amazonaws.com:5432/d1"
@@ -90,3 +91,9 @@ def test_the_digest_knows_a_body_again_and_gives_nothing_away() -> None:
     assert digest != digest_of({**body, "body": "password: guess2"}, "s" * 32)
     assert digest != digest_of(body, "t" * 32), "without the secret nobody can try bodies out"
     assert digest_of(body, None)
+
+
+@pytest.mark.parametrize("text", NAUGHTY)
+def test_what_only_looks_dangerous_is_kept_as_it_is(text: str) -> None:
+    form = fill(TicketForm, {"subject": text, "body": text, "urgent": {"logs": text, "third_party_services": [text]}})
+    assert (form.subject, form.body, form.masked) == (text.strip(), text, ())

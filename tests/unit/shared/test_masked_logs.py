@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 from shared.telemetry import mask_secrets
+from tests.support.naughty import NAUGHTY
 from tests.unit.text.samples import PW
 
 ADDRESS = f"postgres://u:{PW}@h.example.com/d"
@@ -33,3 +34,18 @@ except ValueError:
     (line,) = done.stderr.splitlines()
     assert "ValueError" in json.loads(line)["exception"]
     assert "swordfish9" not in json.loads(line)["exception"].splitlines()[-2]
+
+
+def test_whatever_is_logged_is_one_line_of_json() -> None:
+    texts = [*NAUGHTY, "a\r\nb", "a\nforged", "a\x0b\x0c\x1c\x85\u2028\u2029b", "\x00\x1b[31mred"]
+    code = """
+import json, sys, structlog
+from shared.telemetry import configure_logging
+configure_logging("test")
+for text in json.loads(sys.stdin.read()):
+    structlog.get_logger().warning(text, subject=text)
+"""
+    done = subprocess.run([sys.executable, "-c", code], input=json.dumps(texts), capture_output=True, text=True, timeout=60, check=True)
+    lines = done.stderr.removesuffix("\n").split("\n")
+    assert [json.loads(line)["subject"] for line in lines] == texts
+    assert "\r" not in done.stderr
