@@ -54,6 +54,11 @@ def owed(lane: Lane) -> list[Send]:
     ]  # fmt: skip
 
 
+def about_url(ticket: str) -> str:
+    """Where a page's matter is read: a ticket, or the incident that a monitor's alert drafted."""
+    return f"/ops/incidents/{ticket}" if ticket.startswith("inc_") else f"/tickets/{ticket}"
+
+
 class Pager:
     """What the worker needs at hand: the rules in force, the lines out, and what this process itself has recorded."""
 
@@ -121,7 +126,7 @@ class Pager:
             page_id=page.id, ticket_id=page.ticket_id, subject=page.subject, requester=page.requester, app=page.app, person=attempt.to,
             step=attempt.step, round=attempt.round, tries=attempt.tries, dedup_key=attempt.dedup_key, accepted_at=page.accepted_at,
             ack_url=ack_url(self._line.secret, self._portal_url, page.id, attempt.to, page.accepted_at + LINK_LASTS),
-            ticket_url=f"{self._portal_url}/tickets/{page.ticket_id}", timeout=policy.send_timeout,
+            ticket_url=self._portal_url + about_url(page.ticket_id), timeout=policy.send_timeout,
             began=page.began,
         )  # fmt: skip
 

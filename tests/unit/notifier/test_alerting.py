@@ -10,6 +10,7 @@ import pytest
 from deploy.demo.directory import policies
 from services.notifier import domain
 from services.notifier.alerting import obligation_of, on_raise_alert
+from services.notifier.pager import about_url
 from services.notifier.pager_lane import Lane, State, evolve
 from services.notifier.pager_steps import Rules
 from shared import ids
@@ -101,3 +102,8 @@ def test_the_ids_are_derived_so_a_repeat_is_the_same() -> None:
     assert isinstance(first, PageWanted) and first.obligation == obligation_of(alert())
     (ended,) = on_raise_alert(alert("resolved"))
     assert isinstance(ended, SolveSeen) and ended.obligations == (first.obligation,)
+
+
+def test_a_page_leads_to_what_it_is_about() -> None:
+    assert about_url("inc_a") == "/ops/incidents/inc_a"
+    assert about_url("tkt_a") == "/tickets/tkt_a"
