@@ -8,6 +8,7 @@ from typing import Any
 from shared import events as e
 from shared.ids import dedup_key, derive, obligation_id, page_id
 from tests.support.facts import POLICY, stamped
+from tests.support.showcase_incidents import incidents
 
 STAMP = {**POLICY, "on-call": 1}
 Log = list[tuple[str, e.Event]]
@@ -22,6 +23,7 @@ def showcase(now: datetime) -> Log:
     for n in range(14):
         log += _plain(now, n)
     log += _for_a_human(now, log[0][1].key)
+    log += incidents(now)
     minute = now.replace(second=0, microsecond=0)
     for n in range(60):
         value = float((n * 7) % 11 + (9 if 30 < n < 40 else 0))

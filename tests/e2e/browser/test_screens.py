@@ -9,6 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from tests.support.showcase_incidents import DRAFT, OPEN, OVER, PLANNED
 from tests.support.visiting import Visit
 
 SCREENS = [
@@ -19,7 +20,10 @@ SCREENS = [
     ("redisco", "/tickets"), ("agent", "/queue"), ("agent", "/queue?q=nothing+like+this"), ("agent", "ticket"), ("premium", "ticket"),
     ("reviewer", "appeal"), ("premium", "appeal"), ("stranger", "/share/tkt_x.y.z"),
     ("primary", "/pages"), ("primary", "page"), ("agent", "/on-call"), ("ops", "/ops"), ("ops", "/ops/attention"),
-    ("free", "/no/such/page"), ("admin", "/account"),
+    ("free", "/no/such/page"), ("admin", "/account"), ("ops", "/ops/incidents"), ("ops", "/ops/incidents/new"),
+    ("ops", "/ops/incidents/new?what=maintenance"), ("ops", f"/ops/incidents/{OPEN}"), ("ops", f"/ops/incidents/{DRAFT}"),
+    ("ops", f"/ops/incidents/{PLANNED}"), ("ops", f"/ops/incidents/{OVER}/postmortem"), (None, f"/status/incidents/{OPEN}"),
+    (None, f"/status/incidents/{OVER}"),
 ]  # fmt: skip
 LOOKS: list[tuple[int, Literal["light", "dark"]]] = [(1440, "light"), (1440, "dark"), (320, "light"), (320, "dark")]
 
