@@ -90,6 +90,7 @@ def test_a_bounce_of_our_acknowledgement(desk: Desk, post: Post, mails: MailDesk
     post.sends(report, "", f"bot@{OURS}")
     message = mails.settles(about, "quarantined")
     assert (message["cause"], message["answer"]) == ("bounce", "not answered: a bounce is never answered")
+    assert message["mail_from"] == "", "the null sender"
     assert message["bounced"]["notice_id"] == ours.strip("<>").partition("@")[0]
     (failed,) = message["bounced"]["recipients"]
     assert (failed["address"], failed["permanent"], failed["status"]) == (customer.email, True, "5.1.1")

@@ -118,7 +118,7 @@ class Handler:
         """250 when the message is on the disk. The sender is told to come again where it is not."""
         raw = handed.content if isinstance(handed.content, bytes) else (handed.content or "").encode()
         envelope = Envelope(
-            mail_from=_clean(handed.mail_from), rcpt_to=tuple(map(_clean, handed.rcpt_tos)), peer=_address(session.peer),
+            mail_from=_clean(handed.mail_from).removeprefix("<>"), rcpt_to=tuple(map(_clean, handed.rcpt_tos)), peer=_address(session.peer),
             helo=_clean(session.host_name)[:255], received_at=self._clock.now(),
         )  # fmt: skip
         try:
