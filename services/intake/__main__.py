@@ -29,7 +29,7 @@ from services.intake.settings import IntakeSettings
 from services.intake.spool import Spool
 from services.intake.tokens import TokenIndex
 from services.intake.view import View
-from shared.bus import Producer
+from shared.bus import Admin, Producer
 from shared.channels import open_line
 from shared.clock import clock_from
 from shared.errors import Unavailable
@@ -42,7 +42,7 @@ from shared.store import Store
 from shared.telemetry import configure_logging
 from shared.text import scanner
 from shared.token_use import TokenUse
-from shared.topics import DIRECTORY, POLICIES, STATUS
+from shared.topics import DIRECTORY, POLICIES, STATUS, URGENT
 from shared.wire import Record
 
 log = structlog.get_logger()
@@ -63,7 +63,12 @@ def application(settings: IntakeSettings) -> FastAPI:
     reference = Reference(directory_replica, policies, policies_replica)
     clock = clock_from(settings)
     keys = Keys(settings.keys_file)
-    spool = Spool(settings.spool_dir, producer, draining, clock, patience=settings.accept_timeout)
+
+    async def read_by_front() -> dict[tuple[str, int], int]:
+        async with Admin(bootstrap, prefix, timeout=5.0) as admin:
+            return {place: offset for place, (offset, _) in (await admin.committed(URGENT.readers[0])).items()}
+
+    spool = Spool(settings.spool_dir, producer, draining, clock, patience=settings.accept_timeout, read_by_front=read_by_front)
     store = Store(settings.mongodb_uri, settings.mongodb_database) if settings.view_budget else None
 
     async def write(record: Record) -> int:
@@ -107,7 +112,8 @@ def application(settings: IntakeSettings) -> FastAPI:
             ]
             if secret is not None:
                 line = await lines.enter_async_context(open_line(settings, secret, clock))
-                spool.before = paging = Paging(spool, reference, line, settings.portal_url, clock)
+                paging = Paging(spool, reference, line, settings.portal_url, clock)
+                spool.first(paging)
                 beside.append(paging.run())
             background = {asyncio.create_task(task) for task in beside}
             for task in background:

@@ -19,7 +19,7 @@ from prometheus_client import Counter
 from services.intake.diary import Diary
 from services.intake.direct import AFTER, Direct, Made, about_kafka, about_ticket, after_a_restart, event_for, newly_owed, next_try, settled
 from services.intake.domain import Rules
-from services.intake.spool import Write
+from services.intake.draining import Write
 from shared import topics
 from shared.channels import CHANNELS, Accepted, Line, Outcome, Refused, Send, Summons, TryLater, Unknown
 from shared.clock import Clock

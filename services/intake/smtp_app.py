@@ -46,7 +46,7 @@ async def run_smtp(settings: IntakeSettings) -> int:
     bootstrap, prefix, clock = settings.kafka_bootstrap_servers, settings.topic_prefix, clock_from(settings)
     folder = settings.mail_dir("smtp")
     producer, draining = Producer(bootstrap, prefix, SOURCE), Producer(bootstrap, prefix, f"{SOURCE}-spool", timeout=5.0)
-    spool = Spool(settings.spool_dir, producer, draining, clock, patience=settings.accept_timeout)
+    spool = Spool(folder / "spool", producer, draining, clock, patience=settings.accept_timeout)
     store = Store(settings.mongodb_uri, settings.mongodb_database) if settings.view_budget else None
     blobs = Blobs(settings.blobs_dir, store.files("blobs") if store else None)
     files = Attachments(settings.attachments_dir, blobs, store[ATTACHMENTS] if store else None, settings.clamav)

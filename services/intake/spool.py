@@ -13,64 +13,43 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Literal
 
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
 from services.intake import disk, journal
-from services.intake.frames import Frame, encode
+from services.intake.draining import Before, Draining, Log, ReadBy
+from services.intake.frames import encode
 from services.intake.journal import Journal
 from shared.clock import Clock
-from shared.errors import Poisonous, Unavailable
+from shared.errors import Unavailable
 from shared.topics import URGENT
 from shared.wire import Record
 
 log = structlog.get_logger()
 
 Accepted = Literal["logged", "spooled"]
-Write = Callable[[Sequence[Record]], Awaitable[Any]]
-R = TypeVar("R")
 
 DEPTH = Gauge("signalbox_spool_depth", "Submissions on this machine's disk that Kafka does not have yet")
 AGE = Gauge("signalbox_spool_oldest_seconds", "Age of the oldest of them")
 AWAY = Gauge("signalbox_intake_kafka_away_seconds", "How long Kafka has not answered; 0 when it does")
 SPOOLED = Counter("signalbox_spool_taken_total", "Submissions accepted into the spool")
-DRAINED = Counter("signalbox_spool_drained_total", "Submissions drained from the spool into Kafka")
 FSYNC = Histogram("signalbox_spool_fsync_seconds", "One group of submissions onto the disk")
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.25, 2.0
 _LISTEN_EVERY_S = 2.0
 """Kafka is asked as often when nobody submits anything, so that its absence is noticed at night too."""
-_BATCH_BYTES = 1024 * 1024
 _GROUP = 2_000
 """Submissions that share one fsync at most."""
 _NEARLY = 64
 """With so few left, new submissions wait a moment for the spool to be empty, or a busy intake would never leave it."""
 _WAIT_FOR_EMPTY_S = 0.25
 _ADOPT_EVERY_S = 30.0
-
-
-class Log(Protocol):
-    """Kafka's side (`shared.bus.Producer`)."""
-
-    async def send(self, record: Record) -> int: ...
-
-    async def send_many(self, records: Sequence[Record]) -> Any: ...
-
-    async def ping(self) -> None: ...
-
-
-class Before(Protocol):
-    """What the log is told before anything is drained (`paging.Paging`): pages sent meanwhile stand before their tickets."""
-
-    async def tell(self, directory: Path | None, write: Write) -> None:
-        """With `write`, of this process (None) or of one that left its directory behind. Raises what `write` raises."""
-        ...
 
 
 class Spool:
@@ -88,11 +67,13 @@ class Spool:
         clock: Clock,
         *,
         patience: float = 1.5,
+        read_by_front: ReadBy | None = None,
         free: Callable[[Path], float] = disk.free_share,
     ) -> None:
-        self._parent, self._log, self._draining, self._clock = parent, log, draining, clock
+        self._parent, self._log, self._clock = parent, log, clock
         self._patience, self._free = patience, free
         self._thread = ThreadPoolExecutor(1, "spool")
+        self._draining = Draining(draining, self._thread, clock, read_by_front)
         self._journal: Journal | None = None
         self._waiting: deque[tuple[bytes, asyncio.Future[None]]] = deque()
         self._flushing: asyncio.Task[None] | None = None
@@ -106,11 +87,14 @@ class Spool:
         self._why = ""
         self._trouble: str | None = None
         self._notable: dict[tuple[str, str], Record] = {}
-        self.before: Before | None = None
+
+    def first(self, before: Before) -> None:
+        """What the log is told before anything is drained."""
+        self._draining.before = before
 
     async def open(self) -> None:
         """Take a directory, and stock of what was left in it. Raises OSError."""
-        self._journal = await self._on_disk(journal.claim, self._parent, self._note)
+        self._journal = await self._draining.on_disk(journal.claim, self._parent, self._note)
         self._count(self._journal.pending)
         self._trouble = self._journal.trouble()
         if self._depth:
@@ -122,7 +106,7 @@ class Spool:
         if self._flushing is not None:
             await asyncio.wait({self._flushing})
         if self._journal is not None:
-            await self._on_disk(self._journal.close)
+            await self._draining.on_disk(self._journal.close)
         self._thread.shutdown()
 
     @property
@@ -146,7 +130,7 @@ class Spool:
 
     def trouble(self) -> str | None:
         """What operators should know, in words. Intake is ready all the same."""
-        said = [self._trouble] if self._trouble else []
+        said = [trouble for trouble in (self._trouble, self._draining.trouble) if trouble]
         if self._is_away:
             said.append(f"Kafka has not answered since {self._heard_at.isoformat(timespec='seconds')} ({self._why})")
         if self._depth:
@@ -184,8 +168,7 @@ class Spool:
                 if self._depth:
                     await self._drain_some()
                 else:
-                    await self._draining.ping()
-                    await self._go_before(None)
+                    await self._draining.listen()
                 self._found()
                 pause = _FIRST_PAUSE_S
             except Unavailable as error:
@@ -202,6 +185,13 @@ class Spool:
                     await self._housekeeping()
                 turns += 1
                 await self._rest()
+
+    async def _housekeeping(self) -> None:
+        assert self._journal is not None
+        try:
+            await self._draining.housekeeping(self._parent, self._journal)
+        except (Unavailable, OSError) as error:
+            log.warning("what another process left behind waits", error=str(error))
 
     async def _send(self, records: Sequence[Record]) -> None:
         try:
@@ -239,7 +229,7 @@ class Spool:
         if not disk.is_short(self._free(self._parent)):
             return
         assert self._journal is not None
-        given_up = await self._on_disk(self._journal.sweep, None)
+        given_up = await self._draining.on_disk(self._journal.sweep, None)
         log.critical("the spool's disk is nearly full", copies_given_up=given_up)
         if disk.is_short(self._free(self._parent)):
             raise disk.disk_full()
@@ -251,7 +241,7 @@ class Spool:
             group = [self._waiting.popleft() for _ in range(min(len(self._waiting), _GROUP))]
             try:
                 with FSYNC.time():
-                    await self._on_disk(self._journal.append, [frame for frame, _ in group])
+                    await self._draining.on_disk(self._journal.append, [frame for frame, _ in group])
             except OSError as error:
                 log.critical("the spool cannot be written", error=str(error), submissions=len(group))
                 self._count(self._depth - len(group))
@@ -268,9 +258,7 @@ class Spool:
     async def _drain_some(self) -> None:
         """A batch into Kafka, in its order. Raises Unavailable, OSError: it comes again."""
         assert self._journal is not None
-        await self._draining.ping()
-        await self._go_before(None)
-        frames = await self._on_disk(self._journal.ahead, _BATCH_BYTES)
+        frames = await self._draining.ahead(self._journal)
         if not frames:  # what is counted is still on its way to the disk, or could not be written
             if self._flushing is not None:
                 await asyncio.wait({self._flushing})
@@ -278,54 +266,16 @@ class Spool:
                 self._count(self._journal.pending)
             return
         self._oldest_at = frames[0].at
-        await self._into_the_log(self._journal, frames)
-        await self._on_disk(self._journal.drained, len(frames), self._clock.now())
-        DRAINED.inc(len(frames))
+        await self._draining.drain(self._journal, frames)
         for frame in frames:
             for record in frame.records:
                 self._notable.pop((record.topic, record.key), None)
         self._count(self._depth - len(frames))
 
-    async def _go_before(self, directory: Path | None) -> None:
-        if self.before is not None:
-            await self.before.tell(directory, self._draining.send_many)
-
     def _note(self, records: Sequence[Record]) -> None:
         for record in records:
             if record.topic == URGENT.name or dict(record.headers).get("ce_type", b"").endswith(b".Acknowledge"):
                 self._notable.setdefault((record.topic, record.key), record)
-
-    async def _into_the_log(self, source: Journal, frames: list[Frame]) -> None:
-        try:
-            await self._draining.send_many([record for frame in frames for record in frame.records])
-        except Poisonous:
-            for frame in frames:
-                try:
-                    await self._draining.send_many(frame.records)
-                except Poisonous as error:
-                    self._trouble = f"Kafka refuses a spooled submission for good: {error}"
-                    log.critical("a spooled submission is set aside", keys=[record.key for record in frame.records], error=str(error))
-                    await self._on_disk(source.set_aside, encode(frame.records, frame.at))
-
-    async def _housekeeping(self) -> None:
-        """Old copies go; what a process that is no more left behind is drained."""
-        own = self._journal
-        assert own is not None
-        await self._on_disk(own.sweep, self._clock.now())
-        try:
-            left = await self._on_disk(journal.abandoned, self._parent, own)
-            if left is None:
-                return
-            try:
-                await self._go_before(left.directory)
-                log.warning("draining what another process left behind", directory=str(left.directory), count=left.pending)
-                while frames := await self._on_disk(left.ahead, _BATCH_BYTES):
-                    await self._into_the_log(left, frames)
-                    await self._on_disk(left.drained, len(frames), self._clock.now())
-            finally:
-                await self._on_disk(left.close)
-        except Unavailable as error:
-            self._lost(str(error))
 
     async def _rest(self) -> None:
         try:
@@ -360,6 +310,3 @@ class Spool:
         DEPTH.set(self._depth)
         AGE.set(max(0.0, now.timestamp() - self._oldest_at) if self._oldest_at is not None else 0)
         AWAY.set((now - self._heard_at).total_seconds() if self._is_away else 0)
-
-    async def _on_disk(self, call: Callable[..., R], *args: Any) -> R:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, call, *args)

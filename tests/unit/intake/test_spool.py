@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from services.intake.draining import Write
 from services.intake.spool import Spool
 from shared.errors import Poisonous, Refused, Unavailable
 from shared.wire import Record
@@ -42,11 +43,12 @@ class FakeLog:
         self.written.append(record.key)
         return len(self.written)
 
-    async def send_many(self, records: Sequence[Record]) -> None:
+    async def send_many(self, records: Sequence[Record]) -> dict[tuple[str, int], int]:
         await self._answer(*records)
         if any(record.key == self.poison for record in records):
             raise Poisonous("too large")
         self.written += [record.key for record in records]
+        return {(record.topic, 0): len(self.written) for record in records}
 
     async def ping(self) -> None:
         await self._answer()
@@ -235,3 +237,37 @@ async def test_a_busy_intake_leaves_the_spool_again(tmp_path: Path) -> None:
         counts = await asyncio.gather(*map(goes_on, range(8)))
         for name, count in enumerate(counts):
             assert [key for key in log.written if key.startswith(f"{name}-")] == [f"{name}-{number}" for number in range(count)]
+
+
+class Told:
+    """What stands before the tickets."""
+
+    def __init__(self) -> None:
+        self.due = True
+
+    async def tell(self, directory: Path | None, write: Write) -> None:
+        if self.due:
+            await write([Record("urgent", "paged", b"{}")])
+            self.due = False
+
+
+async def test_what_was_paged_directly_is_read_by_the_front_before_its_tickets_are_drained(tmp_path: Path) -> None:
+    log, read, asked = FakeLog(), dict[tuple[str, int], int](), list[int]()
+
+    async def read_by_front() -> dict[tuple[str, int], int]:
+        asked.append(1)
+        if len(asked) == 2:
+            raise Unavailable("kafka")
+        return read
+
+    async with spool(tmp_path, log, read_by_front=read_by_front) as found:
+        log.state = "away"
+        await found.publish(submission("ticket"))
+        found.first(Told())
+        log.state = "there"
+        await until(lambda: len(asked) > 3)
+        assert log.written == ["paged"]
+        assert await found.publish(submission("next")) == "spooled"
+        read["urgent", 0] = 1
+        await until(lambda: found.depth == 0)
+    assert log.written == ["paged", "ticket", "next"]
