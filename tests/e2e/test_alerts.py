@@ -46,7 +46,7 @@ def incident(person: Person, key: str, **wanted: Any) -> dict[str, Any]:
         assert {name: found.get(name) for name in wanted} == wanted
         return found
 
-    return dict(eventually(seen, what=f"{key} with {wanted}"))
+    return dict(eventually(seen, within=30, what=f"{key} with {wanted}"))
 
 
 def paged(far_end: FarEnd, key: str, to: str = "ops") -> list[dict[str, Any]]:

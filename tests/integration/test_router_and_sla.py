@@ -20,12 +20,24 @@ from services.router import handlers as router
 from services.sla import handlers as sla
 from shared.bus import Admin, Producer, Reader
 from shared.clock import SteeredClock
-from shared.events import AddReply, Event, PolicyPublished, Priority, Request, ReviewPriority, Solve
+from shared.events import (
+    AddReply,
+    Event,
+    OpenIncident,
+    PolicyPublished,
+    Priority,
+    Request,
+    ResolveIncident,
+    ReviewPriority,
+    ScheduleMaintenance,
+    Solve,
+    UpdateIncident,
+)
 from shared.policy import DESK
 from shared.policy.book import PolicyBook
 from shared.replica import Replica
 from shared.runtime import Spine
-from shared.topics import CLOCKS, DEAD_LETTERS, POLICIES, REQUESTS, TICKETS, read
+from shared.topics import CLOCKS, DEAD_LETTERS, POLICIES, REQUESTS, STATUS, TICKETS, read
 from shared.wire import Record, record_for
 from tests.unit.router.building import STAMP, open_ticket, request
 
@@ -91,7 +103,7 @@ class Log:
 async def log(kafka_bootstrap: str, tmp_path: Path) -> AsyncIterator[Log]:
     made = Log(kafka_bootstrap, f"desk-{secrets.token_hex(4)}-", tmp_path)
     async with Admin(made.bootstrap, made.prefix) as admin:
-        for topic in (REQUESTS, TICKETS, CLOCKS, POLICIES, DEAD_LETTERS):
+        for topic in (REQUESTS, TICKETS, STATUS, CLOCKS, POLICIES, DEAD_LETTERS):
             await admin.create_topic(topic.name, PARTITIONS)
         for worker in ("router", "sla"):
             await admin.create_topic(f"{worker}-state", PARTITIONS, config={"cleanup.policy": "compact"})
@@ -247,3 +259,33 @@ async def test_the_process_starts_and_ends_on_sigterm(log: Log, service: str) ->
         if process.returncode is None:
             process.kill()
             await process.wait()
+
+
+async def test_incidents_beside_tickets_outlive_the_router_and_a_maintenance_begins_though_it_was_away(log: Log) -> None:
+    await log.publish_policy()
+    await log.start("router")
+    at = now()
+    window = {"starts_at": at + timedelta(hours=30), "ends_at": at + timedelta(hours=31)}
+    await log.ask(
+        request(OpenIncident, "ops", key="inc_a", at=at, title="Outage", body="We are looking."),
+        request(ScheduleMaintenance, "ops", key="mnt_a", at=at, title="New hosts", body="b", **window),
+        open_ticket(at=at),
+    )
+    await log.wait(STATUS.name, lambda events: {event.key for event in events} == {"inc_a", "mnt_a"})
+    await log.wait(TICKETS.name, has("TicketRouted"))
+    await log.stop("router")
+
+    log.advance(hours=30, minutes=30)
+    await log.start("router")
+    await log.wait(STATUS.name, lambda events: "MaintenanceStarted" in types(events, "mnt_a"))
+    await log.ask(
+        request(UpdateIncident, "ops", key="inc_a", body="Better."), request(ResolveIncident, "ops", key="inc_a", body="Restored.")
+    )
+    await log.ask(request(AddReply, "agent", body="We see it."))
+    log.advance(hours=31, minutes=1)
+    facts = await log.wait(STATUS.name, lambda events: len(events) == 6)
+    assert types(facts, "inc_a") == ["IncidentOpened", "IncidentUpdated", "IncidentResolved"]
+    assert types(facts, "mnt_a") == ["MaintenanceScheduled", "MaintenanceStarted", "MaintenanceEnded"]
+    assert [fact.seq for fact in facts if fact.key == "mnt_a"] == [1, 2, 3]
+    assert next(fact.at for fact in facts if fact.type == "MaintenanceStarted") == window["starts_at"], "as announced, however late"
+    assert "ReplyAdded" in types(await log.wait(TICKETS.name, has("ReplyAdded")))
