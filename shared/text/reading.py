@@ -6,7 +6,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, tzinfo
 
 from shared.events import TimeRead, UrgentDetails
+from shared.text.said import said_in
 from shared.text.times import Read, read_time, span_of
+
+SAID = "said"
+"""The field of a time said in the body's prose."""
 
 _LONGEST = 120
 _MOST_OF_A_BODY = 20_000
@@ -14,8 +18,8 @@ _ALREADY_UTC = ("Z", "UTC", "GMT", "+00:00", "+0000")
 
 
 def times_of(urgent: UrgentDetails | None, body: str, at: datetime, zone: tzinfo | None = None) -> tuple[TimeRead, ...]:
-    """`began_at` as read, or what to ask; the span of the logs; without `began_at`, that of the body's,
-    where they are exact and not in UTC already."""
+    """`began_at` as read, or what to ask; the span of the logs; without `began_at`, that of the body's exact times and
+    each one said in its prose (field `said`), where they are not in UTC already."""
     found: list[TimeRead] = []
     began = (urgent.began_at if urgent else None) or ""
     if began.strip():
@@ -24,6 +28,7 @@ def times_of(urgent: UrgentDetails | None, body: str, at: datetime, zone: tzinfo
         found += _span("logs", urgent.logs)
     if not began.strip():
         found += [read for read in _span("body", body[:_MOST_OF_A_BODY]) if not read.original.endswith(_ALREADY_UTC)]
+        found += [_recorded(SAID, read) for read in said_in(body, at, zone) if not read.original.endswith(_ALREADY_UTC)]
     return tuple(found)
 
 
