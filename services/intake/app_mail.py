@@ -17,13 +17,13 @@ from starlette.responses import Response
 
 from services.intake.answering import done, named, taken, trace_of
 from services.intake.api import SOURCE, Answer, Intake
-from services.intake.domain import Asked, ask
+from services.intake.domain import Asked, ask, refuse_early
 from services.intake.door import Door, read_object
 from services.intake.forms import Form, fill
 from services.intake.mail.reading.shape import MESSAGE_MOST, Envelope
 from services.intake.mail.wiring import Mail
 from shared import links
-from shared.access import may_hand_in_mail, may_see_desk
+from shared.access import may_hand_in_mail, may_see_desk, standing
 from shared.errors import Refused
 from shared.events import Actor, ConfirmSender, Via
 from shared.identity import actor_of
@@ -75,7 +75,7 @@ def install(app: FastAPI, intake: Intake, door: Door, write: Write, mail: Mail |
         return
 
     async def hand_in(request: Request) -> Response:
-        actor, now = door.who(request, "write")
+        actor, now = door.who(request, "mail")
         if not may_hand_in_mail(actor):
             raise Refused("forbidden", "Mail is handed in by mail gateways and staff.", status=403)
         raw = await _message(request)
@@ -165,7 +165,11 @@ def _confirming(intake: Intake, ticket: str, form: ConfirmForm, now: datetime) -
 
 
 async def _confirm(intake: Intake, ticket: str, form: ConfirmForm, asked: Asked, trace: str) -> Answer:
-    """Whether the ticket waits for it, and whether it is the asker's to do, the router says."""
+    """Whether the ticket waits for it the router says; whose it is not to do is told at once where the view knows."""
+    seen = await intake.view.ticket(ticket) if intake.view else None
+    if seen is not None:
+        who = standing(asked.actor, requester=seen.requester, participants=seen.participants, provider=seen.provider)
+        refuse_early(who, asked.actor, ConfirmSender, form, seen.status)
     request = ask(ConfirmSender, ticket, form, asked, intake.reference.rules().stamp)
     where = await intake.publish([record_for(REQUESTS.name, request, SOURCE, trace)])
     return {

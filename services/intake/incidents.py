@@ -52,6 +52,7 @@ async def act(intake: Intake, family: Family, key: str, kind: type[e.StatusReque
     """POST /v1/<family>/{id}/<action>. What may not be seen does not exist: 404 where intake knows, else the router refuses."""
     known = intake.incidents.get(key)
     provider = known.provider if known else asked.actor.provider
+    refuse_early(known, asked.actor, ())
     fields = _fields(form, known.impact if known else e.GREEN)
     if fields.get("components") is not None:
         fields["components"] = components_named(intake, fields["components"], None)

@@ -22,6 +22,8 @@ CUSTOMER = frozenset({"customer"})
 PARTIES = STAFF | {"customer", "provider"}
 PAGERS = frozenset({"on-call", "ops", "admin"})
 ADMIN = frozenset({"admin"})
+RUNNERS = frozenset({"ops", "admin"})
+PROVIDERS = frozenset({"provider", "other-provider"})
 NOBODY: frozenset[str] = frozenset()
 
 
@@ -33,9 +35,14 @@ class Line:
     body: Any = None
     answer: tuple[int, ...] = ()
     anew: bool = False
+    undo: str = ""
+    """The method that takes back what the call did, for those for whom it succeeded."""
+    raw: str = ""
+    """The media type of a body that is no JSON."""
 
 
-_PAST = {"since": "2025-11-22T03:00:00Z", "until": "2025-11-22T04:00:00Z"}
+_SINCE = {"since": "2025-11-22T03:00:00Z", "until": "2025-11-22T04:00:00Z"}
+_PAST = {"starts_at": "2025-11-22T05:00:00Z", "ends_at": "2025-11-22T04:00:00Z"}
 
 MATRIX: dict[tuple[str, str], Line] = {
     # Tickets
@@ -73,9 +80,46 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("GET", "/v1/on-call"): Line(STAFF),
     ("GET", "/v1/on-call/shifts"): Line(STAFF),
     ("GET", "/v1/on-call/coverage"): Line(STAFF),
-    ("POST", "/v1/on-call/{schedule}/overrides"): Line(PAGERS, {**_PAST, "person": "primary"}, answer=(422,)),
-    ("POST", "/v1/on-call/{schedule}/swaps"): Line(PAGERS, {**_PAST, "one": "primary", "other": "lead"}, answer=(422,)),
+    ("POST", "/v1/on-call/{schedule}/overrides"): Line(PAGERS, {**_SINCE, "person": "primary"}, answer=(422,)),
+    ("POST", "/v1/on-call/{schedule}/swaps"): Line(PAGERS, {**_SINCE, "one": "primary", "other": "lead"}, answer=(422,)),
     ("GET", "/v1/dashboard"): Line(STAFF),
+    # Incidents: the draft of one, which only those who run incidents see; a maintenance of the platform; redisco's announcement
+    ("GET", "/v1/incidents"): Line(ANYONE),
+    ("POST", "/v1/incidents"): Line(RUNNERS | PROVIDERS, {"title": "Matrix", "body": "A draft.", "draft": True}),
+    ("GET", "/v1/incidents/{key}"): Line(RUNNERS),
+    ("GET", "/v1/incidents/{key}/events"): Line(RUNNERS),
+    ("POST", "/v1/incidents/{key}/updates"): Line(RUNNERS, {"body": "News.", "internal": True}),
+    ("POST", "/v1/incidents/{key}/publish"): Line(RUNNERS, {"components": ["no-such-component"]}, answer=(422,)),
+    ("POST", "/v1/incidents/{key}/resolve"): Line(RUNNERS, {"body": "Over."}),
+    ("POST", "/v1/incidents/{key}/postmortem"): Line(RUNNERS, {"sections": [{"heading": "What", "body": "Why."}]}),
+    ("POST", "/v1/incidents/{key}/message"): Line(RUNNERS, {"body": "To nobody: no ticket is linked."}),
+    ("GET", "/v1/maintenances"): Line(ANYONE),
+    ("POST", "/v1/maintenances"): Line(RUNNERS | PROVIDERS, {"title": "Matrix", "body": "x", **_PAST}, answer=(422,)),
+    ("GET", "/v1/maintenances/{key}"): Line(ANYONE),
+    ("POST", "/v1/maintenances/{key}/updates"): Line(RUNNERS, {"body": "News.", "internal": True}),
+    ("POST", "/v1/maintenances/{key}/reschedule"): Line(RUNNERS, {"ends_at": "2025-11-22T05:00:00Z"}),
+    ("POST", "/v1/maintenances/{key}/end"): Line(RUNNERS, {}),
+    ("POST", "/v1/maintenances/{key}/cancel"): Line(RUNNERS, {}),
+    ("GET", "/v1/announcements"): Line(SIGNED_IN),
+    ("POST", "/v1/announcements"): Line(RUNNERS | PROVIDERS, {"purpose": "maintenance", "subject": "x", "body": "x"}, answer=(422,)),
+    ("GET", "/v1/announcements/{key}"): Line(STAFF | {"provider"}),
+    ("POST", "/v1/announcements/{key}/updates"): Line(RUNNERS | {"provider"}, {"body": "News.", "internal": True}),
+    ("POST", "/v1/announcements/{key}/reschedule"): Line(RUNNERS | {"provider"}, {"ends_at": "2025-11-22T05:00:00Z"}),
+    ("POST", "/v1/announcements/{key}/end"): Line(RUNNERS | {"provider"}, {}),
+    ("POST", "/v1/announcements/{key}/cancel"): Line(RUNNERS | {"provider"}, {}),
+    ("POST", "/v1/tickets/{ticket_id}/link"): Line(STAFF | {"provider"}, {"incident_id": "inc_none"}),
+    ("POST", "/v1/tickets/{ticket_id}/confirm"): Line(CUSTOMER, {}),
+    ("POST", "/v1/alerts"): Line(RUNNERS, {"not": "an alert"}, answer=(422,)),
+    ("POST", "/v1/heartbeats/{name}"): Line(STAFF | CUSTOMER, {"every": "1h"}, undo="DELETE"),
+    ("DELETE", "/v1/heartbeats/{name}"): Line(STAFF | CUSTOMER),
+    # Mail and files
+    ("POST", "/v1/mail"): Line(STAFF, "From: nobody\r\n\r\nHello.", raw="message/rfc822"),
+    ("GET", "/v1/mail"): Line(STAFF),
+    ("GET", "/v1/mail/{message_id}"): Line(STAFF),
+    ("GET", "/v1/mail/{message_id}/raw"): Line(STAFF),
+    ("POST", "/v1/mail/{message_id}/release"): Line(STAFF, {}, answer=(202, 409)),
+    ("POST", "/v1/attachments"): Line(SIGNED_IN, "Some bytes.", raw="application/octet-stream"),
+    ("GET", "/v1/attachments/{attachment_id}"): Line(CUSTOMER),
     # Anyone
     ("GET", "/v1/status"): Line(ANYONE),
     ("GET", "/v1/articles"): Line(ANYONE),
@@ -87,6 +131,11 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("POST", "/v1/account/password"): Line(NOBODY, {"current_password": "demo", "new_password": "not with a token"}),
     # Reference data and policy
     ("POST", "/v1/directory"): Line(ADMIN, {"documents": [{"kind": "apps", "id": "matrix-none", "document": None}]}),
+    ("POST", "/v1/import/tickets"): Line(
+        ADMIN,
+        {"source": "matrix", "id": "1", "requester": "nobody@matrix.example", "subject": "x", "body": "x", "at": "2024-01-01T00:00:00Z"},
+        answer=(422,),
+    ),
     ("GET", "/v1/directory/{kind}"): Line(ADMIN),
     ("GET", "/v1/directory/{kind}/{doc_id}"): Line(ADMIN),
     ("PUT", "/v1/directory/{kind}/{doc_id}"): Line(ADMIN, "{document}"),
