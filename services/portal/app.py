@@ -23,7 +23,7 @@ from services.portal.oidc import Provider, SignIn
 from services.portal.projector import GROUP, SOURCES, Projector
 from services.portal.proxy import Intake
 from services.portal.queries import Queries
-from services.portal.rota import Rota
+from services.portal.rota import NewestOnCall, Rota
 from services.portal.session import RefuseForeign, Sessions
 from services.portal.settings import PortalSettings
 from services.portal.stream import Hub
@@ -46,6 +46,8 @@ def make_app(settings: PortalSettings) -> FastAPI:
     clock = clock_from(settings)
     store = Store(settings.mongodb_uri, settings.mongodb_database)
     directory = Replica("directory", settings.kafka_bootstrap_servers, settings.topic_prefix)
+    on_call = NewestOnCall()
+    policies = Replica("policies", settings.kafka_bootstrap_servers, settings.topic_prefix, on_change=on_call.take)
     lags = Lags(settings.kafka_bootstrap_servers, settings.topic_prefix)
     secret = settings.secret.get_secret_value() if settings.secret else None
     queries = Queries(store, clock)
@@ -55,11 +57,13 @@ def make_app(settings: PortalSettings) -> FastAPI:
     sessions = Sessions(store, directory, clock, secret, lasts=lasts, secure=settings.is_https, uses=uses)
     intake = Intake(settings.intake_url, settings.sink_url, clock, secret, max_body=settings.max_body)
     sign_in = _sign_in(settings, store, clock)
-    portal = Portal(settings, clock, store, directory, queries, Desk(store, queries, lags), Rota(store), hub, sessions, intake, sign_in)
+    rota = Rota(store, lambda: on_call.policy)
+    portal = Portal(settings, clock, store, directory, queries, Desk(store, queries, lags), rota, hub, sessions, intake, sign_in)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await directory.start()
+        await policies.start()
         background = [asyncio.create_task(hub.run()), asyncio.create_task(_index_sessions(store)), asyncio.create_task(uses.run())]
         try:
             yield
@@ -67,6 +71,7 @@ def make_app(settings: PortalSettings) -> FastAPI:
             for task in background:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
+            await policies.stop()
             await directory.stop()
             await lags.close()
             await intake.close()

@@ -1,23 +1,30 @@
 """The rota as staff see it: who is on call at a time, the shifts to come, what they leave open, and a calendar feed.
 
-Read from the newest version of the policy document `on-call` in the view. None is a 404.
+Read from the newest version of the policy document `on-call`, which the portal follows in memory: MongoDB is not needed for it.
+None is a 404.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
 from icalendar import Calendar, Event
+from pydantic import ValidationError
 
 from services.portal.shapes import iso
 from shared.access import may_see_desk
-from shared.events import Actor
+from shared.events import Actor, PolicyPublished
 from shared.policy import ON_CALL, OnCallPolicy
 from shared.policy.coverage import AHEAD, Finding, Shift, findings, shifts
 from shared.policy.rota import on_call
 from shared.store import Store
+from shared.wire import Message
+
+log = structlog.get_logger()
 
 Shape = dict[str, Any]
 
@@ -26,14 +33,40 @@ FED_BEFORE, FED_AHEAD = timedelta(days=14), AHEAD
 LONGEST = timedelta(days=366)
 
 
+class NewestOnCall:
+    """The on-call document in force, fed with the records of topic `policies` in log order. Of two with one version the first counts."""
+
+    def __init__(self) -> None:
+        self.policy: OnCallPolicy | None = None
+        self._version = 0
+
+    def take(self, message: Message) -> None:
+        """A replica's `on_change`. A document that does not parse is said in the log, and the one before stays, as with the pager."""
+        if message.key != ON_CALL or not message.value:
+            return
+        try:
+            published = PolicyPublished.read(message.value)
+            if published.version > self._version:
+                self.policy = OnCallPolicy.model_validate(published.document)
+                self._version = published.version
+        except ValidationError as error:
+            log.error("the on-call document cannot be used", offset=message.offset, error=str(error))
+
+
 @dataclass(frozen=True)
 class Rota:
-    """The reads about who is on call. One per process; safe for concurrent use."""
+    """The reads about who is on call. One per process; safe for concurrent use.
+
+    `newest` is what this process has read of topic `policies`. The view is asked where that is nothing: Kafka was away from the start.
+    """
 
     store: Store
+    newest: Callable[[], OnCallPolicy | None]
 
     async def policy(self) -> OnCallPolicy | None:
-        """The newest version; None where none was published."""
+        """The newest version; None where none was published. Raises Unavailable where neither log nor view has been read."""
+        if (known := self.newest()) is not None:
+            return known
         documents = await self.store["policies"].find({"name": ON_CALL}, order=[("version", -1)], limit=1)
         return OnCallPolicy.model_validate(documents[0]["document"]) if documents else None
 

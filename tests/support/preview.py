@@ -104,7 +104,8 @@ def make_portal(settings: PortalSettings, known: KnownDirectory) -> Portal:
     queries = Queries(store, clock)
     sessions = Sessions(store, known, clock, secret, lasts=timedelta(hours=1), secure=False)
     intake = Intake(settings.intake_url, settings.sink_url, clock, secret, max_body=settings.max_body)
-    return Portal(settings, clock, store, known, queries, Desk(store, queries, Lags()), Rota(store), Hub(store, queries), sessions, intake)
+    desk, rota = Desk(store, queries, Lags()), Rota(store, lambda: None)
+    return Portal(settings, clock, store, known, queries, desk, rota, Hub(store, queries), sessions, intake)
 
 
 def make_app(portal: Portal, lifespan: Any = None) -> FastAPI:
