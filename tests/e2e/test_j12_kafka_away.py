@@ -172,7 +172,7 @@ def pages_of(person: Person, tickets: set[str]) -> dict[str, dict[str, Any]] | N
     return found if set(found) == tickets else None
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(420)
 def test_mongodb_away(own: Stack) -> None:
     desk, far_end = Desk(own), FarEnd(own.sink)
     customer = desk.new_customer("premier")
@@ -197,7 +197,7 @@ def test_mongodb_away(own: Stack) -> None:
         by_form = re.findall(r"tkt_[a-z2-7]{26}", taken.headers["location"])[0]
         up = customer.call("POST", "/v1/attachments?name=log.txt", content=b"H12")
         assert up.status_code == 201, up.text
-    eventually(lambda: customer.call("GET", f"/v1/tickets/{ticket}").status_code == 200, within=60, what="the views are back")
+    eventually(lambda: customer.call("GET", f"/v1/tickets/{ticket}").status_code == 200, within=150, what="the views are back")
     eventually(lambda: desk.premier.call("GET", f"/v1/tickets/{by_form}").status_code == 200, within=60)
     attachment = up.json()["id"]
     customer.asks(f"/v1/tickets/{ticket}/replies", {"body": "The log.", "attachments": [attachment]})
