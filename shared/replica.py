@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +116,10 @@ class Replica:
     def is_caught_up(self) -> bool:
         """It has read as far as the topic reached when Kafka was last asked (never asked: False)."""
         return self._ends is not None and all(self._next.get(p, 0) >= end for p, end in self._ends.items())
+
+    def has_read(self, ends: Mapping[int, int]) -> bool:
+        """Whether it has read up to these offsets (by partition), as asked of Kafka just now."""
+        return all(self._next.get(partition, 0) >= end for partition, end in ends.items())
 
     def _ended(self, following: asyncio.Task[None]) -> None:
         """Only a bug, ours or of `on_change`, ends it before `stop`: then nothing read here is of today any more."""

@@ -89,7 +89,7 @@ STATUS = Topic(
     "status",
     key="incident id",
     author="router",
-    readers=("intake", "notifier.front", "notifier.courier", "portal.projector", "auditor"),
+    readers=("intake", "notifier.front", "notifier.courier", "portal.projector", "portal.status", "auditor"),
     events=(
         e.IncidentDrafted, e.IncidentOpened, e.IncidentUpdated, e.ImpactChanged, e.IncidentResolved, e.PostmortemPublished,
         e.AlertRaised, e.AlertCleared, e.MaintenanceScheduled, e.MaintenanceRescheduled, e.MaintenanceStarted, e.MaintenanceEnded,
@@ -124,7 +124,7 @@ DIRECTORY = Topic(
     cleanup="compact",
 )
 POLICIES = Topic(
-    "policies", key="document name", author="intake", readers=("intake", "router", "sla", "notifier", "portal.projector"),
+    "policies", key="document name", author="intake", readers=("intake", "router", "sla", "notifier", "portal.projector", "portal.status"),
     events=(e.PolicyPublished,),
 )  # fmt: skip
 DEAD_LETTERS = Topic("dead-letters", key="original key", author="everybody", readers=("portal.projector",), events=(e.DeadLetter,))

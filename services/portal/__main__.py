@@ -1,4 +1,4 @@
-"""`python -m services.portal web|projector|pulse`."""
+"""`python -m services.portal web|projector|pulse|status`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import uvloop
 
 from services.portal.app import run_projector, run_web
 from services.portal.settings import PortalSettings
+from services.portal.status.serve import run_status
 from shared.garbage import spare_what_lives
 from shared.settings import load
 from shared.telemetry import configure_logging
@@ -25,13 +26,15 @@ async def _projector(settings: PortalSettings) -> int:
 def main(arguments: list[str]) -> int:
     """Run one process until it is told to stop; its exit code."""
     match arguments:
-        case ["web" | "projector" | "pulse" as process]:
+        case ["web" | "projector" | "pulse" | "status" as process]:
             settings = load(PortalSettings)
         case _:
-            sys.stderr.write("usage: python -m services.portal web|projector|pulse\n")
+            sys.stderr.write("usage: python -m services.portal web|projector|pulse|status\n")
             return 64
     configure_logging(f"portal.{process}", settings.log_level)
     spare_what_lives()
+    if process == "status":
+        return uvloop.run(run_status(settings))
     if process == "web":
         return uvloop.run(run_web(settings))
     if process == "projector":

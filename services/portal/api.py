@@ -157,12 +157,6 @@ async def get_dashboard(actor: Who, portal: Parts) -> Response:
     return Json(_found(await portal.desk.dashboard(actor, portal.clock.now())))
 
 
-@router.get("/status")
-async def get_status() -> Response:
-    """Anyone may ask. No incidents are published yet, so there are no issues."""
-    return Json({"status": {"production": "green", "development": "green"}, "issues": []})
-
-
 @router.get("/stream", response_class=StreamingResponse)
 async def get_stream(
     request: Request,

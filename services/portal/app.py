@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
@@ -14,7 +15,6 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.responses import Response
 
-from services.portal import api, api_articles, api_incidents, api_mail, pages
 from services.portal.answers import Json
 from services.portal.desk import Desk
 from services.portal.incidents import IncidentReads
@@ -26,6 +26,7 @@ from services.portal.queries import Queries
 from services.portal.rota import NewestOnCall, Rota
 from services.portal.session import RefuseForeign, Sessions
 from services.portal.settings import PortalSettings
+from services.portal.status.serve import writer_for
 from services.portal.stream import Hub
 from services.portal.wiring import Portal
 from shared import problems
@@ -66,7 +67,8 @@ def make_app(settings: PortalSettings) -> FastAPI:
         await policies.start()
         background = [asyncio.create_task(hub.run()), asyncio.create_task(_index_sessions(store)), asyncio.create_task(uses.run())]
         try:
-            yield
+            async with writer_for(settings, name=f"portal-{settings.instance or os.getpid()}", is_deputy=True).at_work():
+                yield
         finally:
             for task in background:
                 task.cancel()

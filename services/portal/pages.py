@@ -23,15 +23,17 @@ from services.portal import (
     pages_rota,
     pages_sharing,
     pages_sign_in,
+    pages_status,
     pages_tickets,
 )
 from services.portal.fields import fields_of
 from services.portal.library import Library
 from services.portal.live import changes
 from services.portal.screens import STATIC, THEMES, Screens, local, see_other
+from services.portal.status.files import FOLDER, StatusFiles
 from services.portal.visitors import Drawn, Parts, Visitor
 from services.portal.wiring import Portal
-from shared.errors import Refused, Unavailable
+from shared.errors import Refused
 from shared.events import Actor
 
 ONE_YEAR_S = 365 * 24 * 3600
@@ -46,7 +48,9 @@ router = APIRouter(include_in_schema=False)
 
 def install(app: FastAPI, portal: Portal) -> None:
     """Everything a browser needs. Call it after `shared.problems.install`: whoever is no browser keeps its problem documents."""
-    screens = Screens(portal.directory, portal.clock, demo=portal.settings.demo)
+    files = StatusFiles(portal.settings.data_dir / FOLDER)
+    pages_status.install(app, files)
+    screens = Screens(portal.directory, portal.clock, demo=portal.settings.demo, lights=files.lights)
     app.state.screens = screens
     app.state.library = Library(portal.store, portal.clock)
     app.mount("/static", _Static(directory=STATIC), name="static")
@@ -62,7 +66,6 @@ def install(app: FastAPI, portal: Portal) -> None:
         pages_help,
     ):
         app.include_router(part.router)
-    app.include_router(pages_incidents.public)
     app.include_router(router)
     screens.install_errors(app)
 
@@ -83,20 +86,6 @@ async def home(actor: Visitor) -> Response:
     if actor is None:
         return see_other("/help")
     return see_other("/queue" if actor.is_staff else "/tickets")
-
-
-async def _if_known(request: Request, portal: Portal) -> Actor | None:
-    """Who looks, as far as that can be said just now."""
-    try:
-        return await portal.sessions.actor_or_none(request)
-    except (Refused, Unavailable):
-        return None
-
-
-@router.get("/status")
-async def status_page(request: Request, portal: Parts, screens: Drawn) -> Response:
-    """For anyone, also while MongoDB is away. Incidents cannot be opened yet, so there is none to tell of."""
-    return screens.page(request, "status.html", actor=await _if_known(request, portal), place="help")
 
 
 @router.get("/login")

@@ -18,7 +18,7 @@ from services.portal.proxy import Answer
 from services.portal.screens import Screens, see_other
 from services.portal.submission import problems_by_field
 from services.portal.tabs import href, outcome_of
-from services.portal.visitors import Drawn, Parts, Perhaps, Who, not_found
+from services.portal.visitors import Drawn, Parts, Who, not_found
 from services.portal.wiring import Portal
 from shared.access import runs_incidents
 from shared.errors import Unavailable
@@ -30,19 +30,6 @@ MOST_SECTIONS = 12
 _REQUEST = re.compile(r"req_[a-z2-7]{26}")
 
 router = APIRouter(include_in_schema=False, prefix="/ops/incidents")
-
-
-public = APIRouter(include_in_schema=False)
-"""What anybody may read of one of them."""
-
-
-@public.get("/status/incidents/{key}")
-async def told(key: str, request: Request, actor: Perhaps, reads: Reads, screens: Drawn) -> Response:
-    """One incident or maintenance, every update of it. Drafts are here for ops alone."""
-    found = await reads.one(actor, key)
-    if found is None:
-        raise not_found()
-    return screens.page(request, "status_incident.html", actor=actor, place="help", incident=found)
 
 
 async def running(actor: Who) -> Actor:

@@ -59,10 +59,12 @@ Handler = Callable[[Request, Exception], Awaitable[Response]]
 
 
 class Screens:
-    """Renders. One per process; `directory` gives providers their names."""
+    """Renders. One per process; `directory` gives providers their names, `lights` what the status page says (None: nothing yet)."""
 
-    def __init__(self, directory: Lookup, clock: Clock, *, demo: bool) -> None:
-        self._directory, self._clock, self._demo = directory, clock, demo
+    def __init__(
+        self, directory: Lookup, clock: Clock, *, demo: bool, lights: Callable[[], Mapping[str, Any] | None] = lambda: None
+    ) -> None:
+        self._directory, self._clock, self._demo, self._lights = directory, clock, demo, lights
         self._env = Environment(
             loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
         )
@@ -85,7 +87,7 @@ class Screens:
         """The template as an answer. `place` marks the entry of the navigation."""
         text = self._env.get_template(template).render(
             actor=actor, place=place, places=self.places(actor), now=self._clock.now(), theme=theme_of(request), path=path_of(request),
-            demo=self._demo, status=status, **context,
+            demo=self._demo, status=status, outage=outage_in(self._lights()), **context,
         )  # fmt: skip
         return HTMLResponse(text, status, {**HEADERS, **(headers or {})})
 
@@ -154,6 +156,17 @@ class Screens:
                     return self.error(request, 500, "internal")
 
         return on_error
+
+
+def outage_in(said: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """What the banner of every page says: `{tone, lights, issues}`; None while both lights are green."""
+    if said is None or all(colour == "green" for colour in said["status"].values()):
+        return None
+    lights = {name: colour for name, colour in said["status"].items() if colour != "green"}
+    issues = [
+        {"id": item["id"], "title": item["title"]} for item in (*said["issues"], *said["maintenances"]) if item["state"] != "scheduled"
+    ]
+    return {"tone": "bad" if "red" in lights.values() else "warn", "lights": lights, "issues": issues}
 
 
 def wants_page(request: Request) -> bool:

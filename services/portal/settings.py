@@ -11,6 +11,7 @@ class PortalSettings(Settings):
     """Ports and addresses; durations are seconds."""
 
     portal_port: int = Field(8000, ge=0, le=65535)
+    status_port: int = Field(8002, ge=0, le=65535, description="where the status page is served on its own")
     public_url: str = Field("", alias="SIGNALBOX_PORTAL_URL", description="the address people use; https makes cookies secure")
     intake_url: str = "http://127.0.0.1:8001"
     sink_url: str = "http://127.0.0.1:8025"

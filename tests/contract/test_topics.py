@@ -34,6 +34,7 @@ HANDLED: dict[tuple[str, str], Iterable[type[e.Event]]] = {
     ("portal.projector", "pages"): projection_pages.PAGE_VIEW,
     ("portal.projector", "mail"): projection_mail.MAIL_VIEW,
     ("portal.projector", "status"): projection_status.STATUS_VIEW,
+    ("portal.status", "status"): projection_status.STATUS_VIEW,
 }
 """(reader, topic) → the events it has a handler for, from its own tables."""
 
