@@ -15,6 +15,7 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.responses import Response
 
+from services.portal import api, api_articles, api_incidents, api_mail, pages
 from services.portal.answers import Json
 from services.portal.desk import Desk
 from services.portal.incidents import IncidentReads
