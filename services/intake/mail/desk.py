@@ -62,10 +62,8 @@ class MailDesk:
     ongoing: Callable[[], tuple[Ongoing, ...]] = tuple
     """The open incidents a ticket may be about."""
 
-    async def settle(self, delivery: Delivery, raw: bytes | None) -> None:
+    async def settle(self, delivery: Delivery, raw: bytes) -> None:
         """Decide, and say it. Raises Unavailable, Refused and OSError where it must be tried again."""
-        if raw is None:
-            raise Unavailable("a raw mail", f"{delivery.digest} is on no disk here")
         now = self.clock.now()
         if not self.keys.claim(f"mail:{delivery.digest}", delivery.id, now):
             await self._say(facts.received(delivery, None, Authentication(), ""), facts.duplicate(delivery, now))

@@ -11,6 +11,7 @@ envelope sender keep their order. Something away: it waits and tries again; a bu
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import zlib
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -66,9 +67,10 @@ class MailRoom:
         """Durable when this returns. Raises Refused (`disk-full`, `too-busy`: not taken) and OSError."""
         if self._in_hand >= MOST_IN_HAND:
             raise Busy
-        digest = await self._blobs.keep(raw, {"content_type": "message/rfc822"})
+        digest = hashlib.sha256(raw).hexdigest()
         delivery = Delivery(id=delivery_id, digest=digest, size=len(raw), via=via, envelope=envelope)
-        await self._pending.add(delivery)
+        # Both at once: a file without its bytes is of a crash before the sender was told anything, and is passed over.
+        await asyncio.gather(self._blobs.keep(raw, {"content_type": "message/rfc822"}), self._pending.add(delivery))
         TAKEN.labels(via).inc()
         self._put(delivery, raw)
         return delivery
@@ -107,7 +109,11 @@ class MailRoom:
             self._count(-1)
 
     async def _settle(self, delivery: Delivery, raw: bytes | None) -> None:
-        await self._desk.settle(delivery, raw if raw is not None else await self._blobs.get(delivery.digest))
+        raw = raw if raw is not None else await self._blobs.get(delivery.digest)
+        if raw is None:
+            log.warning("a mail whose bytes were never stored: its sender was not told 250", delivery=delivery.id, digest=delivery.digest)
+            return
+        await self._desk.settle(delivery, raw)
 
     async def _until_done(self, delivery: Delivery, work: Callable[[], Awaitable[None]]) -> None:
         pause = _FIRST_PAUSE_S
