@@ -19,6 +19,7 @@ from services.portal import (
     pages_desk,
     pages_help,
     pages_incidents,
+    pages_ledger,
     pages_mail,
     pages_rota,
     pages_sharing,
@@ -55,6 +56,7 @@ def install(app: FastAPI, portal: Portal) -> None:
     app.state.library = Library(portal.store, portal.clock)
     app.mount("/static", _Static(directory=STATIC), name="static")
     for part in (
+        pages_ledger,
         pages_mail,
         pages_tickets,
         pages_sharing,

@@ -83,6 +83,7 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("POST", "/v1/on-call/{schedule}/overrides"): Line(PAGERS, {**_SINCE, "person": "primary"}, answer=(422,)),
     ("POST", "/v1/on-call/{schedule}/swaps"): Line(PAGERS, {**_SINCE, "one": "primary", "other": "lead"}, answer=(422,)),
     ("GET", "/v1/dashboard"): Line(STAFF),
+    ("GET", "/v1/people/{email}/notices"): Line(STAFF | CUSTOMER),
     # Incidents: the draft of one, which only those who run incidents see; a maintenance of the platform; redisco's announcement
     ("GET", "/v1/incidents"): Line(ANYONE),
     ("POST", "/v1/incidents"): Line(RUNNERS | PROVIDERS, {"title": "Matrix", "body": "A draft.", "draft": True}),

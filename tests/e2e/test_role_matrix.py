@@ -124,6 +124,7 @@ class World:
         method, path = call
         found: dict[str, Any] = {"kind": "accounts", "doc_id": self.customer.email, "name": "default", "schedule": "support-primary"}
         found["slug"] = "h12-request-timeout"
+        found["email"] = self.customer.email
         if "{ticket_id}" in path:
             found["ticket_id"] = self.tickets[call]
         if path.endswith("/join"):

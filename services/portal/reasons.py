@@ -1,0 +1,75 @@
+"""Why somebody was paged, or was not, in words: from the page, its facts and the rota of that time. Pure.
+
+`names` are those a person has in the on-call document; a page is a document of the view `pages`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any
+
+from shared.policy import OnCallPolicy
+from shared.policy.on_call import EscalationPolicy, EscalationStep
+from shared.policy.rota import person_on
+
+Doc = Mapping[str, Any]
+
+
+def names_of(policy: OnCallPolicy | None, email: str) -> frozenset[str]:
+    """What the on-call document calls the person with this address."""
+    return frozenset(name for name, person in (policy.people if policy else {}).items() if person.email.lower() == email.lower())
+
+
+def why_this(page: Doc, step: int, round_: int, names: Collection[str], policy: OnCallPolicy | None, at: datetime) -> str:
+    """Why the step `step` of round `round_` paged one of `names`."""
+    escalation = _escalation(page, policy)
+    first = "it is the first step" if (step, round_) == (1, 0) else "nobody before had acknowledged in time, or could be reached"
+    if escalation is None:
+        return f"step {step} of {page['escalation'] or 'the escalation'}: {first}"
+    again = f", round {round_ + 1}" if round_ else ""
+    if step > len(escalation.steps):
+        return f"the fallback of {page['escalation']}: {first}"
+    planned = escalation.steps[step - 1]
+    place = f"on call for {planned.schedule}" if planned.schedule else "the step names this person"
+    return f"step {step} of {page['escalation']}{again}: {place}; {first}"
+
+
+def why_not(page: Doc, names: Collection[str], policy: OnCallPolicy | None, at: datetime) -> str:
+    """Why this page did not ring for any of `names`, though it was open. `at`: when it opened, or the instant asked about."""
+    if not names:
+        return "the on-call document names nobody with this address"
+    escalation = _escalation(page, policy)
+    if policy is None or escalation is None:
+        return f"it went by {page['escalation'] or 'an escalation'}, which the document of that time does not have"
+    place = _place(escalation, names, policy, at)
+    if place is None:
+        asked = ", then ".join(_word(step) for step in escalation.steps)
+        return f"{page['escalation']} asks {asked}, in the end {escalation.fallback}: that was somebody else"
+    reached = page["round"] > 0 or page["step"] >= place
+    if reached and not any(method.verified for name in names for method in policy.people[name].methods):
+        return f"step {place} was theirs, and they have no verified contact method"
+    if reached:
+        return f"step {place} had somebody else when it began: the rota changed"
+    if page["state"] == "acknowledged":
+        return f"{page['acknowledged_by']} acknowledged at step {page['step']}; theirs is step {place}"
+    if page["state"] in ("cancelled", "resolved"):
+        return f"it was {page['state']} by {page['ended_by']} at step {page['step']}; theirs is step {place}"
+    return f"it is at step {page['step']}; theirs is step {place}"
+
+
+def _escalation(page: Doc, policy: OnCallPolicy | None) -> EscalationPolicy | None:
+    return policy.escalation.get(page["escalation"]) if policy else None
+
+
+def _place(escalation: EscalationPolicy, names: Collection[str], policy: OnCallPolicy, at: datetime) -> int | None:
+    """The first step at which one of `names` would be asked; the fallback is the one after the last."""
+    for number, step in enumerate(escalation.steps, 1):
+        planned = step.person or (person_on(policy, step.schedule, at) if step.schedule in policy.schedules else None)
+        if planned in names:
+            return number
+    return len(escalation.steps) + 1 if escalation.fallback in names else None
+
+
+def _word(step: EscalationStep) -> str:
+    return step.person or f"whoever is on call for {step.schedule}"
