@@ -202,6 +202,6 @@ def test_mongodb_away(own: Stack) -> None:
     attachment = up.json()["id"]
     customer.asks(f"/v1/tickets/{ticket}/replies", {"body": "The log.", "attachments": [attachment]})
     got = eventually(
-        lambda: (answer if (answer := customer.call("GET", f"/v1/attachments/{attachment}")).status_code == 200 else None), within=30
+        lambda: answer if (answer := customer.call("GET", f"/v1/attachments/{attachment}")).status_code == 200 else None, within=30
     )
     assert got.content == b"H12"
