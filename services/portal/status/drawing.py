@@ -63,7 +63,6 @@ class Drawing:
         mark, stale = status["mark"], board.is_stale
         base = self._base
         found: Files = {
-            "v1/status.json": orjson.dumps(status),
             "api/v3/current-status.json": orjson.dumps(v3.current_status(board, base)),
             "status/index.html": self._page("public_now.html", board, mark, stale, here="now"),
         }
@@ -86,6 +85,7 @@ class Drawing:
                     "public_incident.html", board, mark, stale and key in live, item=item
                 )
                 found[f"api/v3/issues/{key}.json"] = orjson.dumps(v3.issue(item, base))
+        found["v1/status.json"] = orjson.dumps(status)  # last: whoever sees a new mark fetches the pages
         return found
 
     def forget(self) -> None:
