@@ -19,9 +19,9 @@ import pytest
 from deploy.demo.seed import seed
 from shared.bus import Admin, Reader
 from shared.events import Event
-from shared.topics import DIRECTORY, POLICIES, REQUESTS, URGENT, read
+from shared.topics import DIRECTORY, POLICIES, REQUESTS, STATUS, URGENT, read
 
-TOPICS = (REQUESTS, URGENT, DIRECTORY, POLICIES)
+TOPICS = (REQUESTS, URGENT, STATUS, DIRECTORY, POLICIES)
 
 
 @dataclass
