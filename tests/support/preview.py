@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -31,6 +33,9 @@ from services.portal.queries import Queries
 from services.portal.rota import Rota
 from services.portal.session import RefuseForeign, Sessions
 from services.portal.settings import PortalSettings
+from services.portal.status.drawing import Drawing
+from services.portal.status.files import FOLDER
+from services.portal.status.writer import Facts, put
 from services.portal.stream import Hub
 from services.portal.wiring import Portal
 from shared import events as e
@@ -124,20 +129,36 @@ def make_app(portal: Portal, lifespan: Any = None) -> FastAPI:
 def filled(settings: PortalSettings, log: Callable[[datetime], Log] = showcase) -> FastAPI:
     """The pages, their views filled with the showcase (or another log) when the application starts and dropped when it ends."""
     known = directory()
-    portal = make_portal(settings, known)
+    folder = tempfile.TemporaryDirectory(prefix="signalbox-preview-")
+    portal = make_portal(settings.model_copy(update={"data_dir": Path(folder.name)}), known)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         now = portal.clock.now()
         await fill(portal.store, known, now, log(now))
+        put_status_page(Path(folder.name) / FOLDER, log(now), now)
         following = asyncio.create_task(portal.hub.run())
         yield
         following.cancel()
         await portal.intake.close()
         await portal.store.drop()
         portal.store.close()
+        folder.cleanup()
 
     return make_app(portal, lifespan)
+
+
+def put_status_page(folder: Path, log: Log, now: datetime) -> None:
+    """The status page, as its writer would have made it of the log, and of policies of 80 days ago."""
+    facts = Facts()
+    for name, document in policies().items():
+        published = e.PolicyPublished(key=name, at=now - timedelta(days=80), version=1, document=document)
+        facts.on_policy(Message("policies", 0, 0, name, published.wire(), {}, 0.0))
+    for topic, event in log:
+        if topic == "status":
+            facts.on_status(Message(topic, 0, 0, event.key, event.wire(), {}, 0.0))
+    drawing = Drawing("")
+    put(folder, {**drawing.assets, **drawing.files(facts.board(now, now))})
 
 
 def main(port: int) -> None:
