@@ -35,10 +35,11 @@ class Ledger:
 
     async def notices(self, actor: Actor, email: str, since: datetime, until: datetime) -> Shape | None:
         """`{email, since, until, on_call: [schedule], items: [{at, kind: page|stand-down|mail|webhook, what, outcome, because,
-        ticket_id, page_id, channel, dedup_key}], silent: [{page_id, ticket_id, subject, opened_at, state, because}]}`, oldest first.
+        ticket_id, page_id, channel, dedup_key}], silent: [{page_id, ticket_id, subject, opened_at, state, because}], more}`, oldest first.
 
         For staff, and for oneself. `outcome`: of a page pending, accepted, refused or unknown; of a notice owed, retrying, delivered,
         failed or suppressed, `because` saying why. `silent`: pages that were open then and did not ring for this person (staff only).
+        `more`: there was too much for an answer, the latest is in it.
         """
         email = email.lower()
         if not may_see_desk(actor) and actor.email.lower() != email:
@@ -46,13 +47,15 @@ class Ledger:
         until = min(until, since + LONGEST)
         policy = await self._policy_at(since)
         names = names_of(policy, email)
-        items, silent = await self._pages(names, policy, since, until)
-        items += await self._notices(actor, email, since, until)
+        items, silent, more = await self._pages(names, policy, since, until) if may_see_desk(actor) else ([], [], False)
+        written = await self._notices(email, since, until)
+        items += written
         duty = on_call(policy, since) if policy else {}
         return {
             "email": email, "since": shapes.iso(since), "until": shapes.iso(until),
             "on_call": sorted(schedule for schedule, person in duty.items() if person in names),
-            "items": sorted(items, key=lambda item: str(item["at"])), "silent": silent if may_see_desk(actor) else [],
+            "items": sorted(items, key=lambda item: str(item["at"])), "silent": silent,
+            "more": more or len(written) == MOST,
         }  # fmt: skip
 
     async def _policy_at(self, at: datetime) -> OnCallPolicy | None:
@@ -63,8 +66,8 @@ class Ledger:
 
     async def _pages(
         self, names: Iterable[str], policy: OnCallPolicy | None, since: datetime, until: datetime
-    ) -> tuple[list[Shape], list[Shape]]:
-        """What rang, and the pages that were open in the span and did not."""
+    ) -> tuple[list[Shape], list[Shape], bool]:
+        """What rang, the pages that were open in the span and did not, and whether there were more of them."""
         wanted = frozenset(names)
         begun = {"opened_at": {"$lt": shapes.iso(until)}}
         over = {"$or": [{"ended_at": None}, {"ended_at": {"$gte": shapes.iso(since)}}]}
@@ -72,10 +75,10 @@ class Ledger:
         touched = {
             "$or": [{"attempts.at": {"$gte": shapes.iso(since)}}, {"opened_at": {"$gte": shapes.iso(since)}}, {"$and": [over, heard]}]
         }
-        found = await self.store["pages"].find({"$and": [begun, touched]}, order=[("opened_at", 1)], limit=MOST)
+        found = await self.store["pages"].find({"$and": [begun, touched]}, order=[("opened_at", -1)], limit=MOST)
         items: list[Shape] = []
         silent: list[Shape] = []
-        for page in found:
+        for page in reversed(found):
             rang = await self._rang(page, wanted, policy, since, until)
             items += rang
             if not rang and (page["ended_at"] or "~") >= shapes.iso(since) and (page["acknowledged_at"] or "~") >= shapes.iso(since):
@@ -86,7 +89,7 @@ class Ledger:
                         "state": page["state"], "because": why_not(page, wanted, policy, at),
                     }
                 )  # fmt: skip
-        return items, silent
+        return items, silent, len(found) == MOST
 
     async def _rang(self, page: Shape, names: frozenset[str], policy: OnCallPolicy | None, since: datetime, until: datetime) -> list[Shape]:
         """Each send of the page to one of `names` in the span, repeats included, with what came of it."""
@@ -117,14 +120,14 @@ class Ledger:
         ]  # fmt: skip
         return items
 
-    async def _notices(self, actor: Actor, email: str, since: datetime, until: datetime) -> list[Shape]:
+    async def _notices(self, email: str, since: datetime, until: datetime) -> list[Shape]:
         """Mails to the address, and the webhooks of the provider whose user it is; the suppressed ones with their reason."""
         to = [email]
         account = await self.store["directory"].find_one({"_id": f"accounts:{email}"})
         if account is not None and account["document"].get("provider"):
             to.append(f"provider:{account['document']['provider']}")
         span = {"$gte": shapes.iso(since), "$lt": shapes.iso(until)}
-        found = await self.store["notices"].find({"to": {"$in": to}, "at": span}, order=[("at", 1)], limit=MOST)
+        found = await self.store["notices"].find({"to": {"$in": to}, "at": span}, order=[("at", -1)], limit=MOST)
         return [
             {
                 "at": doc["at"], "kind": doc["kind"], "what": doc["template"], "ticket_id": doc["ticket"], "page_id": None,

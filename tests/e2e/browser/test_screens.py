@@ -20,6 +20,7 @@ SCREENS = [
     ("redisco", "/tickets"), ("agent", "/queue"), ("agent", "/queue?q=nothing+like+this"), ("agent", "ticket"), ("premium", "ticket"),
     ("reviewer", "appeal"), ("premium", "appeal"), ("stranger", "/share/tkt_x.y.z"),
     ("primary", "/pages"), ("primary", "page"), ("agent", "/on-call"), ("ops", "/ops"), ("ops", "/ops/attention"),
+    ("ops", "/ops/ledger?person=primary%40example.com"),
     ("free", "/no/such/page"), ("admin", "/account"), ("ops", "/ops/incidents"), ("ops", "/ops/incidents/new"),
     ("ops", "/ops/incidents/new?what=maintenance"), ("ops", f"/ops/incidents/{OPEN}"), ("ops", f"/ops/incidents/{DRAFT}"),
     ("ops", f"/ops/incidents/{PLANNED}"), ("ops", f"/ops/incidents/{OVER}/postmortem"), (None, f"/status/incidents/{OPEN}"),
