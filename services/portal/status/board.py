@@ -116,7 +116,10 @@ class Board:
 def board(
     told: Iterable[Told], components: Sequence[Component], *, known_from: datetime | None, now: datetime, heard_at: datetime
 ) -> Board:
-    """The page. `components` as the policy lists them; one that an incident names and the policy no longer has is left out."""
+    """The page. `components` as the policy lists them; one that an incident names and the policy no longer has is left out, and
+    so are those that only stand for a light.
+    """
+    components = [component for component in components if component.id not in CATEGORIES]
     public = [one for one in told if one.is_public]
     shapes = sorted((shown(one.doc, None, now) for one in public), key=began, reverse=True)
     lights = {name: _light_spans(public, name) for name in CATEGORIES}
