@@ -70,7 +70,11 @@ class MailRoom:
         digest = hashlib.sha256(raw).hexdigest()
         delivery = Delivery(id=delivery_id, digest=digest, size=len(raw), via=via, envelope=envelope)
         # Both at once: a file without its bytes is of a crash before the sender was told anything, and is passed over.
-        await asyncio.gather(self._blobs.keep(raw, {"content_type": "message/rfc822"}), self._pending.add(delivery))
+        storing = self._blobs.keep(raw, {"content_type": "message/rfc822"}), self._pending.add(delivery)
+        for failure in await asyncio.gather(*storing, return_exceptions=True):
+            if isinstance(failure, BaseException):
+                self._pending.done(delivery)
+                raise failure
         TAKEN.labels(via).inc()
         self._put(delivery, raw)
         return delivery

@@ -1,0 +1,133 @@
+"""The mail room on its own: what is told 250 is never lost, whatever is away, full or broken."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.intake.mail.listener import Limits
+from services.intake.mail.reading.shape import Address, Authentication, Envelope, Reading
+from shared.events import Cause, MailQuarantined, OpenTicket
+from tests.support.mailroom import House, opened
+from tests.support.posting import written
+
+
+def mail(subject: str = "Help", body: str = "It fails.", sender: str = "premium@example.com") -> bytes:
+    return written(sender, subject, body)
+
+
+class Simple:
+    """Reads by looking at the subject; one of them meets a bug."""
+
+    async def read(self, raw: bytes, envelope: Envelope) -> Reading:
+        subject = raw.partition(b"Subject: ")[2].partition(b"\r\n")[0].decode()
+        if subject == "bug":
+            raise ValueError("a fault of ours")
+        return Reading(sender=Address(address=envelope.mail_from), subject=subject, text="x", reply="x", digest="d", size=len(raw))
+
+    async def authenticate(self, raw: bytes, envelope: Envelope, reading: Reading) -> Authentication:
+        return Authentication(dmarc="pass", aligned=True)
+
+
+async def test_a_mail_becomes_a_ticket_and_its_repeat_nothing(tmp_path: Path) -> None:
+    async with opened(House(tmp_path)) as house:
+        raw = mail("[premium-production] Down", "password: correct-horse-battery")
+        assert (await house.sends(raw))[0] == 250
+        assert (await house.sends(raw))[0] == 250
+        facts = await house.settles(2)
+    assert [fact.type for fact in facts] == ["MailTicketed", "MailDuplicate"]
+    (ticket,) = [event for event in house.said if isinstance(event, OpenTicket)]
+    assert (ticket.app, ticket.verified, ticket.mail) == ("premium-production", True, facts[0].key)
+    assert "correct-horse" not in ticket.body
+
+
+async def test_the_log_is_away_and_the_mail_waits_on_the_disk(tmp_path: Path) -> None:
+    async with opened(House(tmp_path, away=True), Simple()) as house:
+        assert (await house.sends(mail()))[0] == 250
+        assert house.waiting == 1
+        assert not house.said
+        house.away = False
+        (fact,) = await house.settles(1)
+    assert fact.type == "MailTicketed"
+
+
+async def test_a_crash_in_between_is_taken_up_and_says_the_same(tmp_path: Path) -> None:
+    """The first life ends before the log has anything, the second before the small file is gone."""
+    async with opened(House(tmp_path, away=True), Simple()) as first:
+        for n in range(5):
+            assert (await first.sends(mail(f"Help {n}")))[0] == 250
+    kept = {path.name: path.read_bytes() for path in (tmp_path / "pending").iterdir()}
+    assert len(kept) == 5
+    async with opened(House(tmp_path), Simple()) as second:
+        said = {fact.id for fact in await second.settles(5)}
+    for name, raw in kept.items():
+        (tmp_path / "pending" / name).write_bytes(raw)
+    (tmp_path / "seen.sqlite").unlink()
+    async with opened(House(tmp_path), Simple()) as third:
+        assert {fact.id for fact in await third.settles(5)} == said
+    tickets = [{e.key for e in house.said if isinstance(e, OpenTicket)} for house in (second, third)]
+    assert tickets[0] == tickets[1]
+    assert len(tickets[0]) == 5
+
+
+async def test_a_small_file_without_its_bytes_is_passed_over(tmp_path: Path) -> None:
+    async with opened(House(tmp_path, away=True), Simple()) as house:
+        await house.sends(mail())
+    for blob in (tmp_path / "blobs").iterdir():
+        blob.unlink()
+    async with opened(House(tmp_path), Simple()) as again:
+        await again.settles(0)
+    assert not again.said
+
+
+async def test_the_disk_is_full_and_nothing_is_taken(tmp_path: Path) -> None:
+    async with opened(House(tmp_path, free=0.04), Simple()) as house:
+        code, words = await house.sends(mail())
+        assert (code, words[:5]) == (451, "4.3.0")
+        house.free = 0.5
+        assert (await house.sends(mail()))[0] == 250
+        await house.settles(1)
+
+
+async def test_one_message_that_meets_a_bug_stops_nobody(tmp_path: Path) -> None:
+    async with opened(House(tmp_path), Simple()) as house:
+        for subject in ("one", "bug", "two"):
+            assert (await house.sends(mail(subject)))[0] == 250
+        facts = await house.settles(3)
+    kept = [fact for fact in facts if isinstance(fact, MailQuarantined)]
+    assert [fact.why for fact in kept] == [Cause.UNREADABLE]
+    assert sorted(fact.type for fact in facts) == ["MailQuarantined", "MailTicketed", "MailTicketed"]
+
+
+async def test_so_many_connections_and_no_more(tmp_path: Path) -> None:
+    async with opened(House(tmp_path, limits=Limits(each=2)), Simple()) as house:
+        lines = [await asyncio.open_connection("127.0.0.1", house.port) for _ in range(3)]
+        greetings = [await reader.readline() for reader, _ in lines]
+        assert [greeting[:3] for greeting in greetings] == [b"220", b"220", b"421"]
+        for _, writer in lines:
+            writer.close()
+        async with asyncio.timeout(10):
+            while house.limits.open:
+                await asyncio.sleep(0.01)
+        assert (await house.sends(mail()))[0] == 250
+
+
+@pytest.mark.parametrize(
+    ("headers", "sender", "wanted"),
+    [
+        ({"From": "bot@notifications.signalbox.example"}, "bot@notifications.signalbox.example", Cause.LOOP),
+        ({"From": "eve@elsewhere.example"}, "eve@elsewhere.example", Cause.UNKNOWN_SENDER),
+        ({"Auto-Submitted": "auto-replied"}, "premium@example.com", Cause.AUTOMATIC),
+        ({"From": None}, "premium@example.com", Cause.NO_SENDER),
+    ],
+)
+async def test_quarantined_under_its_name(headers: dict[str, Any], sender: str, wanted: Cause, tmp_path: Path) -> None:
+    async with opened(House(tmp_path)) as house:
+        assert (await house.sends(written("premium@example.com", "x", "y", headers=headers), sender))[0] == 250
+        (fact,) = await house.settles(1)
+    assert isinstance(fact, MailQuarantined)
+    assert fact.why is wanted
+    assert "premium" not in fact.explanation

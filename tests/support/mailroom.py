@@ -1,0 +1,113 @@
+"""A mail room in this process: the real listener, reader and disk, the demo's people; the log is a list that may be away."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiosmtplib
+
+from deploy.demo.directory import documents
+from services.intake.attachments import Attachments
+from services.intake.blobs import Blobs
+from services.intake.keys import Keys
+from services.intake.mail.case import Cases, Names, Tallies
+from services.intake.mail.desk import MailDesk, Reads
+from services.intake.mail.files import keep_with
+from services.intake.mail.listener import Limits, listen
+from services.intake.mail.pending import Pending
+from services.intake.mail.reading.names import Zone
+from services.intake.mail.reading.reader import Reader
+from services.intake.mail.room import MailRoom
+from shared.clock import SystemClock
+from shared.errors import Unavailable
+from shared.events import Event, MailFact
+from shared.topics import read
+from shared.wire import Record
+from tests.support.mails import DEMO_ZONE
+from tests.unit.intake.building import SECRET, Bench
+
+NAMES = Names("support@signalbox.example", frozenset({"bot@notifications.signalbox.example"}), "notifications.signalbox.example")
+
+
+@dataclass
+class House:
+    """`said`: what went into the log, in order. `away`: it does not take anything. `free`: the share of the disk that is free."""
+
+    folder: Path
+    bench: Bench = field(default_factory=Bench)
+    said: list[Event] = field(default_factory=list)
+    away: bool = False
+    free: float = 0.5
+    port: int = 0
+    limits: Limits = field(default_factory=Limits)
+    room: MailRoom | None = None
+
+    async def publish(self, records: Sequence[Record]) -> str:
+        if self.away:
+            raise Unavailable("kafka", "away")
+        found = [read(record.value) for record in records if record.value is not None]
+        self.said += [event for event in found if event is not None]
+        return "logged"
+
+    @property
+    def outcomes(self) -> list[MailFact]:
+        """The facts that say what became of deliveries."""
+        return [e for e in self.said if isinstance(e, MailFact) and e.type not in ("MailReceived", "MailBounced", "MailReleased")]
+
+    @property
+    def waiting(self) -> int:
+        return len(list((self.folder / "pending").glob("dlv_*")))
+
+    async def sends(self, raw: bytes, sender: str = "premium@example.com", to: str = NAMES.support) -> tuple[int, str]:
+        """Code and words of the answer."""
+        client = aiosmtplib.SMTP(hostname="127.0.0.1", port=self.port, timeout=30)
+        try:
+            async with client:
+                await client.mail(sender)
+                await client.rcpt(to)
+                said = await client.data(raw)
+                return said.code, said.message
+        except aiosmtplib.SMTPResponseException as error:
+            return error.code, error.message
+
+    async def settles(self, count: int, within: float = 30) -> list[MailFact]:
+        """Wait until so many deliveries have an outcome and none is in hand."""
+        async with asyncio.timeout(within):
+            while len(self.outcomes) < count or self.waiting:
+                await asyncio.sleep(0.01)
+        return self.outcomes
+
+
+@contextlib.asynccontextmanager
+async def opened(house: House, reader: Reads | None = None, **tallies: Any) -> AsyncIterator[House]:
+    """The house takes mail; at the end it stops as the process does."""
+    clock = SystemClock()
+    blobs = Blobs(house.folder / "blobs", None, free=lambda _: house.free)
+    files = Attachments(house.folder / "files", blobs, None)
+    providers = {each.id: each.body for each in documents("http://sink") if each.kind == "providers"}
+    async with contextlib.AsyncExitStack() as stack:
+        reads = reader or await stack.enter_async_context(Reader(Zone.of(DEMO_ZONE), children=2))
+        cases = Cases(house.bench.reference, lambda: providers, house.bench.view, None, SECRET.encode(), NAMES, Tallies(**tallies))
+        desk = MailDesk(
+            reference=house.bench.reference, publish=house.publish, reader=reads, cases=cases, keys=Keys(house.folder / "seen.sqlite"),
+            blobs=blobs, keep_file=keep_with(files, clock), known=None, clock=clock,
+        )  # fmt: skip
+        house.room = room = MailRoom(blobs, Pending(house.folder / "pending"), desk)
+        server = await listen(room, NAMES, clock, host="127.0.0.1", port=0, hostname="signalbox.example", limits=house.limits)
+        house.port = server.sockets[0].getsockname()[1]
+
+        async def at_hand() -> str | None:
+            return None
+
+        working = asyncio.create_task(room.run(at_hand))
+        try:
+            yield house
+        finally:
+            server.close()
+            working.cancel()
+            await asyncio.wait({working})
