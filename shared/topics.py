@@ -42,6 +42,7 @@ REQUESTS = Topic(
         e.GrantAccess, e.ConfirmSender, e.LinkIncident, e.Acknowledge, e.ResolvePage, e.EscalatePage,
         e.OpenIncident, e.UpdateIncident, e.PublishIncident, e.ResolveIncident, e.PublishPostmortem, e.RaiseAlert,
         e.ScheduleMaintenance, e.RescheduleMaintenance, e.EndMaintenance, e.CancelMaintenance, e.MakeAnnouncement, e.Heartbeat,
+        e.VerifyContact,
     ),
 )  # fmt: skip
 URGENT = Topic("urgent", key="ticket id", author="intake", readers=("notifier.front",), events=(e.PagedDirectly, e.OpenTicket))
@@ -72,7 +73,7 @@ PAGE_INBOX = Topic(
     key="lane",
     author="notifier.front",
     readers=("notifier.pager",),
-    events=(e.PageWanted, e.DirectPageSeen, e.AckAsked, e.ResolveAsked, e.EscalateAsked, e.DowngradeSeen, e.SolveSeen),
+    events=(e.PageWanted, e.DirectPageSeen, e.AckAsked, e.ResolveAsked, e.EscalateAsked, e.DowngradeSeen, e.SolveSeen, e.ContactCheckWanted),
     retention=timedelta(days=30),
 )
 PAGES = Topic(
@@ -83,6 +84,7 @@ PAGES = Topic(
     events=(
         e.PageOpened, e.PageJoined, e.PageAttempted, e.PageAccepted, e.PageFailed, e.PageReachedNobody, e.PageEscalated,
         e.PageAcknowledged, e.PageCancelled, e.PageResolved, e.PageRequestRefused,
+        e.ContactCheckStarted, e.ContactChecked,
     ),
 )  # fmt: skip
 STATUS = Topic(

@@ -281,5 +281,5 @@ RULES: Mapping[type[e.Event], Callable[[Any], Iterable[Operation]]] = {
     e.Heartbeat: _beat,
 }
 
-NOT_THE_ROUTERS: frozenset[type[e.Event]] = frozenset({e.Acknowledge, e.ResolvePage, e.EscalatePage})
+NOT_THE_ROUTERS: frozenset[type[e.Event]] = frozenset({e.Acknowledge, e.ResolvePage, e.EscalatePage, e.VerifyContact})
 """Requests on pages: the pager answers those."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
+from services.notifier.pager_checks import on_check_outcome, on_contact_check_wanted
 from services.notifier.pager_course import (
     Course,
     begin_next_step,
@@ -27,6 +28,7 @@ from services.notifier.pager_steps import Rules
 from shared.events import (
     AckAsked,
     AttemptOutcome,
+    ContactCheckWanted,
     DirectPageSeen,
     DowngradeSeen,
     EscalateAsked,
@@ -136,6 +138,9 @@ def on_solve_seen(course: Course, event: SolveSeen) -> None:
 
 
 def on_attempt_outcome(course: Course, event: AttemptOutcome) -> None:
+    if event.attempt in course.lane.checks:
+        on_check_outcome(course, event)
+        return
     page = course.lane.pages.get(event.page)
     attempt = page.attempts.get(event.attempt) if page else None
     if page is None or attempt is None or attempt.sending is not Sending.OWED or attempt.tries != event.tries:
@@ -163,6 +168,7 @@ DECISIONS: dict[type[Event], Callable[[Course, Any], None]] = {
     EscalateAsked: on_escalate_asked,
     DowngradeSeen: on_downgrade_seen,
     SolveSeen: on_solve_seen,
+    ContactCheckWanted: on_contact_check_wanted,
     AttemptOutcome: on_attempt_outcome,
 }
 
@@ -195,5 +201,3 @@ def _taken_back(course: Course, obligation: str, by: str, reason: str) -> Page |
         return page
     course.add(PageCancelled, "", obligation=obligation, by=by, reason=reason)
     return None
-
-

@@ -25,6 +25,7 @@ from shared.events import (
     KAFKA_AWAY,
     AckAsked,
     Acknowledge,
+    ContactCheckWanted,
     DirectPage,
     DirectPageSeen,
     DowngradeSeen,
@@ -42,8 +43,10 @@ from shared.events import (
     SenderConfirmed,
     SolveSeen,
     TicketSolved,
+    VerifyContact,
 )
 from shared.ids import derive, lane_of, obligation_id
+from shared.policy import ON_CALL
 from shared.settings import Settings
 from shared.text.reading import began_in_words
 from shared.wire import Batch, Message, Record, dead_letter, record_for
@@ -120,6 +123,13 @@ def on_escalate(request: EscalatePage) -> Iterable[Event]:
     yield EscalateAsked(id=request.id, key=lane_of(request.key), at=request.at, page=request.key, by=request.actor.email, may=may)
 
 
+def on_verify_contact(request: VerifyContact) -> Iterable[Event]:
+    yield ContactCheckWanted(
+        id=request.id, key=request.key, at=request.at, person=request.person, method=request.method, asked_at=request.at,
+        version=request.policy.get(ON_CALL, 0),
+    )  # fmt: skip
+
+
 HANDLERS: dict[str, dict[type[Event], Callable[[Any], Iterable[Event]]]] = {
     "urgent": {PagedDirectly: on_paged_directly, OpenTicket: on_urgent},
     "tickets": {
@@ -128,7 +138,13 @@ HANDLERS: dict[str, dict[type[Event], Callable[[Any], Iterable[Event]]]] = {
         SenderConfirmed: on_sender_confirmed,
         TicketSolved: on_ticket_solved,
     },
-    "requests": {Acknowledge: on_acknowledge, ResolvePage: on_resolve, EscalatePage: on_escalate, RaiseAlert: on_raise_alert},
+    "requests": {
+        Acknowledge: on_acknowledge,
+        ResolvePage: on_resolve,
+        EscalatePage: on_escalate,
+        RaiseAlert: on_raise_alert,
+        VerifyContact: on_verify_contact,
+    },
     "status": {},
 }
 """Topic → event → what it means for pages. Other events of these topics mean nothing here and are not even parsed."""

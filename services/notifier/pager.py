@@ -13,10 +13,11 @@ from datetime import datetime, timedelta
 from prometheus_client import Counter, Histogram
 
 from services.notifier import domain
+from services.notifier.pager_codes import WORDS, Checker, CheckSend, checks_owed
 from services.notifier.pager_lane import Attempt, Lane, Page, Sending, State, due_at, evolve
 from services.notifier.pager_rules import Rulebook
-from shared.channels import CHANNELS, Accepted, Line, Outcome, Refused, Summons, TryLater, Unknown
-from shared.events import AttemptOutcome, Event, PageAttempted, PageFact
+from shared.channels import CHANNELS, Accepted, Line, Outcome, Refused, Summons, Unknown
+from shared.events import AttemptOutcome, ContactCheckStarted, Event, PageAttempted, PageFact
 from shared.ids import derive, lane_of
 from shared.links import ack_url
 from shared.policy.on_call import OnCallPolicy
@@ -24,7 +25,6 @@ from shared.work import Effect, Work
 
 NAME = "pager"
 LINK_LASTS = timedelta(days=7)
-WORDS: dict[type[Outcome], str] = {Accepted: "accepted", Refused: "refused", TryLater: "try-later", Unknown: "unknown"}
 
 SENT = Counter("signalbox_pages_sent_total", "Sends by channel and outcome", ["channel", "outcome"])
 TOOK = Histogram(
@@ -64,6 +64,7 @@ class Pager:
 
     def __init__(self, rulebook: Rulebook, line: Line, portal_url: str) -> None:
         self._rulebook, self._line, self._portal_url = rulebook, line, portal_url.rstrip("/")
+        self._checker = Checker(rulebook, line)
         self._recorded: set[str] = set()
         self._owed: dict[str, dict[str, Send]] = {}
 
@@ -79,7 +80,7 @@ class Pager:
     def fire(self, lane: Lane, now: datetime) -> Sequence[PageFact]:
         return self._noted(domain.fire(lane, self._rulebook.rules(), now))
 
-    def effects(self, lane: Lane) -> Sequence[Send]:
+    def effects(self, lane: Lane) -> Sequence[Send | CheckSend]:
         """Also notes what the newest row owes, for sends that are still waiting for a slot."""
         sends = owed(lane)
         if lane.pages:
@@ -87,9 +88,13 @@ class Pager:
             self._owed.pop(key, None)
             if sends:
                 self._owed[key] = {send.id: send for send in sends}
-        return sends
+        return [*sends, *checks_owed(lane)]
 
-    async def perform(self, send: Send) -> AttemptOutcome:
+    async def perform(self, send: Send | CheckSend) -> AttemptOutcome:
+        if isinstance(send, CheckSend):
+            is_ours = send.check.id in self._recorded
+            self._recorded.discard(send.check.id)
+            return await self._checker.perform(send, is_ours=is_ours)
         newest = self._owed.get(lane_of(send.page.id), {}).get(send.id)
         outcome: Outcome
         if send.id not in self._recorded:
@@ -132,4 +137,5 @@ class Pager:
 
     def _noted(self, facts: Sequence[PageFact]) -> Sequence[PageFact]:
         self._recorded |= {f"{fact.attempt}:{fact.tries}" for fact in facts if isinstance(fact, PageAttempted)}
+        self._recorded |= {fact.check for fact in facts if isinstance(fact, ContactCheckStarted)}
         return facts

@@ -11,6 +11,8 @@ from pydantic import Field
 
 from services.notifier.pager_steps import ESCALATES_BY_ITSELF
 from shared.events import (
+    ContactChecked,
+    ContactCheckStarted,
     Instant,
     PageAccepted,
     PageAcknowledged,
@@ -87,12 +89,26 @@ class Page(Value):
     began: str = ""
 
 
+class Check(Value):
+    """A code that is to be sent to a contact method, and has no outcome yet. `id` is that of the request."""
+
+    id: str
+    person: str
+    method: str
+    asked_at: Instant
+    version: int
+
+
 class Lane(Row):
-    """`tombstones`: taken back before they were asked for. `settled`: no longer owed, nothing will come of them again."""
+    """`tombstones`: taken back before they were asked for. `settled`: no longer owed, nothing will come of them again.
+
+    The lane of a person's contact methods has no pages, only `checks`.
+    """
 
     pages: dict[str, Page] = Field(default_factory=dict)
     tombstones: tuple[str, ...] = ()
     settled: tuple[str, ...] = ()
+    checks: dict[str, Check] = Field(default_factory=dict)
 
     def open_page(self) -> Page | None:
         """The page nobody has acknowledged: a lane never has two."""
@@ -190,6 +206,15 @@ def _unchanged(lane: Lane, fact: PageRequestRefused) -> Lane:
     return lane
 
 
+def _check_started(lane: Lane, fact: ContactCheckStarted) -> Lane:
+    check = Check(id=fact.check, person=fact.person, method=fact.method, asked_at=fact.asked_at, version=fact.version)
+    return lane.model_copy(update={"checks": {**lane.checks, check.id: check}})
+
+
+def _checked(lane: Lane, fact: ContactChecked) -> Lane:
+    return lane.model_copy(update={"checks": {name: check for name, check in lane.checks.items() if name != fact.check}})
+
+
 _EVOLVE: dict[type[PageFact], Callable[[Lane, Any], Lane]] = {
     PageOpened: _opened,
     PageJoined: _joined,
@@ -202,6 +227,8 @@ _EVOLVE: dict[type[PageFact], Callable[[Lane, Any], Lane]] = {
     PageCancelled: _cancelled,
     PageResolved: _resolved,
     PageRequestRefused: _unchanged,
+    ContactCheckStarted: _check_started,
+    ContactChecked: _checked,
 }
 
 

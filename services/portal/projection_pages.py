@@ -135,8 +135,10 @@ def project_notice(doc: Doc | None, fact: e.NoticeFact) -> Doc | None:
 def settles(fact: e.Fact) -> Doc | None:
     """What a fact says of the request that caused it: `{state, code?, reason?}`; None where it leaves it undecided."""
     match fact:
-        case e.RequestParked():
+        case e.RequestParked() | e.ContactCheckStarted():
             return None
+        case e.ContactChecked() if fact.outcome != "accepted":
+            return {"state": "refused", "code": f"not-sent-{fact.outcome}", "reason": fact.reason}
         case e.RequestRefused() | e.PageRequestRefused() | e.StatusRequestRefused():
             return {"state": "refused", "code": fact.code, "reason": fact.reason}
         case _:

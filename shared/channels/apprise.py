@@ -45,7 +45,10 @@ def _deliver(address: str, title: str, body: str, seconds: float) -> Outcome:
 async def send(line: Line, address: str, summons: Summons) -> Outcome:
     seconds = summons.timeout.total_seconds()
     subject = shortened(summons.subject)
-    if summons.purpose == "page":
+    if summons.purpose == "verify":
+        title = f"Your Signalbox code: {summons.code}"
+        body = f"It confirms this way to page {summons.person}, and is good for 15 minutes."
+    elif summons.purpose == "page":
         title = f"URGENT: {subject}"
         body = f"{summons.requester} needs help now.\nAcknowledge: {summons.ack_url}\nTicket: {summons.ticket_url}"
     else:

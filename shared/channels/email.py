@@ -24,7 +24,14 @@ def message_for(line: Line, address: str, summons: Summons) -> EmailMessage:
     message["Message-ID"] = f"<{summons.key}@{line.mail_from.rpartition('@')[2]}>"
     message["Date"] = format_datetime(line.now())
     message["Auto-Submitted"] = "auto-generated"
-    if summons.purpose == "page":
+    if summons.purpose == "verify":
+        message["Subject"] = f"Your Signalbox code: {summons.code}"
+        lines = [
+            f"{summons.code} is the code that confirms this address for pages to {summons.person}. It is good for 15 minutes.",
+            "",
+            "If you did not ask for it, do nothing: without the code this address is not used.",
+        ]
+    elif summons.purpose == "page":
         message["Subject"] = f"URGENT: {subject}"
         message["Importance"] = "high"
         about = [f"{summons.requester} needs help now: {subject}", *_began(summons)]

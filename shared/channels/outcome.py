@@ -40,13 +40,15 @@ Outcome = Accepted | Refused | TryLater | Unknown
 
 @dataclass(frozen=True, slots=True)
 class Summons:
-    """One page, or stand-down, to one person. `key` is the idempotency key of this very message.
+    """One page, or stand-down, to one person; or a `code` that they prove a contact method with (`verify`: it is about no page).
+
+    `key` is the idempotency key of this very message.
 
     `dedup_key` names the step of the page (a stand-down has that of the page it takes back), `ack_url` works without login.
     """
 
     key: str
-    purpose: Literal["page", "stand-down"]
+    purpose: Literal["page", "stand-down", "verify"]
     page_id: str
     ticket_id: str
     subject: str
@@ -62,6 +64,7 @@ class Summons:
     ticket_url: str
     timeout: timedelta
     began: str = ""
+    code: str = ""
 
 
 def shortened(text: str, limit: int = 200) -> str:

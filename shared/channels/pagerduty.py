@@ -12,7 +12,10 @@ _LONGEST_SUMMARY = 1024
 
 
 def body_of(summons: Summons, routing_key: str) -> bytes:
-    """The event; PagerDuty itself folds events of one `dedup_key` into one incident."""
+    """The event; PagerDuty itself folds events of one `dedup_key` into one incident. A code comes as one of severity `info`."""
+    if summons.purpose == "verify":
+        said = {"summary": f"Your Signalbox code: {summons.code}", "source": "signalbox", "severity": "info"}
+        return orjson.dumps({"routing_key": routing_key, "event_action": "trigger", "dedup_key": summons.dedup_key, "payload": said})
     event: dict[str, object] = {
         "routing_key": routing_key,
         "event_action": "trigger" if summons.purpose == "page" else "resolve",

@@ -15,6 +15,8 @@ _LONGEST_SUBJECT = 160
 
 def text_of(summons: Summons) -> str:
     """Three or four segments, links included; Twilio takes 1,600 characters."""
+    if summons.purpose == "verify":
+        return f"Signalbox code {summons.code}, good for 15 minutes: it confirms this number for pages to {summons.person}."
     subject = shortened(summons.subject, _LONGEST_SUBJECT)
     if summons.purpose == "stand-down":
         return f"No longer needed: {subject}"

@@ -18,6 +18,9 @@ _RINGS_FOR_S = 30
 
 def twiml_of(summons: Summons) -> str:
     """What is said, as TwiML (twilio.com, "TwiML for Programmable Voice"): at most 4,000 characters."""
+    if summons.purpose == "verify":
+        digits = f"Signalbox. Your code is {', '.join(summons.code)}."
+        return f"<Response>{(f'<Say>{digits}</Say><Pause length=' + quoteattr('1') + '/>') * 2}</Response>"
     page = quote(summons.page_id, safe="")
     base, _, token = summons.ack_url.partition(f"/pages/{page}/ack?token=")
     pressed = f"{base}/v1/channels/twilio/voice?page={page}&token={token}"

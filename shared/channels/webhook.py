@@ -20,7 +20,10 @@ def signing_key(secret: bytes, person: str) -> str:
 
 
 def body_of(summons: Summons) -> bytes:
-    """The JSON a receiver gets. `type` is `page` or `page.stand-down`; fields are never renamed or removed."""
+    """The JSON a receiver gets. `type` is `page`, `page.stand-down` or `contact.verify`; fields are never renamed or removed."""
+    if summons.purpose == "verify":
+        subject = f"Your Signalbox code: {summons.code}"
+        return orjson.dumps({"type": "contact.verify", "subject": subject, "to": summons.person, "code": summons.code})
     return orjson.dumps(
         {
             "type": "page" if summons.purpose == "page" else "page.stand-down",

@@ -70,6 +70,9 @@ from shared.events.pages import (
     KAFKA_AWAY,
     AckAsked,
     AttemptOutcome,
+    ContactChecked,
+    ContactCheckStarted,
+    ContactCheckWanted,
     DirectAttempt,
     DirectPage,
     DirectPageSeen,
@@ -123,6 +126,7 @@ from shared.events.requests import (
     TakeBack,
     TimeRead,
     UrgentDetails,
+    VerifyContact,
 )
 from shared.events.status import (
     CRITICAL,

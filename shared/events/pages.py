@@ -128,6 +128,16 @@ class SolveSeen(Event):
     by: str
 
 
+class ContactCheckWanted(Event):
+    """A code is to be sent to a contact method. `id` is the request's; `version`: the on-call document it was asked under."""
+
+    type: Literal["ContactCheckWanted"] = "ContactCheckWanted"
+    person: str
+    method: str
+    asked_at: Instant
+    version: int
+
+
 class PageFact(Fact):
     """A fact about page `page` (`<lane>.<hash>`); `key` is its lane."""
 
@@ -242,6 +252,32 @@ class PageRequestRefused(PageFact):
     type: Literal["PageRequestRefused"] = "PageRequestRefused"
     code: str
     reason: str
+
+
+class ContactCheckStarted(PageFact):
+    """Recorded before a code is sent to a contact method. `page` is empty: it wakes nobody for anything."""
+
+    type: Literal["ContactCheckStarted"] = "ContactCheckStarted"
+    page: str = ""
+    check: str
+    """The id of the request that asked for it; what the send is known by to the far side is derived from it."""
+    person: str
+    method: str
+    asked_at: Instant
+    version: int
+
+
+class ContactChecked(PageFact):
+    """What became of that send; it is not repeated, whoever wants another code asks again. `cause` is the request."""
+
+    type: Literal["ContactChecked"] = "ContactChecked"
+    page: str = ""
+    check: str
+    person: str
+    method: str
+    outcome: Literal["accepted", "refused", "try-later", "unknown"]
+    receipt: str = ""
+    reason: str = ""
 
 
 class AttemptOutcome(Event):

@@ -255,6 +255,17 @@ class EscalatePage(Request):
     type: Literal["EscalatePage"] = "EscalatePage"
 
 
+class VerifyContact(Request):
+    """Send a code to contact method `method` of `person` (names of the on-call document). `key` is the lane `contact:<person>`.
+
+    The code is derived from the method as the policy stamp has it and from `at` (shared/contact_code.py); it stands nowhere.
+    """
+
+    type: Literal["VerifyContact"] = "VerifyContact"
+    person: str
+    method: str
+
+
 class Heartbeat(Event):
     """Something that ought to run says that it does, again within `every`; null: it need not be expected any more.
 

@@ -38,7 +38,7 @@ HANDLED: dict[tuple[str, str], Iterable[type[e.Event]]] = {
 }
 """(reader, topic) → the events it has a handler for, from its own tables."""
 
-STAND_IN_THE_TIMELINE = {e.RequestRefused, e.RequestParked, e.PageRequestRefused}
+STAND_IN_THE_TIMELINE = {e.RequestRefused, e.RequestParked, e.PageRequestRefused, e.ContactCheckStarted, e.ContactChecked}
 """Facts that change no document: they are shown as they are."""
 
 
@@ -58,7 +58,7 @@ def test_every_event_of_a_decision_is_heard(name: str) -> None:
 
 
 def test_every_request_has_its_decider() -> None:
-    pages = {e.Acknowledge, e.ResolvePage, e.EscalatePage}
+    pages = {e.Acknowledge, e.ResolvePage, e.EscalatePage, e.VerifyContact}
     assert set(topics.REQUESTS.events) - pages - {e.Heartbeat} == set(router.HANDLERS)
     assert set(front.HANDLERS["requests"]) == pages | {e.RaiseAlert}
     assert set(topics.PAGE_INBOX.events) == set(pager.DECISIONS) - {e.AttemptOutcome}
