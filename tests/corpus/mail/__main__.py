@@ -18,6 +18,7 @@ from services.intake.mail.reading.limits import MEMORY, WALL
 from services.intake.mail.reading.names import Unreachable
 from services.intake.mail.reading.reader import Reader
 from services.intake.mail.reading.shape import Envelope, Reading
+from tests.corpus.mail.listener import through_the_listener
 from tests.corpus.mail.sources import Mail, cpython, fetched, spoiled, written
 from tests.support.fitness import unfit
 
@@ -107,6 +108,9 @@ def main() -> int:
     print(table(tallies))
     print(f"{time.monotonic() - begun:.1f} s")
     wrong = [line for one in tallies.values() for line in one.wrong]
+    through = asyncio.run(through_the_listener([*real, *spoiled(real, min(2, options.each), options.seed)]))
+    print(through)
+    wrong += through.wrong
     print("\n".join(wrong[:20]) or "every mail was read, or named unreadable")
     return 1 if wrong else 0
 
