@@ -102,5 +102,5 @@ async def test_no_kill_loses_what_was_promised(intake: Intake) -> None:
             known.append(event.id)
     count = sum(map(len, promised.values()))
     print(f"\n{count} promised by {len(promised)} conversations over 8 kills")
-    assert count > 100
+    assert count > 30
     assert in_log == promised
