@@ -20,6 +20,11 @@ CONFIRM_SENDER = "confirm-sender"
 CALENDAR = "on-call-calendar"
 """What stands for the page is then the schedule, and for the person the account's address."""
 
+SUBSCRIBE, UNSUBSCRIBE = "subscribe", "unsubscribe"
+"""Of a subscription to the status; the person is its address or webhook."""
+OPT_OUT = "opt-out"
+"""Of a provider's announcements, whose slug stands for the page; the person is an e-mail address."""
+
 
 @dataclass(frozen=True, slots=True)
 class Link:

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import request_response
 from starlette.types import ASGIApp
 
-from services.intake import api, app_accounts, app_files, app_heartbeats, app_incidents, app_mail
+from services.intake import api, app_accounts, app_files, app_heartbeats, app_incidents, app_mail, app_phone, app_subscriptions
 from services.intake.accounts import Accounts
 from services.intake.answering import answered, done, named, taken, trace_of
 from services.intake.api import Intake
@@ -100,7 +100,9 @@ def _contract() -> tuple[JsonSchemas, dict[str, Any]]:
         *DOCUMENTS.values(),
         *MODELS.values(),
     )
-    forms: dict[type[BaseModel], None] = dict.fromkeys((TicketForm, *acting, *app_incidents.forms(), *app_mail.forms(), *others))
+    forms: dict[type[BaseModel], None] = dict.fromkeys(
+        (TicketForm, *acting, *app_incidents.forms(), *app_mail.forms(), *app_subscriptions.forms(), *others)
+    )
     shapes, definitions = models_json_schema([(form, "validation") for form in forms], ref_template=_REF)
     return {form: shapes[form, "validation"] for form in forms}, definitions["$defs"]
 
@@ -127,6 +129,8 @@ def build(
     app_heartbeats.install(app, intake, door, _write)
     app_mail.install(app, intake, door, _write, mail)
     app_files.install(app, intake.files, door)
+    app_phone.install(app, intake, door)
+    app_subscriptions.install(app, intake, door, _write)
     _operations(app, checks, troubles or {})
     return app
 

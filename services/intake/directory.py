@@ -59,7 +59,10 @@ class App(Document):
 
 
 class Provider(Document):
-    """An add-on company. `aliases` and `hosts` are what its add-on is recognised by in a text."""
+    """An add-on company. `aliases` and `hosts` are what its add-on is recognised by in a text.
+
+    While `webhook_secret_previous` is there, webhooks are signed with it too: the receiver changes over when it likes.
+    """
 
     slug: Slug
     name: Line
@@ -69,6 +72,7 @@ class Provider(Document):
     support_email: Email
     webhook_url: Url | None = None
     webhook_secret: Line | None = None
+    webhook_secret_previous: Line | None = None
     status_url: Url | None = None
     users: tuple[Email, ...] = ()
 

@@ -18,10 +18,12 @@ from services.notifier.courier import TOPICS, Courier
 from services.notifier.destinations import Pace
 from services.notifier.ledger import Owed
 from services.notifier.notices import House
+from services.notifier.notices.told import BULK_DESTINATION
 from services.notifier.outbox import Outbox
 from services.notifier.rebuild import documents_from_log
 from services.notifier.recorder import SOURCE
 from services.notifier.settings import NotifierSettings
+from services.notifier.webhook_keys import secrets_of
 from shared.bus import Consumer, Producer, Reader
 from shared.channels.guard import connector
 from shared.channels.outcome import Outcome, Refused
@@ -60,11 +62,12 @@ class Sending:
         return await self.relay.send(self._sender.address, owed.to, letter)
 
     async def webhook(self, owed: Owed) -> Outcome:
-        """The secret is the provider's of now: a rotated one counts for retries too."""
-        slug = owed.to.removeprefix("provider:")
-        secret = webhook.secret_of(slug, self._directory.get("providers", slug), self._secret)
+        """The secrets are the receiver's of now: a rotated one counts for retries too."""
+        whose, _, name = owed.to.partition(":")
+        provider = self._directory.get("providers", name) if whose == "provider" else None
+        secrets = secrets_of(name, provider, self._secret)
         # Signed with the machine's time, whatever our business clock says: the receiver compares it with its own.
-        return await webhook.send(self._http, owed.url, secret, owed.id, owed.body, SystemClock().now(), self._timeout)
+        return await webhook.send(self._http, owed.url, secrets, owed.id, owed.body, SystemClock().now(), self._timeout)
 
 
 async def run_courier(settings: NotifierSettings) -> int:
@@ -88,15 +91,17 @@ async def run_courier(settings: NotifierSettings) -> int:
         directory = await stack.enter_async_context(Replica("directory", bootstrap, prefix))
         sending, house = Sending(settings, http, directory), house_of(settings)
         stack.push_async_callback(sending.relay.close)
+        outbox = Outbox(store, producer, clock, settings.instance)
         courier = Courier(
             consumer=consumer, producer=producer, reader=reader, directory=directory, clock=clock, house=house,
-            from_log=lambda: documents_from_log(bootstrap, prefix, directory, house),
+            from_log=lambda: documents_from_log(bootstrap, prefix, directory, house, clock.now()),
             ceiling=Ceiling(settings.answers_hourly, mail.AUTOMATIC_REPLIES),
-            outbox=Outbox(store, producer, clock, settings.instance),
+            outbox=outbox, store=store, instance=settings.instance,
             sends={"mail": sending.mail, "webhook": sending.webhook},
             paces={
                 "mail": Pace(settings.mail_slots, settings.notice_timeout, limits),
                 "webhook": Pace(settings.webhook_slots, settings.notice_timeout, limits),
+                BULK_DESTINATION: Pace(settings.bulk_slots, settings.notice_timeout, limits),
             },
         )  # fmt: skip
         for sign in (signal.SIGTERM, signal.SIGINT):

@@ -47,15 +47,31 @@ class Destination:
         self._queue: asyncio.Queue[Owed] = asyncio.Queue()
         self._sending: set[asyncio.Task[None]] = set()
         self._taken: Owed | None = None
+        self._later = 0
         self._turned = asyncio.Event()
         self._stopping = False
 
     def put(self, owed: Owed, after: float = 0.0) -> None:
         """Send it when `after` seconds have passed and its turn comes."""
         if after > 0:
-            asyncio.get_running_loop().call_later(after, self._queue.put_nowait, owed)
+            self._later += 1
+            asyncio.get_running_loop().call_later(after, self._put_late, owed)
         else:
             self._queue.put_nowait(owed)
+
+    @property
+    def queued(self) -> int:
+        """How many wait for their turn, or are under way; those that wait to be tried again are not counted."""
+        return self._queue.qsize() + len(self._sending)
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing waits here, not even for another try, and the breaker is closed: it can be forgotten and made anew."""
+        return not (self.queued or self._later or self._taken) and self.breaker == Breaker(self._pace.breaker)
+
+    def _put_late(self, owed: Owed) -> None:
+        self._later -= 1
+        self._queue.put_nowait(owed)
 
     async def run(self) -> None:
         """A bug in a send ends this, and with it the process."""

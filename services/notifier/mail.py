@@ -21,7 +21,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from shared.channels.outcome import Accepted, Outcome, Refused, TryLater, Unknown, shortened
 from shared.reply_address import reply_address
 
-AUTOMATIC_REPLIES = frozenset({"ticket-received", "scope-decided", "confirm-sender", "mail-quarantined"})
+AUTOMATIC_REPLIES = frozenset({"ticket-received", "scope-decided", "confirm-sender", "mail-quarantined", "subscription-confirm"})
 """Templates that answer what somebody sent (RFC 3834 `auto-replied`); all others are `auto-generated`."""
 
 _ADDRESS = re.compile(r"[^@\s\x00-\x1f\x7f<>,;:\"]+@[^@\s\x00-\x1f\x7f<>,;:\"]+")
@@ -73,7 +73,8 @@ def letter(notice: str, to: str, template: str, body: Mapping[str, Any], sender:
     parts = {name: str(getattr(says, name)).strip() for name in ("title", "heading", "lead", "quoted", "after")}
     ticket = str(body["ticket_id"])
     link = {"url": body.get("url") or body["ticket_url"], "link": body.get("link") or "Open the ticket"}
-    filled = {**parts, **link, "ticket_id": ticket, "to_name": body["to_name"]}
+    leaving = {name: str(body.get(name) or "") for name in ("leave_url", "leave_post_url", "leave")}
+    filled = {**parts, **link, **leaving, "ticket_id": ticket, "to_name": body["to_name"]}
     reply_to = sender.reply_to(ticket, to)
     thread = f"<{ticket}@{sender.domain}>"
     headers = [
@@ -88,6 +89,7 @@ def letter(notice: str, to: str, template: str, body: Mapping[str, Any], sender:
         "X-Auto-Response-Suppress: All",
         f"X-Loop: {sender.address}",
         *([f"X-Signalbox-Ticket: {ticket}"] if ticket else []),
+        *_leaving(leaving["leave_post_url"]),
         "MIME-Version: 1.0",
         f'Content-Type: multipart/alternative; boundary="=_{notice}"',
     ]
@@ -99,6 +101,11 @@ def letter(notice: str, to: str, template: str, body: Mapping[str, Any], sender:
         lines += [f"--=_{notice}", f"Content-Type: text/{kind}; charset=utf-8", "Content-Transfer-Encoding: quoted-printable"]
         lines += ["", _printable(text)]
     return "\r\n".join([*lines, f"--=_{notice}--", ""]).encode("ascii")
+
+
+def _leaving(url: str) -> list[str]:
+    """RFC 8058: mail clients show a button that posts there."""
+    return [f"List-Unsubscribe: <{url}>", "List-Unsubscribe-Post: List-Unsubscribe=One-Click"] if url else []
 
 
 def _words(text: str) -> str:

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 
 from services.notifier.ledger import Phase
 from services.notifier.notices import HANDLERS, House, Lookup, Notice, notices_for
+from services.notifier.notices.status import STATUS
 from shared import topics
 from shared.bus import Reader
 from shared.errors import Poisonous
-from shared.events import Event, Fact, NoticeAttempted, NoticeDelivered, NoticeFact, NoticeFailed, NoticeOwed, NoticeSuppressed
+from shared.events import Event, NoticeAttempted, NoticeDelivered, NoticeFact, NoticeFailed, NoticeOwed, NoticeSuppressed, StatusFact
 from shared.store import Document
 
 log = structlog.get_logger()
@@ -81,12 +83,27 @@ def document_of(notice: str, story: Story, text: Notice | None) -> Document:
     return document
 
 
-async def documents_from_log(bootstrap: str, prefix: str, directory: Lookup, house: House) -> list[Document]:
-    """Every notice the log knows, as documents of the outbox. Raises Unavailable."""
+NEWS = timedelta(days=1)
+"""News for many that is older is told no further: what is left of its fan-out is not known, and would be history by now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """What the log still knows: every notice as a document of the outbox, and the young news for many. That is told from its beginning;
+    whoever has a notice of it is not told again."""
+
+    documents: list[Document]
+    untold: list[StatusFact]
+
+
+async def documents_from_log(bootstrap: str, prefix: str, directory: Lookup, house: House, now: datetime) -> Lost:
+    """What was in MongoDB, made anew. Raises Unavailable."""
     reader = Reader(bootstrap, prefix, client_id="courier-rebuild")
     await reader.start()
     try:
-        return await _documents(reader, directory, house)
+        documents = await _documents(reader, directory, house)
+        news = [fact async for fact in _events(reader, topics.STATUS.name) if isinstance(fact, StatusFact) and type(fact) in STATUS]
+        return Lost(documents, [fact for fact in news if fact.at > now - NEWS])
     finally:
         await reader.stop()
 
@@ -94,12 +111,14 @@ async def documents_from_log(bootstrap: str, prefix: str, directory: Lookup, hou
 async def _documents(reader: Reader, directory: Lookup, house: House) -> list[Document]:
     stories = told_by([fact async for fact in _events(reader, topics.NOTICES.name) if isinstance(fact, NoticeFact)])
     causes = {story.first.cause for story in stories.values() if story.is_open}
+    open_ones = {notice for notice, story in stories.items() if story.is_open}
     texts: dict[str, Notice] = {}
     if causes:
         for topic in (name for name, rules in HANDLERS.items() if rules):
             async for fact in _events(reader, topic):
-                if isinstance(fact, Fact) and fact.id in causes:
-                    texts |= {one.id: one for one in notices_for(fact, directory, house) if isinstance(one, Notice)}
+                if fact.id in causes:
+                    made = notices_for(fact, directory, house)
+                    texts |= {one.id: one for one in made if isinstance(one, Notice) and one.id in open_ones}
     return [document_of(notice, story, texts.get(notice)) for notice, story in stories.items()]
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,31 +9,11 @@ from typing import Any
 import aiohttp
 import orjson
 
+from services.notifier.webhook_keys import signed_headers
 from shared.channels.http import post
 from shared.channels.outcome import Accepted, Outcome, Refused, TryLater, shortened
 
 USER_AGENT = "Signalbox-Webhooks/1"
-_PREFIX = "whsec_"
-
-
-def secret_of(slug: str, provider: Mapping[str, Any] | None, house_secret: bytes) -> str:
-    """The signing secret of a provider, `whsec_<base64>`: its directory document's `webhook_secret`, else one derived from ours."""
-    own = str((provider or {}).get("webhook_secret") or "")
-    if own:
-        return own
-    return _PREFIX + base64.b64encode(hmac.digest(house_secret, f"webhook:{slug}".encode(), hashlib.sha256)).decode()
-
-
-def signed_headers(secret: str, message_id: str, at: datetime, body: bytes) -> dict[str, str]:
-    """The headers a receiver verifies with any Standard Webhooks library. Raises ValueError for a secret that is not base64."""
-    key = base64.b64decode(secret.removeprefix(_PREFIX) + "==")
-    timestamp = str(int(at.timestamp()))
-    signature = hmac.digest(key, f"{message_id}.{timestamp}.".encode() + body, hashlib.sha256)
-    return {
-        "webhook-id": message_id,
-        "webhook-timestamp": timestamp,
-        "webhook-signature": "v1," + base64.b64encode(signature).decode(),
-    }
 
 
 def verdict_on(status: int, said: str) -> Outcome:
@@ -48,13 +25,14 @@ def verdict_on(status: int, said: str) -> Outcome:
 
 
 async def send(
-    http: aiohttp.ClientSession, url: str, secret: str, message_id: str, payload: Mapping[str, Any], at: datetime, timeout: timedelta
-) -> Outcome:
+    http: aiohttp.ClientSession, url: str, secrets: tuple[str, ...], message_id: str, payload: Mapping[str, Any], at: datetime,
+    timeout: timedelta,
+) -> Outcome:  # fmt: skip
     """Send once. `at` is the real time of sending: receivers refuse a timestamp that is some minutes off."""
     body = orjson.dumps(payload)
     try:
-        headers = signed_headers(secret, message_id, at, body)
+        headers = signed_headers(secrets, message_id, at, body)
     except ValueError as error:
-        return Refused(f"the provider's webhook secret cannot be used: {error}")
+        return Refused(f"the receiver's webhook secret cannot be used: {error}")
     headers |= {"Content-Type": "application/json", "User-Agent": USER_AGENT}
     return await post(http, url, body, headers, timeout, judged_by=verdict_on)

@@ -25,6 +25,7 @@ from services.portal import (
     pages_sharing,
     pages_sign_in,
     pages_status,
+    pages_subscriptions,
     pages_tickets,
 )
 from services.portal.fields import fields_of
@@ -50,6 +51,7 @@ router = APIRouter(include_in_schema=False)
 def install(app: FastAPI, portal: Portal) -> None:
     """Everything a browser needs. Call it after `shared.problems.install`: whoever is no browser keeps its problem documents."""
     files = StatusFiles(portal.settings.data_dir / FOLDER)
+    app.include_router(pages_subscriptions.router)  # before the files of /status
     pages_status.install(app, files)
     screens = Screens(portal.directory, portal.clock, demo=portal.settings.demo, lights=files.lights)
     app.state.screens = screens

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from services.notifier.notices.mail import MAIL
+from services.notifier.notices.status import STATUS
+from services.notifier.notices.stopped import heeding
+from services.notifier.notices.subscriptions import SUBSCRIPTIONS
 from services.notifier.notices.tickets import CLOCKS, TICKETS
 from services.notifier.notices.told import (
     IMPORTED,
@@ -20,17 +23,26 @@ from services.notifier.notices.told import (
     left_out,
     told_before,
 )
-from shared.events import Fact, TicketFact
+from shared.events import DirectoryRecorded, Event, Fact, TicketFact
 
-HANDLERS: Mapping[str, Mapping[type[Fact], Rule]] = {"tickets": TICKETS, "clocks": CLOCKS, "pages": {}, "status": {}, "mail": MAIL}
-"""Other facts of these topics tell nobody and are not even parsed."""
+Rules = Mapping[type[Fact], Rule] | Mapping[type[DirectoryRecorded], Rule]
 
-_RULES = {kind: rule for kinds in HANDLERS.values() for kind, rule in kinds.items()}
+HANDLERS: Mapping[str, Rules] = {
+    "tickets": TICKETS,
+    "clocks": CLOCKS,
+    "pages": {},
+    "status": STATUS,
+    "mail": MAIL,
+    "directory": SUBSCRIPTIONS,
+}
+"""Other events of these topics tell nobody and are not even parsed."""
+
+_RULES: dict[type[Event], Rule] = {kind: rule for kinds in HANDLERS.values() for kind, rule in kinds.items()}
 
 WANTED = {(topic, kind.__name__) for topic, kinds in HANDLERS.items() for kind in kinds}
 
 
-def notices_for(fact: Fact, directory: Lookup, house: House) -> list[Told]:
+def notices_for(fact: Event, directory: Lookup, house: House) -> list[Told]:
     """What `fact` makes owed; empty for a fact that tells nobody. The ids depend on the fact and the recipient only."""
     rule = _RULES.get(type(fact))
     found = list(rule(fact, directory, house)) if rule else []
@@ -45,6 +57,6 @@ def is_somebody_unknown(told: Iterable[Told]) -> bool:
 
 
 __all__ = [
-    "HANDLERS",
-    "WANTED", "House", "Lookup", "Notice", "NoticeKind", "Suppressed", "Told", "is_somebody_unknown", "notices_for", "told_before",
+    "HANDLERS", "WANTED", "House", "Lookup", "Notice", "NoticeKind", "Suppressed", "Told", "heeding",
+    "is_somebody_unknown", "notices_for", "told_before",
 ]  # fmt: skip

@@ -8,19 +8,23 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from shared import ids, links
-from shared.events import Fact, MailFact, TicketFact
+from shared.events import ClockFact, Event, TicketFact
 
 NoticeKind = Literal["mail", "webhook"]
 Body = dict[str, Any]
 
 MAIL_DESTINATION = "mail"
-"""All mail goes through one relay; every provider's webhook is a destination of its own: `webhook:<slug>`."""
+"""Mail about tickets; every provider's webhook is a destination of its own: `webhook:<slug>`."""
+BULK_DESTINATION = "bulk"
+"""Mail to many: the same relay, but connections of its own, so that no ticket's mail waits behind it."""
 
 
 class Lookup(Protocol):
-    """The directory, as `shared.replica.Replica` gives it: the document of a kind and id, or None."""
+    """The directory, as `shared.replica.Replica` gives it: the document of a kind and id, or None; all ids of a kind."""
 
     def get(self, kind: str, id_: str) -> dict[str, Any] | None: ...
+
+    def ids(self, kind: str) -> list[str]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,21 @@ class House:
         """Where `person` confirms that the mail which opened `ticket` was theirs: GET shows a button, POST confirms."""
         token = links.sign(self.secret, links.CONFIRM_SENDER, ticket, person, expires_at)
         return f"{self.public_url}/tickets/{ticket}/confirm?token={token}"
+
+    def subscribe_url(self, subscription: str, target: str, expires_at: datetime) -> str:
+        """Where `target` confirms that it wants status updates: GET shows a button, POST confirms."""
+        token = links.sign(self.secret, links.SUBSCRIBE, subscription, target, expires_at)
+        return f"{self.public_url}/status/subscribe/{subscription}?token={token}"
+
+    def leaving(self, purpose: str, what: str, target: str, expires_at: datetime) -> dict[str, str]:
+        """Where `target` gets no more of `what` (a subscription, or a provider): the page for people, and what a mail client posts to
+        (RFC 8058)."""
+        token = links.sign(self.secret, purpose, what, target, expires_at)
+        name = what if purpose == links.UNSUBSCRIBE else f"from-{what}"
+        return {
+            "leave_url": f"{self.public_url}/status/unsubscribe/{name}?token={token}",
+            "leave_post_url": f"{self.public_url}/v1/subscriptions/{name}/unsubscribe?token={token}",
+        }
 
     def ticket_url(self, ticket: str) -> str:
         return f"{self.public_url}/tickets/{ticket}"
@@ -93,7 +112,7 @@ IMPORTED = "it was imported: it happened elsewhere and before"
 TOLD_BEFORE = "they were told the same before"
 
 
-def mail(fact: Fact, to: str, template: str, body: Body, directory: Lookup, house: House, because: str = "", *, once: str = "") -> Told:
+def mail(fact: Event, to: str, template: str, body: Body, directory: Lookup, house: House, because: str = "", *, once: str = "") -> Told:
     """A mail to a person. Whoever is not registered gets none: ticket texts go to known addresses only.
 
     `once`: of all mails of this template to this person with the same word, the first is sent.
@@ -106,12 +125,12 @@ def mail(fact: Fact, to: str, template: str, body: Body, directory: Lookup, hous
 
 
 def told(
-    fact: Fact, kind: NoticeKind, to: str, template: str, destination: str, body: Body, house: House, reason: str, url: str = "", *,
+    fact: Event, kind: NoticeKind, to: str, template: str, destination: str, body: Body, house: House, reason: str, url: str = "", *,
     once: str = "",
 ) -> Told:  # fmt: skip
     """`body` of a mail that is about no ticket has `url` and `link` (its words) of its own."""
     notice = ids.notice_id(fact.id, to, kind)
-    ticket = "" if isinstance(fact, MailFact) else fact.key
+    ticket = fact.key if isinstance(fact, TicketFact | ClockFact) else ""
     if reason:
         return Suppressed(notice, fact.id, ticket, kind, to, template, destination, reason)
     if kind == "mail":

@@ -13,14 +13,16 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from standardwebhooks.webhooks import Webhook
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from services.notifier import mail, webhook
 from services.notifier.mail import Sender, letter
 from services.notifier.notices import HANDLERS, Notice, notices_for
+from services.notifier.webhook_keys import secrets_of, signed_headers
 from shared.channels.outcome import Accepted, Refused, TryLater
 from shared.reply_address import is_made_for, ticket_in
 from tests.unit.notifier_courier.test_notices import HOUSE, TOLD, Known, kept
+from tests.unit.notifier_courier.test_status_notices import NEWS, Crowd
 
 SENDER = Sender(
     "bot@signalbox.example", "Signalbox Support", "notifications.signalbox.example", "support@signalbox.example", b"a secret of sixteen"
@@ -69,6 +71,7 @@ def test_every_mail_that_can_be_owed_can_be_written(row: Any) -> None:
 
 def test_every_template_is_owed_by_some_fact() -> None:
     owed = {n.template for row in TOLD for n in notices_for(row[1], Known(), HOUSE) if n.kind == "mail"}
+    owed |= {n.template for row in NEWS for n in notices_for(row[1], Crowd(), HOUSE) if n.kind == "mail"}
     assert owed == {path.stem for path in Path(mail.__file__).parent.joinpath("templates").glob("*.j2")}
     assert {type(row[1]) for row in TOLD} >= {*HANDLERS["tickets"], *HANDLERS["mail"]}
 
@@ -119,12 +122,23 @@ def test_a_bad_address_is_refused(address: str) -> None:
 
 
 def test_a_receiver_can_verify_the_signature() -> None:
-    secret = webhook.secret_of("redisco", None, b"the house's secret")
+    secrets = secrets_of("redisco", None, b"the house's secret")
     body = orjson.dumps({"type": "ticket.assigned"})
-    headers = webhook.signed_headers(secret, "ntc_1", datetime.now(UTC), body)
-    assert Webhook(secret).verify(body, headers) == {"type": "ticket.assigned"}
-    assert webhook.secret_of("mailgrid", None, b"the house's secret") != secret
-    assert webhook.secret_of("redisco", {"webhook_secret": "whsec_b3du"}, b"x") == "whsec_b3du"
+    headers = signed_headers(secrets, "ntc_1", datetime.now(UTC), body)
+    assert Webhook(secrets[0]).verify(body, headers) == {"type": "ticket.assigned"}
+    assert secrets_of("mailgrid", None, b"the house's secret") != secrets
+    assert secrets_of("redisco", {"webhook_secret": "whsec_b3du"}, b"x") == ("whsec_b3du",)
+
+
+def test_while_two_secrets_are_live_a_receiver_verifies_with_either() -> None:
+    both = secrets_of("redisco", {"webhook_secret": "whsec_bmV3IG9uZQ==", "webhook_secret_previous": "whsec_b2xkIG9uZQ=="}, b"x")
+    body = orjson.dumps({"type": "ticket.assigned"})
+    headers = signed_headers(both, "ntc_1", datetime.now(UTC), body)
+    assert len(both) == 2
+    for secret in both:
+        assert Webhook(secret).verify(body, headers) == {"type": "ticket.assigned"}
+    with pytest.raises(WebhookVerificationError):
+        Webhook("whsec_YW5vdGhlcg==").verify(body, headers)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,97 @@
+"""Who is written to about the status, and who no more: the documents of directory kind `subscriptions`. Pure.
+
+| document | id | says |
+|---|---|---|
+| `Subscription` | `sub_…`, of the address | an e-mail address or webhook that wants status updates, once it has confirmed |
+| `OptOut` | `out_…`, of provider and address | no non-critical announcements of this provider any more (seed 003) |
+| `Stop` | `stp_…`, of the address | mail to it bounced for good, or was complained about: none is sent until an admin lifts it |
+
+Intake writes them, the courier reads them. Ids are derived, so asking twice is one subscription, and nobody is told twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from shared import ids
+from shared.events import Instant
+
+KIND = "subscriptions"
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    def kept(self) -> dict[str, Any]:
+        """As the directory holds it."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+
+class Wish(_Document):
+    """What was asked for at `at` and is not confirmed yet: these components, by id; none: all."""
+
+    components: tuple[str, ...] = ()
+    at: Instant
+
+
+class Subscription(_Document):
+    """`target` is the address or the webhook's URL. Nothing is sent before `confirmed_at` but the asking, nor of what was before it."""
+
+    what: Literal["subscription"] = "subscription"
+    kind: Literal["email", "webhook"]
+    target: str
+    components: tuple[str, ...] = ()
+    confirmed_at: Instant | None = None
+    wish: Wish | None = None
+
+    def wants(self, components: Collection[str], at: Instant) -> bool:
+        """Whether what happened at `at` to `components` is for this subscriber. What names no component is for everybody."""
+        if self.confirmed_at is None or at < self.confirmed_at:
+            return False
+        return not self.components or not components or not set(self.components).isdisjoint(components)
+
+    def asked(self, wish: Wish) -> Subscription:
+        return self.model_copy(update={"wish": wish})
+
+    def confirmed(self, at: Instant) -> Subscription:
+        """What was asked for holds. Confirming twice changes nothing."""
+        components = self.wish.components if self.wish else self.components
+        return self.model_copy(update={"components": components, "confirmed_at": self.confirmed_at or at, "wish": None})
+
+
+class OptOut(_Document):
+    what: Literal["opt-out"] = "opt-out"
+    provider: str
+    email: str
+    at: Instant
+
+
+class Stop(_Document):
+    """`why` with `said`, the far end's own words. `notice` is the mail that came back."""
+
+    what: Literal["stop"] = "stop"
+    email: str
+    why: Literal["bounced", "complained"]
+    said: str = ""
+    notice: str = ""
+    at: Instant
+
+
+def subscription_id(target: str) -> str:
+    return ids.derive("sub", target)
+
+
+def opt_out_id(provider: str, email: str) -> str:
+    return ids.derive("out", provider, email.lower())
+
+
+def stop_id(email: str) -> str:
+    return ids.derive("stp", email.lower())
+
+
+def subscription_in(document: Mapping[str, Any] | None) -> Subscription | None:
+    """The subscription a document is; None for none, and for another document of this kind."""
+    return Subscription.model_validate(document) if document and document.get("what") == "subscription" else None
