@@ -187,7 +187,7 @@ async def put_document(intake: Intake, kind: str, given: str, document: dict[str
 async def put_policy(intake: Intake, name: str, document: dict[str, Any], note: str, asked: Asked, trace: str) -> Answer:
     """PUT /v1/policies/{name}: the next version, if nobody else took its number. Raises Refused `version-conflict` (409)."""
     admins_only(asked.actor)
-    return await _publish(intake, name, document, note, asked, trace)
+    return await publish_policy(intake, name, document, note, asked, trace)
 
 
 async def stand_in(intake: Intake, schedule: str, form: OverrideForm | SwapForm, asked: Asked, trace: str) -> Answer:
@@ -196,14 +196,19 @@ async def stand_in(intake: Intake, schedule: str, form: OverrideForm | SwapForm,
     if last is None:
         raise Refused("no-such-policy", "There is no on-call document yet; an admin publishes it.", status=404)
     document = rota.with_stand_in(last.document, schedule, form, asked.actor, asked.at)
-    return await _publish(intake, ON_CALL, document, rota.note_of(form, schedule), asked, trace)
+    return await publish_policy(intake, ON_CALL, document, rota.note_of(form, schedule), asked, trace, based_on=last.version)
 
 
-async def _publish(intake: Intake, name: str, document: dict[str, Any], note: str, asked: Asked, trace: str) -> Answer:
+async def publish_policy(
+    intake: Intake, name: str, document: dict[str, Any], note: str, asked: Asked, trace: str, *, based_on: int | None = None
+) -> Answer:
+    """The next version. `based_on`: the version `document` was made of; another one since is a `version-conflict` (409), never undone."""
     check_policy(name, document)
     reference = intake.reference
     async with reference.publishing:
         last = reference.policy(name)
+        if last is not None and based_on not in (None, last.version):
+            raise Refused("version-conflict", f"Version {last.version} was published just before. Look at it and try again.", status=409)
         if last is not None and last.document == document:
             return {"name": name, "version": last.version, "unchanged": True}
         version = last.version + 1 if last else 1

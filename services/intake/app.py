@@ -18,7 +18,17 @@ from starlette.responses import Response
 from starlette.routing import request_response
 from starlette.types import ASGIApp
 
-from services.intake import api, app_accounts, app_files, app_heartbeats, app_incidents, app_mail, app_phone, app_subscriptions
+from services.intake import (
+    api,
+    app_accounts,
+    app_contacts,
+    app_files,
+    app_heartbeats,
+    app_incidents,
+    app_mail,
+    app_phone,
+    app_subscriptions,
+)
 from services.intake.accounts import Accounts
 from services.intake.answering import answered, done, named, taken, trace_of
 from services.intake.api import Intake
@@ -99,6 +109,7 @@ def _contract() -> tuple[JsonSchemas, dict[str, Any]]:
         ImportForm,
         *DOCUMENTS.values(),
         *MODELS.values(),
+        *app_contacts.FORMS,
     )
     forms: dict[type[BaseModel], None] = dict.fromkeys(
         (TicketForm, *acting, *app_incidents.forms(), *app_mail.forms(), *app_subscriptions.forms(), *others)
@@ -127,6 +138,7 @@ def build(
     app_accounts.install(app, intake, accounts or Accounts(), door, _write)
     app_incidents.install(app, intake, door, _write, alert_key)
     app_heartbeats.install(app, intake, door, _write)
+    app_contacts.install(app, intake, door, _write)
     app_mail.install(app, intake, door, _write, mail)
     app_files.install(app, intake.files, door)
     app_phone.install(app, intake, door)

@@ -198,6 +198,7 @@ def _is_signed(request: Request) -> bool:
 
 
 @router.get("/tokens", include_in_schema=False)
+@router.get("/people/{person}/methods", include_in_schema=False)
 @router.get("/directory/{path:path}", include_in_schema=False)
 @router.get("/policies", include_in_schema=False)
 @router.get("/policies/{path:path}", include_in_schema=False)
