@@ -92,7 +92,8 @@ def application(settings: IntakeSettings) -> FastAPI:
         settings, "api", reference=reference, directory=directory_replica, spool=spool, blobs=blobs, files=files, store=store, clock=clock,
         incidents=incidents,
     )  # fmt: skip
-    intake = Intake(reference, spool.publish, write, keys, view, secret, settings.portal_url, _articles(), incidents, files)
+    phone_token = settings.twilio_token.get_secret_value() if settings.twilio_token else None
+    intake = Intake(reference, spool.publish, write, keys, view, secret, settings.portal_url, _articles(), incidents, files, phone_token)
     uses = TokenUse(store) if store else None
     accounts = Accounts(tokens, uses)
     door = Door(reference, clock, secret, Allowance(settings.rate), uses, Allowance(settings.global_rate_limit))

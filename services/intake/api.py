@@ -63,7 +63,8 @@ class Intake:
     """What the shell works with.
 
     `publish` takes a submission, into Kafka or the spool (`spool.Spool.publish`). `write` puts a record in Kafka and returns
-    when it is acknowledged; raises Unavailable: for directory and policies, where the first in the log wins.
+    when it is acknowledged; raises Unavailable: for directory and policies, where the first in the log wins. `phone_token`: what
+    the phone gateway signs with.
     """
 
     reference: Reference
@@ -76,6 +77,7 @@ class Intake:
     articles: Articles | None = None
     incidents: Incidents = field(default_factory=Incidents)
     files: Attachments | None = None
+    phone_token: str | None = None
 
 
 async def open_ticket(intake: Intake, form: TicketForm, asked: Asked, trace: str) -> Answer:

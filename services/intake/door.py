@@ -169,6 +169,17 @@ async def read_raw(request: Request) -> bytes:
     return await _read(request)
 
 
+async def read_form(request: Request) -> str:
+    """The text of a form as gateways send it. Raises as `read_object`."""
+    kind = request.headers.get("content-type", "")
+    if kind.partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":
+        raise Refused("unsupported-media-type", "Send the form as application/x-www-form-urlencoded.", status=415)
+    try:
+        return (await _read(request)).decode()
+    except UnicodeDecodeError as error:
+        raise Refused("bad-request", "The form is not UTF-8.", status=400) from error
+
+
 async def _read(request: Request) -> bytes:
     """The body, counted as it comes: the length announced may be a lie."""
     chunks: list[bytes] = []

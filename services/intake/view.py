@@ -7,9 +7,11 @@ decides for good.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from services.intake.phone import Waiting
 from shared.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
 
 _FIELDS = {"requester": 1, "participants": 1, "provider": 1, "status": 1}
 _REST_S = 1.0
+_PATIENCE_S = 3.0
+"""Of a gateway that holds a line for us."""
+_MOST_WAITING = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +38,7 @@ class View:
     """`budget` is seconds. After a look that took longer nobody looks for a second, so that MongoDB away costs little."""
 
     def __init__(self, store: Store, budget: float) -> None:
-        self._tickets = store["tickets"]
+        self._tickets, self._pages = store["tickets"], store["pages"]
         self._budget = budget
         self._rests_until = 0.0
 
@@ -41,6 +46,16 @@ class View:
         """The tickets that are linked to an incident and not closed, in the order of their ids. Raises Unavailable."""
         where = {"incident_ids": incident, "status": {"$ne": "closed"}}
         return [found["_id"] for found in await self._tickets.find(where, fields={"_id": 1}, order=[("_id", 1)])]
+
+    async def waiting_for(self, names: Collection[str]) -> list[Waiting]:
+        """The open pages that one of `names` was sent, the latest first. Raises Unavailable, also where it takes too long."""
+        where = {"state": "open", "attempts": {"$elemMatch": {"to": {"$in": sorted(names)}, "purpose": "page"}}}
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                found = await self._pages.find(where, fields={"subject": 1}, order=[("order_key", 1)], limit=_MOST_WAITING)
+        except TimeoutError as error:
+            raise Unavailable("mongodb", f"no answer in {_PATIENCE_S:g} s") from error
+        return [Waiting(page["_id"], page["subject"]) for page in found]
 
     async def ticket(self, ticket_id: str) -> Seen | None:
         """None: not known, or not known in time."""

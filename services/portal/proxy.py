@@ -23,6 +23,7 @@ from shared.identity import mint
 
 _PASSED_ON = (
     "content-type", "idempotency-key", "traceparent", "user-agent", "webhook-id", "webhook-timestamp", "webhook-signature",
+    "x-twilio-signature",
 )  # fmt: skip
 _PASSED_BACK = ("content-type", "retry-after", "location", "www-authenticate", "idempotency-key", "link")
 _LARGE = {"/v1/mail": 25 * 1024 * 1024}

@@ -22,6 +22,7 @@ CUSTOMER = frozenset({"customer"})
 PARTIES = STAFF | {"customer", "provider"}
 PAGERS = frozenset({"on-call", "ops", "admin"})
 ADMIN = frozenset({"admin"})
+THEMSELVES = frozenset({"on-call", "admin"})
 RUNNERS = frozenset({"ops", "admin"})
 PROVIDERS = frozenset({"provider", "other-provider"})
 NOBODY: frozenset[str] = frozenset()
@@ -82,6 +83,16 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("GET", "/v1/on-call/coverage"): Line(STAFF),
     ("POST", "/v1/on-call/{schedule}/overrides"): Line(PAGERS, {**_SINCE, "person": "primary"}, answer=(422,)),
     ("POST", "/v1/on-call/{schedule}/swaps"): Line(PAGERS, {**_SINCE, "one": "primary", "other": "lead"}, answer=(422,)),
+    # Contact methods of `primary`: their own, and the admins'. The phone is the only one there is, so it can be neither made nor removed
+    ("GET", "/v1/people/{person}/methods"): Line(THEMSELVES),
+    ("POST", "/v1/people/{person}/methods"): Line(
+        THEMSELVES, {"name": "phone", "channel": "email", "address": "m@example.com"}, answer=(409,)
+    ),
+    ("DELETE", "/v1/people/{person}/methods/{name}"): Line(THEMSELVES, answer=(409,)),
+    ("POST", "/v1/people/{person}/methods/{name}/first"): Line(THEMSELVES, {}),
+    ("POST", "/v1/people/{person}/methods/{name}/verify"): Line(THEMSELVES, {}),
+    ("POST", "/v1/people/{person}/methods/{name}/confirm"): Line(THEMSELVES, {"code": "0"}, answer=(422,)),
+    ("GET", "/v1/on-call/load"): Line(STAFF),
     ("GET", "/v1/dashboard"): Line(STAFF),
     ("GET", "/v1/people/{email}/notices"): Line(STAFF | CUSTOMER),
     # Incidents: the draft of one, which only those who run incidents see; a maintenance of the platform; redisco's announcement
@@ -108,6 +119,8 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("POST", "/v1/announcements/{key}/reschedule"): Line(RUNNERS | {"provider"}, {"ends_at": "2025-11-22T05:00:00Z"}),
     ("POST", "/v1/announcements/{key}/end"): Line(RUNNERS | {"provider"}, {}),
     ("POST", "/v1/announcements/{key}/cancel"): Line(RUNNERS | {"provider"}, {}),
+    ("POST", "/v1/channels/twilio/sms"): Line(NOBODY, "From=%2B15550100&Body=ACK", raw="application/x-www-form-urlencoded"),
+    ("POST", "/v1/channels/twilio/voice"): Line(NOBODY, "Digits=1", raw="application/x-www-form-urlencoded"),
     ("POST", "/v1/tickets/{ticket_id}/link"): Line(STAFF | {"provider"}, {"incident_id": "inc_none"}),
     ("POST", "/v1/tickets/{ticket_id}/confirm"): Line(CUSTOMER, {}),
     ("POST", "/v1/alerts"): Line(RUNNERS, {"not": "an alert"}, answer=(422,)),
