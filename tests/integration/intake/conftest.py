@@ -46,7 +46,7 @@ class Intake:
             "SIGNALBOX_INTAKE_PORT": str(self.port), "SIGNALBOX_VIEW_BUDGET": "2", **changes,
         }  # fmt: skip
         self.process = await asyncio.create_subprocess_exec(sys.executable, "-m", "services.intake", "api", env=self.env)
-        async with asyncio.timeout(30), self.client() as client:
+        async with asyncio.timeout(90), self.client() as client:
             while not await self._answers(client, "/readyz" if ready else "/livez"):
                 await asyncio.sleep(0.05)
 
