@@ -74,8 +74,6 @@ async def _pass_on(file: UploadFile, intake: Intake, actor: Actor, sent: Sent) -
         sent.wrong = f"{file.filename}: {answer.json.get('detail') or 'it was not taken.'}"
 
 
-
-
 async def _bounded(request: Request, most: int) -> AsyncGenerator[bytes, None]:
     size = 0
     async for chunk in request.stream():
