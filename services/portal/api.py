@@ -146,6 +146,12 @@ async def get_coverage(actor: Who, portal: Parts) -> Response:
     return Json({"items": _found(await portal.rota.coverage(actor, portal.clock.now()))})
 
 
+@router.get("/on-call/load")
+async def get_load(actor: Who, portal: Parts) -> Response:
+    """Whom the pages of the last 30 days woke: how often, how often at night, how soon they acknowledged."""
+    return Json({"items": _found(await portal.rota.load(actor, portal.clock.now()))})
+
+
 def _zoned(at: datetime | None, name: str) -> datetime | None:
     if at is not None and at.tzinfo is None:
         raise Refused("bad-parameter", f"{name} needs a zone, such as 2026-11-22T10:00:00Z")

@@ -6,7 +6,7 @@ None is a 404.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,13 +15,14 @@ import structlog
 from icalendar import Calendar, Event
 from pydantic import ValidationError
 
+from services.portal.load import OVER, Called, calls_of, load_of
 from services.portal.shapes import iso
 from shared.access import may_see_desk
 from shared.events import Actor, PolicyPublished
 from shared.policy import ON_CALL, OnCallPolicy
 from shared.policy.coverage import AHEAD, Finding, Shift, findings, shifts
 from shared.policy.rota import on_call
-from shared.store import Store
+from shared.store import Document, Store
 from shared.wire import Message
 
 log = structlog.get_logger()
@@ -31,6 +32,7 @@ Shape = dict[str, Any]
 FED_BEFORE, FED_AHEAD = timedelta(days=14), AHEAD
 """What a calendar feed covers."""
 LONGEST = timedelta(days=366)
+_MOST_PAGES = 5_000
 
 
 class NewestOnCall:
@@ -106,6 +108,48 @@ class Rota:
         policy = await self.policy()
         return [_finding(found) for found in findings(policy, now)] if policy else []
 
+    async def load(self, actor: Actor, now: datetime) -> list[Shape] | None:
+        """Of the last 30 days, per person: `[{person, pages, at_night, acknowledged, median_seconds|null}]`, the most woken first."""
+        if not may_see_desk(actor):
+            return None
+        policy = await self.policy()
+        if policy is None:
+            return []
+        pages = await self._pages(now)
+        found = [load_of(name, calls_of(policy, name, pages)) for name in policy.people]
+        return [
+            {
+                "person": one.person, "pages": one.pages, "at_night": one.at_night, "acknowledged": one.acknowledged,
+                "median_seconds": one.median.total_seconds() if one.median is not None else None,
+            }
+            for one in sorted(found, key=lambda one: (-one.pages, one.person))
+        ]  # fmt: skip
+
+    async def calls(self, person: str, now: datetime) -> list[Called]:
+        """The pages of the last 30 days that tried to reach this person, the latest first. Raises Unavailable."""
+        policy = await self.policy()
+        return calls_of(policy, person, await self._pages(now)) if policy and person in policy.people else []
+
+    async def _pages(self, now: datetime) -> list[Document]:
+        return await self.store["pages"].find({"opened_at": {"$gte": iso(now - OVER)}}, order=[("opened_at", -1)], limit=_MOST_PAGES)
+
+    async def shifts_of(self, person: str, now: datetime) -> list[tuple[str, Shift]]:
+        """(schedule, shift) of one person, those under way and to come in the next 90 days, the next first."""
+        policy = await self.policy()
+        if policy is None:
+            return []
+        found = [(name, shift) for name in policy.schedules for shift in shifts(policy, name, now, now + AHEAD) if shift.person == person]
+        return sorted(found, key=lambda one: (one[1].since, one[0]))
+
+    async def calendar_of_person(self, person: str, now: datetime) -> bytes | None:
+        """The shifts of one person in all schedules as iCalendar; None where there is no such person."""
+        policy = await self.policy()
+        if policy is None or person not in policy.people:
+            return None
+        begins, ends = now - FED_BEFORE, now + FED_AHEAD
+        planned = [(name, shift) for name in policy.schedules for shift in shifts(policy, name, begins, ends) if shift.person == person]
+        return _calendar(f"{person} on call", planned, now)
+
     async def calendar(self, schedule: str, now: datetime) -> bytes | None:
         """The shifts of one schedule as iCalendar (RFC 5545); None where there is no such schedule."""
         policy = await self.policy()
@@ -116,12 +160,16 @@ class Rota:
 
 def calendar_of(schedule: str, planned: list[Shift], now: datetime) -> bytes:
     """One event a shift; its UID stays while the shift begins at the same time, so calendars follow changes."""
+    return _calendar(f"On call: {schedule}", [(schedule, shift) for shift in planned], now)
+
+
+def _calendar(title: str, planned: Iterable[tuple[str, Shift]], now: datetime) -> bytes:
     calendar = Calendar()
     calendar.add("prodid", "-//Signalbox//On call//EN")
     calendar.add("version", "2.0")
-    calendar.add("x-wr-calname", f"On call: {schedule}")
+    calendar.add("x-wr-calname", title)
     calendar.add("refresh-interval", timedelta(hours=1), parameters={"VALUE": "DURATION"})
-    for shift in planned:
+    for schedule, shift in planned:
         event = Event()
         event.add("uid", f"{schedule}-{int(shift.since.timestamp())}@signalbox")
         event.add("dtstamp", now)

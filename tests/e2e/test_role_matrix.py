@@ -125,6 +125,8 @@ class World:
         found: dict[str, Any] = {"kind": "accounts", "doc_id": self.customer.email, "name": "default", "schedule": "support-primary"}
         found["slug"] = "h12-request-timeout"
         found["email"] = self.customer.email
+        if "{person}" in path:
+            found |= {"person": "primary", "name": "phone"}
         if "{ticket_id}" in path:
             found["ticket_id"] = self.tickets[call]
         if path.endswith("/join"):
