@@ -52,17 +52,16 @@ class Mails:
         }  # fmt: skip
 
     async def counts(self) -> Shape:
-        """The sums over every partition of the log. `in_hand` is counted by itself, so `balanced` says something."""
-        sums, causes = dict.fromkeys(STATES, 0), dict[str, int]()
+        """The sums over every partition of the log. `in_hand` is a count of its own, so `balanced` says something; all counts of a
+        partition stand in one document and change together."""
+        sums, causes = dict.fromkeys((*STATES, "in_hand"), 0), dict[str, int]()
         for part in await self.store["mail_counts"].find({}):
-            for name in STATES:
-                sums[name] += part[name]
+            for name in sums:
+                sums[name] += part.get(name, 0)
             for cause, n in part["causes"].items():
                 causes[cause] = causes.get(cause, 0) + n
-        in_hand = await self.store["mail_deliveries"].count({"settled": False})
-        settled = sum(sums[name] for name in STATES if name != "received")
-        is_balanced = sums["received"] == settled + in_hand
-        return {**sums, "in_hand": in_hand, "balanced": is_balanced, "causes": {cause: n for cause, n in causes.items() if n}}
+        is_balanced = sums["received"] == sum(n for name, n in sums.items() if name != "received")
+        return {**sums, "balanced": is_balanced, "causes": {cause: n for cause, n in causes.items() if n}}
 
     async def message(self, actor: Actor, digest: str) -> Shape | None:
         """One message with its envelope, what its headers say, who vouched for it, what became of it and why, and its history."""

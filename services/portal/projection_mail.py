@@ -71,9 +71,9 @@ class _Work:
         return self._copy("mail_deliveries", name, lambda: blank)
 
     def count(self, name: str, step: int = 1, why: str | None = None) -> None:
-        blank: Doc = {"_id": str(self._partition), **dict.fromkeys(STATES, 0), "causes": {}}
+        blank: Doc = {"_id": str(self._partition), **dict.fromkeys((*STATES, "in_hand"), 0), "causes": {}}
         sums = self._copy("mail_counts", str(self._partition), lambda: blank)
-        sums[name] += step
+        sums[name] = sums.get(name, 0) + step
         if why is not None:
             sums["causes"] = {**sums["causes"], why: sums["causes"].get(why, 0) + step}
 
@@ -94,6 +94,8 @@ def on_received(work: _Work, fact: e.MailReceived) -> None:
         return
     delivery["received"] = True
     work.count("received")
+    if not delivery["settled"]:
+        work.count("in_hand")
     mail["deliveries"] += 1
     work.tell("MailReceived", via=fact.via, mail_from=fact.mail_from, peer=fact.peer, delivery=fact.delivery)
     if not mail["blob"] or (not mail["sender"] and fact.sender):
@@ -168,7 +170,7 @@ def _settle(work: _Work, fact: e.MailTicketed | e.MailThreaded | e.MailQuarantin
     if word == "duplicate" or mail["delivery"] not in ("", name):
         delivery = work.delivery(name)
         if not delivery["settled"]:
-            delivery["settled"] = True
+            _out_of_hand(work, delivery)
             work.count("duplicate")
             work.tell("MailDuplicate", delivery=name)
         return False
@@ -177,9 +179,16 @@ def _settle(work: _Work, fact: e.MailTicketed | e.MailThreaded | e.MailQuarantin
     if mail["delivery"]:
         work.count(mail["state"], -1, mail["why"])
     else:
-        work.delivery(name)["settled"] = True
+        _out_of_hand(work, work.delivery(name))
     why = fact.why.value if isinstance(fact, e.MailQuarantined) else None
     work.count(word, 1, why)
     mail.update(state=word, delivery=name, outcomes=[*mail["outcomes"], fact.id])
     work.tell(fact.type, why=why)
     return True
+
+
+def _out_of_hand(work: _Work, delivery: Doc) -> None:
+    """It is known what became of a delivery; mostly it was announced before."""
+    if not delivery["settled"] and delivery["received"]:
+        work.count("in_hand", -1)
+    delivery["settled"] = True

@@ -64,6 +64,7 @@ def test_a_crash_after_250_loses_and_doubles_nothing(desk: Desk, stack: Stack, p
         mails.settles(f"{about} {n}", "ticketed", within=40)
     mails.is_balanced(within=40)
     assert len(customer.listed()) == 8
+    eventually(post.is_taken_in, within=40, what="the listener is back")
 
 
 def test_an_unknown_sender_is_told_once_and_released_with_the_original_time(

@@ -53,6 +53,15 @@ class Post:
         with smtplib.SMTP(host, int(port), timeout=30) as client:
             client.sendmail(envelope, [to], raw)
 
+    def is_taken_in(self) -> bool:
+        """Whether the listener listens."""
+        host, _, port = self.stack.smtp.rpartition(":")
+        try:
+            with smtplib.SMTP(host, int(port), timeout=5) as client:
+                return client.noop()[0] == 250
+        except OSError:
+            return False
+
     def forges(self, sender: str, subject: str = "Help", body: str = "It does not work.", **more: Any) -> bytes:
         """In somebody's name, from a server that may not."""
         return self.writes(sender, subject, body, envelope="forger@evil.example", **more)

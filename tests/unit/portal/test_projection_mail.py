@@ -131,6 +131,8 @@ def test_received_is_the_sum_of_the_outcomes_and_what_is_in_hand(facts: list[e.M
     states = [views.mail(key)["state"] for key in KEYS if ("mail", key) in views.docs]
     for state in ("ticketed", "quarantined"):
         assert states.count(state) == sums.get(state, 0), "messages, each counted under the state it is in"
+    counted = views.docs.get(("mail_counts", "0"))
+    assert (counted or {}).get("in_hand", 0) == sum(doc["received"] and not doc["settled"] for doc in deliveries)
     before = {place: dict(doc) for place, doc in views.docs.items() if doc}
     views.take(*(fact for fact in facts if isinstance(fact, e.MailReceived)))
     assert views.docs == before, "hearing it again changes nothing"
