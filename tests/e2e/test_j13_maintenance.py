@@ -1,0 +1,184 @@
+"""J13: maintenance and announcements of a provider, and who is told of the status: confirmed subscribers, users of the add-on, nobody else."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from standardwebhooks.webhooks import Webhook
+
+from tests.support.desk import Desk, FarEnd, Person
+from tests.support.stack import ClockHand
+from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.e2e
+
+
+def instant(clock: ClockHand, **ahead: float) -> str:
+    return f"{clock.now() + timedelta(**ahead):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def mails(far_end: FarEnd, to: str, subject: str = "") -> list[dict[str, Any]]:
+    return [mail for mail in far_end.got("mail") if mail["to"] == to and subject in mail["subject"]]
+
+
+def mailed(far_end: FarEnd, to: str, subject: str, count: int = 1) -> list[dict[str, Any]]:
+    def enough() -> Any:
+        found = mails(far_end, to, subject)
+        return found if len(found) >= count else None
+
+    return list(eventually(enough, within=30, what=f"{count} × {subject!r} to {to}"))
+
+
+def link_in(text: str, path: str) -> str:
+    found = re.search(rf"https?://[^/\s]+({re.escape(path)}\S+)", text)
+    assert found, f"no link to {path} in {text!r}"
+    return found[1]
+
+
+def announces(person: Person, purpose: str, **more: Any) -> httpx.Response:
+    document = {"purpose": purpose, "subject": f"{purpose} {secrets.token_hex(4)}", "body": "Please read this.", **more}
+    answer = person.call("POST", "/v1/announcements", document)
+    answer.extensions["subject"] = document["subject"]
+    return answer
+
+
+def subscribes(desk: Desk, **document: Any) -> dict[str, Any]:
+    """Nobody we know: no token."""
+    answer = httpx.post(f"{desk.stack.portal}/v1/subscriptions", json=document, timeout=15)
+    assert answer.status_code == 202, answer.text
+    return dict(answer.json())
+
+
+def test_a_subscription_counts_once_it_is_confirmed_and_nobody_learns_who_has_one(desk: Desk, far_end: FarEnd) -> None:
+    victim = f"reader{secrets.token_hex(4)}@elsewhere.example"
+    first = subscribes(desk, email=victim, components=["routing"])
+    answers = [subscribes(desk, email=victim.upper(), components=["routing"]) for _ in range(3)]
+    (mail,) = mailed(far_end, victim, "Confirm that you want")
+    page = link_in(mail["body"], "/status/subscribe/")
+    before = desk.ops.asks("/v1/incidents", {"title": f"Slow {secrets.token_hex(3)}", "body": "b", "components": ["routing"]})
+    with desk.browser() as anybody:
+        assert "<form" in anybody.get(page).text
+        assert anybody.get(page.replace("token=", "token=x")).status_code == 200, "a page tells nothing about a link"
+        assert anybody.post(page.replace("token=", "token=x")).status_code == 403
+        assert "You get status updates" in anybody.post(page).text
+    assert all(again == first for again in (*answers, subscribes(desk, email=victim, components=["routing"]))), "an oracle"
+
+    title = f"Errors {secrets.token_hex(3)}"
+    incident = desk.ops.asks("/v1/incidents", {"title": title, "body": "We look into it.", "components": ["routing"]})
+    (opened,) = mailed(far_end, victim, title)
+    assert opened["headers"]["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    other = f"Builds fail {secrets.token_hex(3)}"
+    desk.ops.asks("/v1/incidents", {"title": other, "body": "b", "components": ["builds"]})
+    desk.ops.asks(f"/v1/incidents/{incident['incident_id']}/updates", {"body": "Half is well again."})
+    mailed(far_end, victim, f"Update: {title}")
+
+    # What a mail client sends when its button is pressed (RFC 8058): a form, and no cookie.
+    post = link_in(opened["headers"]["List-Unsubscribe"], "/v1/subscriptions/").rstrip(">")
+    left = httpx.post(desk.stack.portal + post, data={"List-Unsubscribe": "One-Click"}, timeout=15)
+    assert left.status_code == 200, left.text
+    desk.ops.asks(f"/v1/incidents/{incident['incident_id']}/resolve", {"body": "It is over."})
+    witness = desk.new_customer("premium")
+    announces(desk.redisco, "terms")
+    mailed(far_end, witness.email, "terms")
+    assert not mails(far_end, victim, f"Resolved: {title}")
+    assert not mails(far_end, victim, other), "not a component they asked for"
+    assert len(mails(far_end, victim, "Confirm that you want")) == 1, "one mail to whoever may be a victim"
+    assert not [one for one in mails(far_end, victim) if before["incident_id"] in one["body"]], "it happened before they confirmed"
+
+
+def test_a_webhook_confirms_by_a_signed_challenge(desk: Desk, far_end: FarEnd) -> None:
+    name = f"watch{secrets.token_hex(4)}"
+    url = f"{desk.stack.sink}/webhooks/{name}"
+    asked = subscribes(desk, webhook_url=url)
+
+    def received(kind: str) -> Any:
+        return [one for one in far_end.got("webhook") if one["to"] == name and json.loads(one["body"])["type"] == kind]
+
+    (challenge,) = eventually(lambda: received("subscription.confirm"), within=20, what="the challenge")
+    data = json.loads(challenge["body"])["data"]
+    Webhook(data["secret"]).verify(challenge["body"], challenge["headers"])
+    answer = httpx.post(desk.stack.portal + link_in(data["confirm_url"], "/v1/subscriptions/"), timeout=15)
+    assert (answer.status_code, answer.json()["state"]) == (200, "confirmed")
+    incident = desk.ops.asks("/v1/incidents", {"title": "Slow", "body": "We look into it.", "components": ["routing"]})
+    (opened,) = eventually(
+        lambda: [one for one in received("incident.opened") if json.loads(one["body"])["data"]["id"] == incident["incident_id"]],
+        within=20, what="the incident",
+    )  # fmt: skip
+    Webhook(data["secret"]).verify(opened["body"], opened["headers"])
+    assert asked["subscription_id"] == data["subscription_id"]
+
+
+def test_users_of_an_add_on_are_told_and_opting_out_counts_for_what_is_not_critical(desk: Desk, far_end: FarEnd) -> None:
+    user, stays, other = desk.new_customer("premium"), desk.new_customer("free"), desk.new_customer("premium", addons=("mailgrid",))
+    news = announces(desk.redisco, "feature")
+    assert news.status_code == 202, news.text
+    (mail,) = mailed(far_end, user.email, news.extensions["subject"])
+    page = link_in(mail["body"], "/status/unsubscribe/")
+    with desk.browser() as anybody:
+        assert "<form" in anybody.get(page).text
+        assert "You get no more of these" in anybody.post(page).text
+
+    more, terms = announces(desk.redisco, "survey"), announces(desk.redisco, "terms")
+    mailed(far_end, user.email, terms.extensions["subject"])
+    mailed(far_end, stays.email, more.extensions["subject"])
+    (critical,) = mails(far_end, user.email, terms.extensions["subject"])
+    assert "List-Unsubscribe" not in critical["headers"], "what is critical cannot be left"
+    assert not mails(far_end, user.email, more.extensions["subject"])
+
+    def recorded() -> Any:
+        items = desk.agent.get(f"/v1/people/{user.email}/notices")["items"]
+        return [item for item in items if item["outcome"] == "suppressed" and "no more non-critical" in item["because"]]
+
+    assert len(eventually(recorded, within=20, what="the suppression")) == 1
+    assert not mails(far_end, other.email, "Redisco"), "its app does not have this add-on"
+
+
+def test_a_maintenance_announced_moved_begun_and_ended(desk: Desk, far_end: FarEnd, clock: ClockHand) -> None:
+    user = desk.new_customer("premium")
+    late = announces(desk.redisco, "maintenance", starts_at=instant(clock, hours=3))
+    assert late.status_code == 422, "under 24 hours ahead a reason is needed"
+    assert "override_reason" in late.text
+    excused = announces(
+        desk.redisco, "maintenance", starts_at=instant(clock, hours=3), ends_at=instant(clock, hours=4), override_reason="A disk fails."
+    )
+    assert excused.status_code == 202, excused.text
+    planned = announces(desk.redisco, "maintenance", starts_at=instant(clock, hours=30), ends_at=instant(clock, hours=31))
+    subject, key = planned.extensions["subject"], planned.json()["announcement_id"]
+    mailed(far_end, user.email, subject)
+
+    desk.redisco.asks(f"/v1/announcements/{key}/reschedule", {
+        "starts_at": instant(clock, hours=40), "ends_at": instant(clock, hours=41), "body": "The data centre asked us to.",
+    })  # fmt: skip
+    (moved,) = mailed(far_end, user.email, f"Maintenance moved: {subject}")
+    assert "The data centre asked us to." in moved["body"]
+    assert "Before, it was to be" in moved["body"]
+    clock.advance(hours=40, minutes=1)
+    mailed(far_end, user.email, f"Maintenance has begun: {subject}")
+    assert not mails(far_end, user.email, f"Maintenance is over: {subject}")
+    clock.advance(hours=1)
+    mailed(far_end, user.email, f"Maintenance is over: {subject}")
+    for words in ("Maintenance moved: ", "Maintenance has begun: ", "Maintenance is over: "):
+        assert len(mails(far_end, user.email, words + subject)) == 1
+    assert len(mails(far_end, user.email, subject)) == 4, "announced, moved, begun, ended: each once"
+
+
+def test_a_provider_is_asked_for_a_post_mortem_when_its_interruption_is_over(desk: Desk, far_end: FarEnd) -> None:
+    user, title = desk.new_customer("premium"), f"Redis refuses {secrets.token_hex(3)}"
+    key = desk.redisco.asks("/v1/incidents", {"title": title, "body": "We know of it."})["incident_id"]
+    mailed(far_end, user.email, f"Incident: {title}")
+    desk.redisco.asks(f"/v1/incidents/{key}/updates", {"body": "A disk is being replaced."})
+    mailed(far_end, user.email, f"Update: {title}")
+    desk.redisco.asks(f"/v1/incidents/{key}/resolve", {"body": "Service is restored."})
+    mailed(far_end, user.email, f"Resolved: {title}")
+    wanted = f"Post-mortem wanted: {title}"
+    eventually(lambda: [one for one in far_end.got("mail") if one["subject"] == wanted], within=20, what="the provider asked for it")
+    sections = [{"heading": "What happened", "body": "A disk failed."}, {"heading": "What we are doing", "body": "Two disks."}]
+    desk.redisco.asks(f"/v1/incidents/{key}/postmortem", {"sections": sections})
+    (told,) = mailed(far_end, user.email, f"Post-mortem: {title}")
+    assert "Two disks." in told["body"]
