@@ -12,12 +12,13 @@ Intake writes them, the courier reads them. Ids are derived, so asking twice is 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from shared import ids
-from shared.events import Instant
+from shared.events import Actor, DirectoryRecorded, Instant, Via
 
 KIND = "subscriptions"
 
@@ -95,3 +96,16 @@ def stop_id(email: str) -> str:
 def subscription_in(document: Mapping[str, Any] | None) -> Subscription | None:
     """The subscription a document is; None for none, and for another document of this kind."""
     return Subscription.model_validate(document) if document and document.get("what") == "subscription" else None
+
+
+def asker(target: str) -> Actor:
+    """Who asks: nobody we know, in the name of an address or webhook."""
+    return Actor(email=target, roles=(), via=Via.API)
+
+
+def record_of(key: str, document: dict[str, Any] | None, actor: Actor, now: datetime) -> DirectoryRecorded:
+    """Document `key` of the kind, or that there is none any more."""
+    return DirectoryRecorded(
+        id=ids.derive("dir", KIND, key, now.isoformat(), "gone" if document is None else "kept"), key=f"{KIND}:{key}", at=now, kind=KIND,
+        doc_id=key, document=document, actor=actor,
+    )  # fmt: skip

@@ -18,6 +18,7 @@ from services.intake.domain import Asked
 from services.intake.door import Allowance, Door, read_object, too_many
 from services.intake.forms import Form, fill
 from services.intake.subscriptions import SubscribeForm, TokenForm
+from shared.subscriptions import asker
 
 _SUBSCRIPTION = re.compile(r"sub_[a-z2-7]{26}")
 _LEAVABLE = re.compile(r"sub_[a-z2-7]{26}|from-[a-z0-9][a-z0-9._-]{0,99}")
@@ -84,4 +85,4 @@ async def _token(request: Request) -> str:
 
 async def _done(request: Request, door: Door, status: int, doing: Awaitable[Answer], who: str) -> Response:
     key = request.headers.get("idempotency-key") or secrets.token_urlsafe(18)
-    return await done("subscriptions", Asked(subscriptions.asker(who), door.clock.now(), key, "", True), doing, status)
+    return await done("subscriptions", Asked(asker(who), door.clock.now(), key, "", True), doing, status)

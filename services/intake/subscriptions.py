@@ -16,11 +16,10 @@ from services.intake.directory import Email, Url
 from services.intake.forms import Form
 from services.intake.incident_forms import Names
 from services.intake.incidents import components_named
-from shared import events as e
-from shared import ids, links
+from shared import links
 from shared.errors import Refused
-from shared.events import Actor, Via
-from shared.subscriptions import KIND, OptOut, Subscription, Wish, opt_out_id, subscription_id, subscription_in
+from shared.events import Actor
+from shared.subscriptions import KIND, OptOut, Subscription, Wish, asker, opt_out_id, record_of, subscription_id, subscription_in
 from shared.topics import DIRECTORY
 from shared.wire import record_for
 
@@ -47,11 +46,6 @@ class TokenForm(Form):
     """`token`: that of the link in the mail, or of the challenge; it may stand in the address instead."""
 
     token: Annotated[str, StringConstraints(max_length=4000)] | None = Field(default=None)
-
-
-def asker(target: str) -> Actor:
-    """Who asks: nobody we know, in the name of an address or webhook."""
-    return Actor(email=target, roles=(), via=Via.API)
 
 
 async def subscribe(intake: Intake, form: SubscribeForm, now: datetime, trace: str) -> Answer:
@@ -105,14 +99,6 @@ async def lift(intake: Intake, key: str, actor: Actor, now: datetime, trace: str
     return {"id": key, "state": "lifted"}
 
 
-def record_of(key: str, document: dict[str, Any] | None, who: str, now: datetime, actor: Actor | None = None) -> e.DirectoryRecorded:
-    """Document `key` of the kind, or that there is none any more."""
-    return e.DirectoryRecorded(
-        id=ids.derive("dir", KIND, key, now.isoformat(), "gone" if document is None else "kept"), key=f"{KIND}:{key}", at=now, kind=KIND,
-        doc_id=key, document=document, actor=actor or asker(who),
-    )  # fmt: skip
-
-
 def _known(intake: Intake, key: str) -> Subscription | None:
     return subscription_in(intake.reference.get(KIND, key))
 
@@ -129,5 +115,5 @@ def _opened(intake: Intake, token: str, purpose: str, page: str, now: datetime) 
 async def _write(
     intake: Intake, key: str, document: dict[str, Any] | None, who: str, now: datetime, trace: str, actor: Actor | None = None
 ) -> None:
-    await intake.write(record_for(DIRECTORY.name, record_of(key, document, who, now, actor), SOURCE, trace))
+    await intake.write(record_for(DIRECTORY.name, record_of(key, document, actor or asker(who), now), SOURCE, trace))
     await intake.reference.read_back_document(KIND, key, document)

@@ -18,11 +18,14 @@ from services.portal.screens import see_other, wants_page
 from services.portal.tabs import href, outcome_of, tabs_of_queue
 from services.portal.visitors import Drawn, OnCall, Parts, Staff, Visitor, not_found
 from shared import links
+from shared.access import is_admin
 from shared.errors import Unavailable
+from shared.subscriptions import KIND
 
 ON_PAGE = frozenset({"acknowledge", "escalate", "resolve"})
 SHOWN = 150
 _REQUEST = re.compile(r"req_[a-z2-7]{26}")
+_STOP = re.compile(r"stp_[a-z2-7]{26}")
 
 router = APIRouter(include_in_schema=False)
 
@@ -118,7 +121,23 @@ async def operations(request: Request, actor: Staff, portal: Parts, screens: Dra
 @router.get("/ops/attention")
 async def attention(request: Request, actor: Staff, portal: Parts, screens: Drawn) -> Response:
     """Dead letters, notices given up, and those left out on purpose: nothing is dropped without a line here."""
-    return screens.page(request, "attention.html", actor=actor, place="ops", found=await portal.desk.attention(actor) or {})
+    stops = [(id_, portal.directory.get(KIND, id_)) for id_ in portal.directory.ids(KIND) if id_.startswith("stp_")]
+    stopped = sorted(({**document, "id": id_} for id_, document in stops if document), key=lambda stop: str(stop["at"]), reverse=True)
+    return screens.page(
+        request, "attention.html", actor=actor, place="ops", found=await portal.desk.attention(actor) or {}, stopped=stopped[:200],
+        may_lift=is_admin(actor),
+    )  # fmt: skip
+
+
+@router.post("/ops/attention/lift/{key}")
+async def lift(key: str, request: Request, actor: Staff, portal: Parts, screens: Drawn) -> Response:
+    """Mail to an address that was stopped is sent again."""
+    if not is_admin(actor) or not _STOP.fullmatch(key):
+        raise not_found()
+    answer = await portal.intake.forward(actor, "POST", f"/v1/subscriptions/{key}/lift")
+    if answer.is_accepted:
+        return see_other("/ops/attention")
+    return screens.error(request, answer.status, "", str(answer.json.get("detail") or ""))
 
 
 @router.get("/demo/outbox")

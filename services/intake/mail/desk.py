@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from prometheus_client import Counter
@@ -15,6 +16,7 @@ from services.intake.keys import Keys
 from services.intake.mail import facts
 from services.intake.mail.admission import Case, Open, Outcome, Quarantine, Reply, decide
 from services.intake.mail.answering import explanation_of
+from services.intake.mail.bounces import stopped_by
 from services.intake.mail.case import Cases
 from services.intake.mail.known import KnownMail
 from services.intake.mail.pending import Delivery
@@ -26,7 +28,7 @@ from shared.clock import Clock
 from shared.errors import Refused, Unavailable
 from shared.status.matching import Ongoing
 from shared.text.redact import redact
-from shared.topics import MAIL, REQUESTS, URGENT
+from shared.topics import REQUESTS, URGENT, topic_of
 from shared.wire import Record, record_for
 
 SOURCE = "intake.mail"
@@ -75,6 +77,7 @@ class MailDesk:
         told: list[e.Event] = [facts.received(delivery, reading, authentication, redact(reading.subject).text)]
         if (report := facts.bounced(delivery, reading, self.cases.names.message_domain, now)) is not None:
             told.append(report)
+            told += await self._stops(report, now)
         await self._say(*told, *await self._meaning(delivery, case, app, outcome))
 
     async def set_aside(self, delivery: Delivery) -> None:
@@ -113,6 +116,13 @@ class MailDesk:
         await self._say(facts.released(delivery, by.email, held.why, now), *meaning)
         ticket = outcome.ticket_id if isinstance(outcome, Reply) else meaning[0].key
         return {"id": digest, "ticket_id": ticket, "request_id": meaning[0].id}
+
+    async def _stops(self, report: e.MailBounced, now: datetime) -> list[e.Event]:
+        """Raises Unavailable."""
+        if report.notice_id is None or self.known is None:
+            return []
+        stop = stopped_by(report, await self.known.sent_to(report.notice_id), now)
+        return [stop] if stop is not None else []
 
     async def _read(self, delivery: Delivery, raw: bytes) -> tuple[Reading, Authentication]:
         reading = await self.reader.read(raw, delivery.envelope)
@@ -156,5 +166,5 @@ class MailDesk:
                 record = record_for(REQUESTS.name, event, SOURCE)
                 records += [record, record._replace(topic=URGENT.name)] if isinstance(event, e.OpenTicket) and event.pages else [record]
             else:
-                records.append(record_for(MAIL.name, event, SOURCE))
+                records.append(record_for(topic_of(event), event, SOURCE))
         await self.publish(records)

@@ -44,6 +44,11 @@ class KnownMail:
         ticket = (found or {}).get("ticket")
         return ticket if isinstance(ticket, str) and ticket.startswith("tkt_") else None
 
+    async def sent_to(self, notice: str) -> str | None:
+        """The address a mail of ours went to."""
+        found = await self._notices.find_one({"_id": notice, "kind": "mail"}, fields={"to": 1})
+        return found["to"] if found is not None else None
+
     async def message(self, digest: str) -> Held | None:
         found = await self._mail.find_one({"_id": digest})
         if found is None or not found.get("blob"):
