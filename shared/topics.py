@@ -73,9 +73,11 @@ PAGE_INBOX = Topic(
     key="lane",
     author="notifier.front",
     readers=("notifier.pager",),
-    events=(e.PageWanted, e.DirectPageSeen, e.AckAsked, e.ResolveAsked, e.EscalateAsked, e.DowngradeSeen, e.SolveSeen, e.ContactCheckWanted),
+    events=(
+        e.PageWanted, e.DirectPageSeen, e.AckAsked, e.ResolveAsked, e.EscalateAsked, e.DowngradeSeen, e.SolveSeen, e.ContactCheckWanted,
+    ),
     retention=timedelta(days=30),
-)
+)  # fmt: skip
 PAGES = Topic(
     "pages",
     key="lane",
@@ -84,7 +86,7 @@ PAGES = Topic(
     events=(
         e.PageOpened, e.PageJoined, e.PageAttempted, e.PageAccepted, e.PageFailed, e.PageReachedNobody, e.PageEscalated,
         e.PageAcknowledged, e.PageCancelled, e.PageResolved, e.PageRequestRefused,
-        e.ContactCheckStarted, e.ContactChecked,
+        e.ContactCheckStarted, e.ContactChecked, e.PageReopened,
     ),
 )  # fmt: skip
 STATUS = Topic(

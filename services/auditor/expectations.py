@@ -184,6 +184,13 @@ def _escalated(fact: e.PageEscalated) -> Iterator[Operation]:
 def _page_over(fact: e.PageAcknowledged | e.PageResolved) -> Iterator[Operation]:
     yield MetAll(fact.page)
     yield OverAll(FIRED, f"{fact.page}/")
+    if isinstance(fact, e.PageAcknowledged) and fact.reopens_at is not None:
+        text = "an acknowledged page was to be opened again, and was not"
+        yield Await(FIRED, f"{fact.page}/reopen", fact.page, fact.reopens_at + FIRED_WITHIN, text)
+
+
+def _reopened(fact: e.PageReopened) -> Iterator[Operation]:
+    yield Over(FIRED, f"{fact.page}/reopen")
 
 
 def _cancelled(fact: e.PageCancelled) -> Iterator[Operation]:
@@ -253,6 +260,7 @@ RULES: Mapping[type[e.Event], Callable[[Any], Iterable[Operation]]] = {
     e.PageEscalated: _escalated,
     e.PageAcknowledged: _page_over,
     e.PageResolved: _page_over,
+    e.PageReopened: _reopened,
     e.PageCancelled: _cancelled,
     e.ClockStarted: _clock_runs,
     e.ClockRetargeted: _clock_runs,

@@ -40,6 +40,7 @@ from shared.events import (
     PageFailed,
     PageJoined,
     PageOpened,
+    PageReopened,
     PageRequestRefused,
     PageResolved,
     PageWanted,
@@ -64,6 +65,11 @@ def fire(lane: Lane, rules: Rules, now: datetime) -> Sequence[PageFact]:
         if page.next_at is not None and page.next_at <= now:
             course.cause = firing_id(page.id, "escalation", page.next_at)
             begin_next_step(course, page.id, "nobody acknowledged in time")
+        if page.reopens_at is not None and page.reopens_at <= now:
+            course.cause = firing_id(page.id, "acknowledgement", page.reopens_at)
+            reason = "acknowledged, and neither solved nor resolved in time"
+            course.add(PageReopened, page.id, by=page.by, reason=reason)
+            begin_next_step(course, page.id, reason)
         for attempt in course.lane.pages[page.id].attempts.values():
             if attempt.retry_at is not None and attempt.retry_at <= now:
                 course.cause = firing_id(page.id, attempt.id, attempt.retry_at)
@@ -97,11 +103,14 @@ def on_ack_asked(course: Course, event: AckAsked) -> None:
     page = _page_to_handle(course, event)
     if page is None:
         return
-    if page.state is State.ACKNOWLEDGED:
+    if page.state is State.ACKNOWLEDGED and page.reopens_at is None:
         _refuse(course, page.id, "already-acknowledged", f"{page.by} has acknowledged it already")
         return
-    course.add(PageAcknowledged, page.id, by=event.by, via=event.via)
-    stand_down(course, page)
+    escalation = course.rules.on_call.escalation.get(page.escalation)
+    again = course.now + escalation.ack_timeout if escalation and escalation.ack_timeout else None
+    course.add(PageAcknowledged, page.id, by=event.by, via=event.via, reopens_at=again)
+    if page.state is State.OPEN:  # once more is a sign of life: it puts off the reopening, and everybody was told before
+        stand_down(course, page)
 
 
 def on_resolve_asked(course: Course, event: ResolveAsked) -> None:

@@ -24,6 +24,7 @@ from shared.events import (
     PageJoined,
     PageOpened,
     PageReachedNobody,
+    PageReopened,
     PageRequestRefused,
     PageResolved,
     Value,
@@ -70,7 +71,10 @@ class Attempt(Value):
 
 
 class Page(Value):
-    """`obligations` are those still owed; `by` is who ended or acknowledged it; `next_at` when the next step begins."""
+    """`obligations` are those still owed; `by` is who ended or acknowledged it; `next_at` when the next step begins.
+
+    `reopens_at`: when an acknowledged one is opened again.
+    """
 
     id: str
     ticket_id: str
@@ -87,6 +91,7 @@ class Page(Value):
     obligations: tuple[str, ...]
     attempts: dict[str, Attempt] = Field(default_factory=dict)
     began: str = ""
+    reopens_at: Instant | None = None
 
 
 class Check(Value):
@@ -111,7 +116,7 @@ class Lane(Row):
     checks: dict[str, Check] = Field(default_factory=dict)
 
     def open_page(self) -> Page | None:
-        """The page nobody has acknowledged: a lane never has two."""
+        """The page nobody has acknowledged: a lane has two only where one was opened again."""
         return next((page for page in self.pages.values() if page.state is State.OPEN), None)
 
     def page_of(self, obligation: str) -> Page | None:
@@ -127,6 +132,8 @@ def due_at(lane: Lane) -> datetime | None:
 def _instants(page: Page) -> Iterator[datetime]:
     if page.next_at is not None:
         yield page.next_at
+    if page.reopens_at is not None:
+        yield page.reopens_at
     for attempt in page.attempts.values():
         if attempt.retry_at is not None:
             yield attempt.retry_at
@@ -182,7 +189,12 @@ def _failed(lane: Lane, fact: PageFailed) -> Lane:
 
 
 def _acknowledged(lane: Lane, fact: PageAcknowledged) -> Lane:
-    return _with(lane, _silenced(lane.pages[fact.page], State.ACKNOWLEDGED, fact.by))
+    silenced = _silenced(lane.pages[fact.page], State.ACKNOWLEDGED, fact.by)
+    return _with(lane, silenced.model_copy(update={"reopens_at": fact.reopens_at}))
+
+
+def _reopened(lane: Lane, fact: PageReopened) -> Lane:
+    return _with(lane, lane.pages[fact.page].model_copy(update={"state": State.OPEN, "by": "", "reopens_at": None}))
 
 
 def _resolved(lane: Lane, fact: PageResolved) -> Lane:
@@ -224,6 +236,7 @@ _EVOLVE: dict[type[PageFact], Callable[[Lane, Any], Lane]] = {
     PageAccepted: _accepted,
     PageFailed: _failed,
     PageAcknowledged: _acknowledged,
+    PageReopened: _reopened,
     PageCancelled: _cancelled,
     PageResolved: _resolved,
     PageRequestRefused: _unchanged,
@@ -253,7 +266,7 @@ def _silenced(page: Page, state: State, by: str) -> Page:
         name: attempt.model_copy(update=stopped) if attempt.sending is Sending.WAITING and attempt.purpose == "page" else attempt
         for name, attempt in page.attempts.items()
     }
-    return page.model_copy(update={"state": state, "by": by, "next_at": None, "attempts": attempts})
+    return page.model_copy(update={"state": state, "by": by, "next_at": None, "reopens_at": None, "attempts": attempts})
 
 
 def _closed(lane: Lane, page_id: str, state: State, by: str) -> Lane:

@@ -83,6 +83,10 @@ def on_page_acknowledged(doc: Doc, fact: e.PageAcknowledged) -> None:
     doc.update(state="acknowledged", acknowledged_by=fact.by, acknowledged_at=iso(fact.at), next_at=None)
 
 
+def on_page_reopened(doc: Doc, fact: e.PageReopened) -> None:
+    doc.update(state="open", acknowledged_by=None, acknowledged_at=None, reason=fact.reason)
+
+
 def on_page_cancelled(doc: Doc, fact: e.PageCancelled) -> None:
     doc.update(state="cancelled", ended_by=fact.by, ended_at=iso(fact.at), reason=fact.reason, next_at=None)
 
@@ -104,6 +108,7 @@ PAGE_VIEW: Mapping[type[e.PageFact], Callable[[Doc, Any], None]] = {
     e.PageEscalated: on_page_escalated,
     e.PageReachedNobody: on_page_reached_nobody,
     e.PageAcknowledged: on_page_acknowledged,
+    e.PageReopened: on_page_reopened,
     e.PageCancelled: on_page_cancelled,
     e.PageResolved: on_page_resolved,
 }

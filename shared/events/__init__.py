@@ -89,6 +89,7 @@ from shared.events.pages import (
     PageJoined,
     PageOpened,
     PageReachedNobody,
+    PageReopened,
     PageRequestRefused,
     PageResolved,
     PageWanted,

@@ -226,9 +226,20 @@ class PageEscalated(PageFact):
 
 
 class PageAcknowledged(PageFact):
+    """`reopens_at`: when it is opened again, unless it is over by then or acknowledged once more; null: never."""
+
     type: Literal["PageAcknowledged"] = "PageAcknowledged"
     by: str
     via: str
+    reopens_at: Instant | None = None
+
+
+class PageReopened(PageFact):
+    """`by` had acknowledged it, and nothing came of it in time: the next step begins."""
+
+    type: Literal["PageReopened"] = "PageReopened"
+    by: str
+    reason: str
 
 
 class PageCancelled(PageFact):

@@ -56,11 +56,16 @@ class EscalationStep(Part):
 
 
 class EscalationPolicy(Part):
-    """Steps in order, the whole repeated `repeat` times, then the fallback person; never empty."""
+    """Steps in order, the whole repeated `repeat` times, then the fallback person; never empty.
+
+    `ack_timeout`: a page that was acknowledged and is neither solved nor resolved, nor acknowledged again, for so long is opened
+    again and goes on with the next step; 0: never.
+    """
 
     steps: tuple[EscalationStep, ...] = Field(min_length=1)
     repeat: int = Field(default=1, ge=0, le=10)
     fallback: str
+    ack_timeout: Delay = timedelta(0)
 
 
 class OnCallPolicy(Part):
