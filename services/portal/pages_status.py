@@ -8,6 +8,7 @@ from fastapi import APIRouter, FastAPI, Query, Request
 from starlette.responses import Response
 
 from services.portal.status.files import StatusFiles
+from services.portal.status.v3 import MOST_ISSUES
 
 router = APIRouter()
 
@@ -40,14 +41,14 @@ async def current_status(request: Request) -> Response:
 async def list_issues(
     request: Request,
     since: Annotated[str | None, Query(max_length=40, description="a date, or an instant")] = None,
-    limit: Annotated[str | None, Query(max_length=5, description="at most so many, the latest first")] = None,
+    limit: Annotated[int | None, Query(ge=1, le=MOST_ISSUES, description="at most so many, the latest first")] = None,
 ) -> Response:
     """As the Heroku Status API of 2012 had it."""
     return _files(request).answer(request)
 
 
-@router.get("/api/v3/issues/{key}", tags=["Heroku Status v3"])
-async def one_issue(request: Request, key: str) -> Response:
+@router.get("/api/v3/issues/{issue_id}", tags=["Heroku Status v3"])
+async def one_issue(request: Request, issue_id: str) -> Response:
     """As the Heroku Status API of 2012 had it."""
     return _files(request).answer(request)
 

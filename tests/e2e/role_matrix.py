@@ -136,6 +136,9 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("GET", "/v1/attachments/{attachment_id}"): Line(CUSTOMER),
     # Anyone
     ("GET", "/v1/status"): Line(ANYONE),
+    ("GET", "/api/v3/current-status"): Line(ANYONE),
+    ("GET", "/api/v3/issues"): Line(ANYONE),
+    ("GET", "/api/v3/issues/{issue_id}"): Line(NOBODY),  # of a draft: it is on no page
     ("GET", "/v1/articles"): Line(ANYONE),
     ("GET", "/v1/articles/{slug}"): Line(ANYONE),
     # One's own account

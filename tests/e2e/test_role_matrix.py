@@ -137,6 +137,8 @@ class World:
             self.customer.outcome(found["request_id"])
         if "{page_id}" in path:
             found["page_id"] = self.page
+        if "{issue_id}" in path:
+            found["issue_id"] = self.incident
         if "{token_id}" in path:
             made = self.customer.call("POST", "/v1/tokens", {"name": "to be revoked"})
             found["token_id"] = made.json()["id"]
