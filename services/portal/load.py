@@ -31,13 +31,13 @@ class Called:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """`median`: from the first try to reach them to their own acknowledgement, of those pages they acknowledged."""
+    """`median_s`, seconds: from the first try to reach them to their own acknowledgement, of those pages they acknowledged."""
 
     person: str
     pages: int
     at_night: int
     acknowledged: int
-    median: timedelta | None
+    median_s: float | None
 
 
 def zone_of(policy: OnCallPolicy, person: str) -> str:
@@ -64,7 +64,7 @@ def calls_of(policy: OnCallPolicy, person: str, pages: Iterable[Mapping[str, Any
 
 def load_of(person: str, calls: Iterable[Called]) -> Load:
     known = list(calls)
-    answered = [call.acknowledged_after for call in known if call.acknowledged_after is not None]
+    answered = [call.acknowledged_after.total_seconds() for call in known if call.acknowledged_after is not None]
     return Load(person, len(known), sum(call.at_night for call in known), len(answered), median(answered) if answered else None)
 
 

@@ -16,6 +16,7 @@ from starlette.types import Scope
 
 from services.portal import (
     pages_account,
+    pages_contacts,
     pages_desk,
     pages_help,
     pages_incidents,
@@ -63,6 +64,7 @@ def install(app: FastAPI, portal: Portal) -> None:
         pages_tickets,
         pages_sharing,
         pages_account,
+        pages_contacts,
         pages_sign_in,
         pages_desk,
         pages_rota,

@@ -108,6 +108,7 @@ async def _account(
     return screens.page(
         request, "account.html", actor=actor, place="account", status=status, sessions=shown, tokens=tokens, made=made,
         scopes=[scope for scope in _SCOPES if scope != "admin" or is_admin(actor)], key=secrets.token_urlsafe(18),
+        is_on_call=await portal.rota.person_of(actor.email) is not None,
         has_password=portal.directory.get("credentials", actor.email) is not None, **context,
     )  # fmt: skip
 

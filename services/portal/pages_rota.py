@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from services.portal.display import rota_rows
+from services.portal.display import rota_rows, span
 from services.portal.fields import fields_of
 from services.portal.screens import see_other
 from services.portal.visitors import Drawn, Parts, Staff, not_found
 from shared import links
 from shared.access import may_handle_pages
-from shared.errors import Refused
-from shared.events import Role
+from shared.errors import Refused, Unavailable
+from shared.events import Actor, Role
 
 DAYS = 14
 FEED_LASTS = timedelta(days=400)
@@ -86,19 +87,35 @@ async def _shown(
         at=when.isoformat(), asked_at=bool(at), rows=rota_rows(planned, when, DAYS), findings=await portal.rota.coverage(actor, now) or [],
         may_change=bool(everybody) and (for_anybody or (may_handle_pages(actor) and bool(mine))),
         takers=everybody if for_anybody else mine, everybody=everybody, schedules=[row["schedule"] for row in planned],
-        feeds={row["schedule"]: _feed_url(portal, row["schedule"], actor.email, now) for row in planned}, done=done, problem=problem,
-        soon=_field(now), tomorrow=_field(now + timedelta(days=1)),
+        feeds={name: feed_url(portal, name, name, actor.email, now) for name in (row["schedule"] for row in planned)},
+        done=done, problem=problem,
+        load=await _load(actor, portal, now), mine=mine, soon=_field(now), tomorrow=_field(now + timedelta(days=1)),
     )  # fmt: skip
 
 
-def _feed_url(portal: Parts, schedule: str, email: str, now: datetime) -> str:
+def feed_url(portal: Parts, about: str, file: str, email: str, now: datetime) -> str:
+    """The address of the calendar `file`, whose token is for `about`: a schedule, or `person:<name>`."""
     secret = portal.settings.secret
     if secret is None:
         return ""
     token = links.sign(
-        secret.get_secret_value().encode(), links.CALENDAR, schedule, email, now.replace(hour=0, minute=0, second=0) + FEED_LASTS
+        secret.get_secret_value().encode(), links.CALENDAR, about, email, now.replace(hour=0, minute=0, second=0) + FEED_LASTS
     )
-    return f"/on-call/{schedule}.ics?token={token}"
+    return f"/on-call/{file}.ics?token={token}"
+
+
+async def _load(actor: Actor, portal: Parts, now: datetime) -> list[dict[str, Any]] | None:
+    """None while the view is away."""
+    try:
+        found = await portal.rota.load(actor, now) or []
+    except Unavailable:
+        return None
+    return [{**one, "typically": minutes_of(one["median_seconds"])} for one in found]
+
+
+def minutes_of(seconds: float | None) -> str:
+    """A length in whole minutes, and never none; empty where there is none."""
+    return "" if seconds is None else span(timedelta(seconds=seconds)) or "1 min"
 
 
 def _field(at: datetime) -> str:

@@ -108,6 +108,11 @@ class Rota:
         policy = await self.policy()
         return [_finding(found) for found in findings(policy, now)] if policy else []
 
+    async def person_of(self, email: str) -> str | None:
+        """The name in the on-call document of whose account has this address."""
+        policy = await self.policy()
+        return next((name for name, one in policy.people.items() if one.email.lower() == email.lower()), None) if policy else None
+
     async def load(self, actor: Actor, now: datetime) -> list[Shape] | None:
         """Of the last 30 days, per person: `[{person, pages, at_night, acknowledged, median_seconds|null}]`, the most woken first."""
         if not may_see_desk(actor):
@@ -120,7 +125,7 @@ class Rota:
         return [
             {
                 "person": one.person, "pages": one.pages, "at_night": one.at_night, "acknowledged": one.acknowledged,
-                "median_seconds": one.median.total_seconds() if one.median is not None else None,
+                "median_seconds": one.median_s,
             }
             for one in sorted(found, key=lambda one: (-one.pages, one.person))
         ]  # fmt: skip
