@@ -69,11 +69,17 @@ class Sessions:
         return found
 
     async def actor_or_none(self, request: HTTPConnection) -> Actor | None:
-        """Who asks, None for a visitor. Raises Refused for a bad bearer token, and Unavailable."""
+        """Who asks, None for a visitor. Raises Refused for a bad bearer token, and Unavailable.
+
+        What is written here goes to intake as its account, without the limits of a token; so a machine's token reads here, and
+        writes where it is passed on as it is: under /v1.
+        """
         authorization = request.headers.get("authorization")
         if authorization:
             now = self._clock.now()
             caller = recognise(bearer_of(authorization), self._directory, self._secret, now)
+            if caller.token is not None and request.scope.get("method", "GET") not in SAFE:
+                raise Refused("session-needed", "This form is for whoever is signed in with a browser; with a token, use /v1.", status=403)
             if self._uses is not None and caller.token is not None:
                 self._uses.seen(caller.token, now)
             return caller.actor

@@ -21,7 +21,7 @@ import structlog
 
 from services.portal import shapes
 from services.portal.queries import Queries
-from shared.access import Standing, may_handle_pages, may_see_fact, standing
+from shared.access import Standing, may_handle_pages, may_see_fact, runs_incidents, standing
 from shared.errors import Unavailable
 from shared.events import Actor
 from shared.store import Store
@@ -38,6 +38,7 @@ _FIRST_LOOK_S, _LOOK_AGAIN_S = 0.02, 0.5
 """A change that came before the watch began is found by looking."""
 
 
+_FOR_OPS = frozenset({"IncidentDrafted", "AlertRaised", "AlertCleared", "StatusRequestRefused"})
 _NAMES = {"pages": b"page", "status": b"incident"}
 
 
@@ -46,10 +47,16 @@ def may_receive(actor: Actor, fact: Shape) -> Standing | None:
     if fact["topic"] == "pages":
         return Standing.STAFF if may_handle_pages(actor) else None
     if fact["topic"] == "status":
-        return Standing.STAFF if actor.is_staff else None
+        return Standing.STAFF if runs_incidents(actor) or (actor.is_staff and _is_public(fact)) else None
     seen_by = fact.get("seen_by") or {"people": [], "provider": None}
     who = standing(actor, requester="", participants=seen_by["people"], provider=seen_by["provider"])
     return who if who is not None and may_see_fact(who, fact["type"], fact.get("audience")) else None
+
+
+def _is_public(fact: Shape) -> bool:
+    """Whether a fact of an incident tells no more than the status page does: alerts, drafts and internal updates are for ops."""
+    hidden = fact["data"].get("draft") or fact["data"].get("internal")
+    return not hidden and fact["type"] not in _FOR_OPS
 
 
 def event_of(fact: Shape, who: Standing) -> bytes:

@@ -149,3 +149,22 @@ def test_words() -> None:
 )
 def test_what_another_site_sends(method: str, headers: dict[str, str], foreign: bool) -> None:
     assert is_foreign(method, headers) is foreign
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "for_staff"),
+    [
+        ("IncidentOpened", {}, True),
+        ("IncidentUpdated", {"internal": True}, False),
+        ("IncidentUpdated", {"draft": True}, False),
+        ("IncidentDrafted", {}, False),
+        ("IncidentResolved", {"draft": True}, False),
+        ("AlertRaised", {}, False),
+        ("AlertCleared", {}, False),
+        ("StatusRequestRefused", {}, False),
+    ],
+)
+def test_what_ops_prepare_of_an_incident_is_streamed_to_ops_alone(kind: str, data: dict[str, Any], for_staff: bool) -> None:
+    fact = {"topic": "status", "type": kind, "data": data}
+    seen = {name for name, actor in ACTORS.items() if may_receive(actor, fact) is not None}
+    assert seen == ({"ops", "agent"} if for_staff else {"ops"})
