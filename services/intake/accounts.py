@@ -64,6 +64,8 @@ async def create_token(intake: Intake, accounts: Accounts, form: TokenForm, call
         if (standing[made]["name"], tuple(standing[made].get("scopes", ()))) != (document.name, document.scopes):
             raise Refused("idempotency-key-reused", "This Idempotency-Key made another token before. Use a new key for a new token.")
         return _shown(made, standing[made], None) | {"token": text}
+    if accounts.tokens.is_gone(made):
+        raise Refused("idempotency-key-reused", "The token of this Idempotency-Key was revoked. Use a new key for a new token.")
     if len(standing) >= MOST_TOKENS:
         raise Refused("too-many-tokens", f"An account has at most {MOST_TOKENS} tokens; revoke one first.", status=409)
     kept = await _record(intake, "tokens", made, document, asked, trace)

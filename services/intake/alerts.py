@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from services.intake.domain import Asked
 from shared import events as e
@@ -21,6 +21,7 @@ from shared.errors import Refused
 from shared.events import Component, Severity, Stamp
 from shared.mistakes import invalid
 from shared.policy import ComponentsPolicy
+from shared.text.redact import redact
 
 SOURCE = "alertmanager"
 MOST = 1000
@@ -42,6 +43,13 @@ _COMPONENT_LABELS = ("component", "service", "job")
 Labels = dict[Annotated[str, Field(max_length=200)], Annotated[str, Field(max_length=10_000)]]
 
 
+def _in_utc(at: datetime) -> datetime:
+    try:
+        return at.astimezone(UTC)
+    except OverflowError as error:  # in the year 1 or 9999, and hours from UTC
+        raise ValueError("no time of ours") from error
+
+
 class Alert(BaseModel):
     """One alert of a notification. Other fields (`generatorURL`, those of tomorrow) are not ours to refuse."""
 
@@ -50,7 +58,7 @@ class Alert(BaseModel):
     status: Literal["firing", "resolved"]
     labels: Labels = {}
     annotations: Labels = {}
-    starts_at: Annotated[AwareDatetime, Field(alias="startsAt")]
+    starts_at: Annotated[AwareDatetime, Field(alias="startsAt"), AfterValidator(_in_utc)]
     fingerprint: Annotated[str, Field(max_length=200)] = ""
 
     @property
@@ -99,7 +107,7 @@ def raised(
 
     Those that end come after those that begin, so that a group whose alerts pass the baton stays one incident.
     """
-    first = min(alert.starts_at for alert in notification.alerts).astimezone(UTC)
+    first = min(alert.starts_at for alert in notification.alerts)
     group = notification.group
     incident = incident_of(SOURCE, group) or ids.derive("inc", "alert", SOURCE, group, first.isoformat())
     ordered = sorted(notification.alerts, key=lambda alert: alert.status == "resolved")
@@ -107,7 +115,7 @@ def raised(
 
 
 def _request(alert: Alert, group: str, incident: str, asked: Asked, policy: ComponentsPolicy, stamp: Stamp) -> e.RaiseAlert:
-    began = alert.starts_at.astimezone(UTC)
+    began = alert.starts_at
     if began > asked.at + _AHEAD:
         raise Refused("not-yet", f"The alert begins at {began.isoformat()}, which is ahead of our clock. Check the monitor's.")
     severity = _SEVERITIES.get(alert.labels.get("severity", "").strip().lower(), Severity.CRITICAL)
@@ -115,7 +123,7 @@ def _request(alert: Alert, group: str, incident: str, asked: Asked, policy: Comp
     return e.RaiseAlert(
         id=ids.derive("req", SOURCE, group, alert.print, began.isoformat(), alert.status), key=incident, at=asked.at, actor=asked.actor,
         policy=stamp, digest=asked.digest, source=SOURCE, group_key=group, fingerprint=alert.print, status=alert.status,
-        severity=severity, summary=_line(summary), description=alert.annotations.get("description", "")[:20_000],
+        severity=severity, summary=_line(redact(summary).text), description=redact(alert.annotations.get("description", "")[:20_000]).text,
         labels=dict(alert.labels), components=tuple(_components(alert, policy)), started_at=began, pages=severity not in policy.quiet,
     )  # fmt: skip
 

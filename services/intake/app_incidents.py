@@ -95,12 +95,13 @@ def _alerting(intake: Intake, door: Door, alert_key: bytes | None) -> Callable[[
         if actor is None:
             if alert_key is None:
                 raise Refused("unauthenticated", "Send a token as `Authorization: Bearer …`.", status=401)
-            door.count(MONITOR.email)
-        raw = await read_raw(request)
-        if actor is None:
-            assert alert_key is not None
+            # Counted once it has proved who it is: a stranger must not be able to use up what the monitor may send.
+            raw = await read_raw(request)
             signed.check(alert_key, request.headers, raw, now)
+            door.count(MONITOR.email)
             actor = MONITOR
+        else:
+            raw = await read_raw(request)
         if not runs_incidents(actor):
             raise Refused("forbidden", "Alerts come from monitors: a token of ops is needed.", status=403)
         body: dict[str, Any] = parse_json(raw) if raw else {}

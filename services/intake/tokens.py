@@ -51,6 +51,7 @@ class TokenIndex:
     def __init__(self) -> None:
         self._of: dict[str, set[str]] = {}
         self._owner: dict[str, str] = {}
+        self._gone: set[str] = set()
 
     def on_change(self, message: Message) -> None:
         if not message.key.startswith(_KIND):
@@ -59,9 +60,15 @@ class TokenIndex:
         document = orjson.loads(message.value).get("document") if message.value else None
         if before := self._owner.pop(token, None):
             self._of[before].discard(token)
-        if document is not None:
+        if document is None:
+            self._gone.add(token)
+        else:
             owner = self._owner[token] = str(document.get("email", "")).lower()
             self._of.setdefault(owner, set()).add(token)
+
+    def is_gone(self, token: str) -> bool:
+        """Whether it was revoked, now or ever: its key makes the same token again, and that may be in somebody else's hands."""
+        return token in self._gone
 
     def of(self, email: str, documents: Documents) -> dict[str, dict[str, Any]]:
         """Id → document, oldest first."""

@@ -171,6 +171,25 @@ async def test_a_signature_that_is_not_good_is_401(bench: Bench, name: str) -> N
     assert bench.log.written == []
 
 
+async def test_strangers_do_not_use_up_what_the_monitor_may_send(bench: Bench) -> None:
+    for _ in range(bench.door.allowance.rate.amount + 1):
+        assert (await sent(bench, FRESH, {})).status_code == 401
+    assert (await sent(bench, FRESH, signature(FRESH))).status_code == 202
+
+
+async def test_secrets_in_an_alert_are_masked(bench: Bench) -> None:
+    said = "cannot reach postgres://app:hunter2hunter2@db.example.com/main"
+    await raised(bench, body({**alert(), "annotations": {"summary": said, "description": said}}))
+    (request,) = asked(bench)
+    assert "hunter2" not in request.wire().decode()
+    assert "db.example.com" in request.summary
+
+
+@pytest.mark.parametrize("began", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+async def test_a_time_beyond_the_calendar_is_a_mistake(bench: Bench, began: str) -> None:
+    is_problem(await call(bench, "POST", "/v1/alerts", body({**alert(), "startsAt": began}), "demo-ops"), 422, "invalid")
+
+
 def test_one_of_several_signatures_is_enough_while_a_secret_is_changed() -> None:
     headers = signature(FRESH)
     headers["webhook-signature"] = "v1,bm90IGl0 " + headers["webhook-signature"]

@@ -69,6 +69,14 @@ async def test_a_repeat_makes_no_second_token(bench: Bench) -> None:
     assert code(await call(bench, "POST", "/v1/tokens", "demo-premier", {"name": "other"}, key="k1")) == (422, "idempotency-key-reused")
 
 
+async def test_a_revoked_token_does_not_come_back_under_its_key(bench: Bench) -> None:
+    found = (await call(bench, "POST", "/v1/tokens", "demo-premier", {"name": "ci"}, key="k1")).json()
+    await call(bench, "DELETE", f"/v1/tokens/{found['id']}", "demo-premier")
+    again = await call(bench, "POST", "/v1/tokens", "demo-premier", {"name": "ci"}, key="k1")
+    assert code(again) == (422, "idempotency-key-reused")
+    assert code(await call(bench, "GET", "/v1/tokens", found["token"])) == (401, "unauthenticated")
+
+
 @pytest.mark.parametrize("scope", ["read", "write", "mail", "admin"])
 async def test_a_scope_limits_what_a_token_is_good_for(bench: Bench, scope: str) -> None:
     token = (await made(bench, "demo-admin", scopes=[scope]))["token"]
