@@ -228,12 +228,15 @@ async def publish_policy(
 
 
 def get_policy(intake: Intake, name: str, version: int | None, actor: Actor) -> Answer:
-    """GET /v1/policies/{name}: the newest version, or the one asked for."""
+    """GET /v1/policies/{name}: the newest version, or the one asked for. Where people are reached is for admins only."""
     _staff_only(actor)
     found = intake.reference.policy(name, version)
     if found is None:
         raise Refused("not-found", f"There is no policy {name}" + (f" version {version}." if version else "."), status=404)
-    return found.model_dump(mode="json", include={"version", "document", "at", "note"}) | {"name": name, "by": _by(found)}
+    shown = found.model_dump(mode="json", include={"version", "document", "at", "note"}) | {"name": name, "by": _by(found)}
+    if name == ON_CALL and not is_admin(actor):
+        shown["document"] = rota.without_addresses(shown["document"])
+    return shown
 
 
 def list_versions(intake: Intake, name: str, actor: Actor) -> Answer:

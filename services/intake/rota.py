@@ -21,6 +21,7 @@ LONGEST = timedelta(days=60)
 REMEMBERED = timedelta(days=90)
 """Stand-ins that ended longer ago are left out of the next version; the versions before it keep them."""
 
+HIDDEN = "(hidden)"
 _FOR_ANYBODY = frozenset({Role.OPS, Role.ADMIN})
 _When = Annotated[AwareDatetime, Field(strict=False)]
 
@@ -72,6 +73,15 @@ def with_stand_in(document: Mapping[str, Any], schedule: str, form: OverrideForm
     kept = [one for one in schedules[schedule].get(field, ()) if datetime.fromisoformat(one["until"]) > now - REMEMBERED]
     changed = {**schedules[schedule], field: [*kept, added]}
     return {**document, "schedules": {**schedules, schedule: changed}}
+
+
+def without_addresses(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The document with the address of every contact method left out: numbers are private, other addresses hold keys."""
+    people = {
+        name: {**person, "methods": [{**method, "address": HIDDEN} for method in person.get("methods", ())]}
+        for name, person in document.get("people", {}).items()
+    }
+    return {**document, "people": people}
 
 
 def note_of(form: OverrideForm | SwapForm, schedule: str) -> str:

@@ -179,3 +179,13 @@ def test_a_number_is_somebodys_only_where_it_is_verified() -> None:
 )
 def test_which_of_two_pages_a_reply_means(text: str, page: str | None) -> None:
     assert chosen(text, [FIRST, SECOND])[0] == page
+
+
+async def test_where_people_are_reached_is_shown_to_admins_only(bench: Bench) -> None:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=bench.app), base_url="http://intake") as client:
+        shown = {
+            who: (await client.get("/v1/policies/on-call", headers={"authorization": f"Bearer demo-{who}"})).text
+            for who in ("admin", "agent")
+        }
+    assert NUMBER in shown["admin"] and NUMBER not in shown["agent"]
+    assert '"channel":"sms"' in shown["agent"] and "/pager/" not in shown["agent"]
