@@ -35,13 +35,14 @@ REQUESTS = Topic(
     "requests",
     key="aggregate id (ticket, page or incident)",
     author="intake",
-    readers=("router", "notifier.front", "portal.projector", "auditor"),
+    readers=("router", "notifier.front", "notifier.courier", "portal.projector", "auditor"),
     events=(
         e.OpenTicket, e.AddReply, e.AssignTicket, e.HandBack, e.TakeBack, e.InsistScope, e.DismissSuggestion, e.ReviewPriority,
         e.AppealPriority, e.DecideAppeal, e.Solve, e.Reopen, e.CloseTicket, e.RateTicket, e.ShareTicket, e.RevokeShare, e.JoinTicket,
         e.GrantAccess, e.ConfirmSender, e.LinkIncident, e.Acknowledge, e.ResolvePage, e.EscalatePage,
         e.OpenIncident, e.UpdateIncident, e.PublishIncident, e.ResolveIncident, e.PublishPostmortem, e.RaiseAlert,
         e.ScheduleMaintenance, e.RescheduleMaintenance, e.EndMaintenance, e.CancelMaintenance, e.MakeAnnouncement, e.Heartbeat,
+        e.RedeliverNotice,
         e.VerifyContact,
     ),
 )  # fmt: skip

@@ -28,6 +28,7 @@ from services.intake import (
     app_mail,
     app_phone,
     app_subscriptions,
+    redelivery,
 )
 from services.intake.accounts import Accounts
 from services.intake.answering import answered, done, named, taken, trace_of
@@ -101,6 +102,7 @@ def _contract() -> tuple[JsonSchemas, dict[str, Any]]:
     acting = [form for _, form in (*TICKET_ACTIONS.values(), *PAGE_ACTIONS.values())]
     others: tuple[type[BaseModel], ...] = (
         HeartbeatForm,
+        redelivery.RedeliverForm,
         OverrideForm,
         SwapForm,
         TokenForm,
@@ -143,6 +145,7 @@ def build(
     app_files.install(app, intake.files, door)
     app_phone.install(app, intake, door)
     app_subscriptions.install(app, intake, door, _write)
+    redelivery.install(app, intake, door, _write)
     _operations(app, checks, troubles or {})
     return app
 

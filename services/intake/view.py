@@ -34,11 +34,20 @@ class Seen:
     status: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """`to` is an address, or `provider:<slug>` for a webhook; `state`: owed, retrying, delivered, failed or suppressed."""
+
+    to: str
+    kind: str
+    state: str
+
+
 class View:
     """`budget` is seconds. After a look that took longer nobody looks for a second, so that MongoDB away costs little."""
 
     def __init__(self, store: Store, budget: float) -> None:
-        self._tickets, self._pages = store["tickets"], store["pages"]
+        self._tickets, self._pages, self._notices = store["tickets"], store["pages"], store["notices"]
         self._budget = budget
         self._rests_until = 0.0
 
@@ -56,6 +65,11 @@ class View:
         except TimeoutError as error:
             raise Unavailable("mongodb", f"no answer in {_PATIENCE_S:g} s") from error
         return [Waiting(page["_id"], page["subject"]) for page in found]
+
+    async def notice(self, notice: str) -> Sent | None:
+        """A mail or webhook of ours, as far as the view has come. Raises Unavailable."""
+        found = await self._notices.find_one({"_id": notice}, fields={"to": 1, "kind": 1, "state": 1})
+        return Sent(found["to"], found["kind"], found.get("state", "")) if found is not None else None
 
     async def ticket(self, ticket_id: str) -> Seen | None:
         """None: not known, or not known in time."""

@@ -27,7 +27,7 @@ from shared import topics
 from shared.bus import Consumer, Producer, Reader
 from shared.clock import Clock
 from shared.errors import Poisonous, Unavailable
-from shared.events import DeadLetter, Event, StatusFact
+from shared.events import DeadLetter, Event, RedeliverNotice, StatusFact
 from shared.replica import Replica
 from shared.store import Store
 from shared.subscriptions import KIND
@@ -105,6 +105,7 @@ class Courier:
         now = self._clock.now()
         told: list[tuple[Told, str | None]] = []
         news: list[tuple[StatusFact, str | None]] = []
+        again: list[RedeliverNotice] = []
         letters: list[DeadLetter] = []
         is_fresh = False
         for message in (message for messages in batch.values() for message in messages):
@@ -114,6 +115,9 @@ class Courier:
                 letters.append(dead_letter(message, SOURCE, str(error), now))
                 continue
             if fact is None:
+                continue
+            if isinstance(fact, RedeliverNotice):
+                again.append(fact)
                 continue
             if isinstance(fact, StatusFact):
                 news.append((fact, message.traceparent))
@@ -133,6 +137,8 @@ class Courier:
             records = [record_for("dead-letters", letter, SOURCE) for letter in letters]
             await self._outbox.patience.insist(lambda: self._producer.send_many(records))
         await self._fan_out.take_in(news)
+        for owed in await self._outbox.reopen(again):
+            self._destination(owed).put(owed)
         for owed in await self._outbox.take_in(told, now):
             self._destination(owed).put(owed)
 

@@ -116,7 +116,9 @@ def settle(owed: Owed, outcome: Outcome, now: datetime) -> Settled:
     seq = 2 * owed.tries + 1
     if isinstance(outcome, Accepted):
         delivered = NoticeDelivered(**_about(owed, seq, "NoticeDelivered"), at=now, tries=owed.tries, receipt=outcome.receipt)
-        return Settled(_over(Phase.DELIVERED, {"receipt": outcome.receipt, "delivered_at": now}, drop="body"), delivered, None)
+        # A webhook's text stays, so that it can be sent again to a receiver that lost it; a mail's is in their mailbox.
+        drop = "body" if owed.kind == "mail" else None
+        return Settled(_over(Phase.DELIVERED, {"receipt": outcome.receipt, "delivered_at": now}, drop=drop), delivered, None)
     again = None if isinstance(outcome, Refused) else BACKOFFS[owed.kind].after(owed.tries, now - owed.owed_at, owed.id)
     reason = outcome.reason + (" (it may have arrived)" if isinstance(outcome, Unknown) else "")
     retry_at = None if again is None else now + again

@@ -25,6 +25,7 @@ from services.notifier.recorder import Patience, Recorder, to_keep
 from shared.bus import Producer
 from shared.channels.outcome import Outcome
 from shared.clock import Clock
+from shared.events import RedeliverNotice
 from shared.store import Document, Duplicate, InsertOne, Store
 
 log = structlog.get_logger()
@@ -113,6 +114,24 @@ class Outbox:
         for notice in suppressed:
             SETTLED.labels(documents[notice]["kind"], Phase.SUPPRESSED).inc()
         return [owed[notice] for notice in fresh if notice in owed]
+
+    async def reopen(self, asked: Sequence[RedeliverNotice]) -> list[Owed]:
+        """Notices that are over and are to be sent once more, under the same id; each asking counts once. Waits for MongoDB.
+
+        What is under way already, or has no text any more (a delivered mail), is left as it is.
+        """
+        opened = []
+        for one in asked:
+            over = {"$in": [Phase.DELIVERED, Phase.FAILED]}
+            where = {"_id": one.key, "phase": over, "body": {"$exists": True}, "again": {"$ne": one.id}}
+            change = {
+                "$set": {"phase": Phase.WAITING, "open": True, "owner": self.owner, "retry_at": self._clock.now()},
+                "$push": {"again": one.id},
+            }
+            found = await self.patience.insist(lambda where=where, change=change: self._notices.take(where, change))  # type: ignore[misc]
+            if found is not None:
+                opened.append(ledger.owed_in(found))
+        return opened
 
     async def attempt(self, owed: Owed) -> None:
         """Record one more attempt before it begins."""

@@ -117,6 +117,7 @@ from shared.events.requests import (
     LinkIncident,
     OpenTicket,
     RateTicket,
+    RedeliverNotice,
     Reopen,
     Request,
     ResolvePage,

@@ -276,3 +276,13 @@ class Heartbeat(Event):
     name: str
     every: timedelta | None
     actor: Actor
+
+
+class RedeliverNotice(Event):
+    """Send notice `key` once more, under the same id: somebody has mended what it failed at, or lost what it had received.
+
+    The courier sends it; the facts of the attempt tell of it. `actor`: staff, or the provider whose webhook it is.
+    """
+
+    type: Literal["RedeliverNotice"] = "RedeliverNotice"
+    actor: Actor

@@ -1,4 +1,4 @@
-"""J13: maintenance and announcements of a provider, and who is told of the status: confirmed subscribers, users of the add-on, nobody else."""
+"""J13: maintenance and announcements of a provider; who is told of the status: confirmed subscribers, users of the add-on, nobody else."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ from shared.topics import NOTICES, read
 pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).parents[2]
-TOPICS = ("tickets", "clocks", "pages", "status", "mail", "directory", "policies", "notices", "dead-letters")
+TOPICS = ("requests", "tickets", "clocks", "pages", "status", "mail", "directory", "policies", "notices", "dead-letters")
 
 
 def free_port() -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from services.notifier.notices.mail import MAIL
 from services.notifier.notices.status import STATUS
@@ -23,9 +23,15 @@ from services.notifier.notices.told import (
     left_out,
     told_before,
 )
-from shared.events import DirectoryRecorded, Event, Fact, TicketFact
+from shared.events import DirectoryRecorded, Event, Fact, RedeliverNotice, TicketFact
 
-Rules = Mapping[type[Fact], Rule] | Mapping[type[DirectoryRecorded], Rule]
+Rules = Mapping[type[Fact], Rule] | Mapping[type[DirectoryRecorded], Rule] | Mapping[type[RedeliverNotice], Rule]
+
+
+def _once_more(fact: RedeliverNotice, directory: Lookup, house: House) -> Iterator[Told]:
+    """Nothing new is owed: the courier opens the notice again (`Outbox.reopen`)."""
+    return iter(())
+
 
 HANDLERS: Mapping[str, Rules] = {
     "tickets": TICKETS,
@@ -34,6 +40,7 @@ HANDLERS: Mapping[str, Rules] = {
     "status": STATUS,
     "mail": MAIL,
     "directory": SUBSCRIPTIONS,
+    "requests": {RedeliverNotice: _once_more},
 }
 """Other events of these topics tell nobody and are not even parsed."""
 
