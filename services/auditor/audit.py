@@ -90,7 +90,7 @@ class Audit:
         self.book.begin()
         self.book.take(Met(FAR_END, str(receipt.get("id"))) for receipt in got)
         self.book.commit({})
-        return max((int(receipt.get("n", 0)) for receipt in got), default=0)
+        return max((n for receipt in got if isinstance(n := receipt.get("n"), int)), default=0)
 
 
 async def follow(audit: Audit, reader: Reader, clock: Clock, moved: Callable[[datetime], None]) -> None:

@@ -231,6 +231,20 @@ def test_a_heartbeat_is_missed_after_one_and_a_half_of_its_interval(beats: list[
     assert [(found.kind, found.due) for found in audit.book.overdue(LATER)] == ([] if due is None else [(HEARTBEAT, at(due))])
 
 
+def test_heartbeats_hide_nothing() -> None:
+    """A customer may let as many run out as they like: what we owe ourselves is still named."""
+    audit = Audit(Book())
+    audit.take(messages([beat(-60, 60).model_copy(update={"key": f"hbt_{n}"}) for n in range(6)]))
+    audit.take(messages([event for event in story() if isinstance(event, e.OpenTicket)]))
+    assert ROUTED in {found.kind for found in audit.book.overdue(LATER, limit=5)}
+
+
+@pytest.mark.parametrize("n", [None, "7", [], {}])
+def test_a_receipt_without_a_number_ends_nothing(n: object) -> None:
+    audit = Audit(Book())
+    assert audit.receipts(orjson.dumps([{"id": DEDUP, "n": n}, {"id": "other", "n": 3}])) == 3
+
+
 def example(kind: type[e.Event], **changes: object) -> e.Event:
     """The contract's example of an event, with some fields changed."""
     path = Path(__file__).parents[2] / "contract" / "examples" / f"{kind.__name__}.v1.json"
