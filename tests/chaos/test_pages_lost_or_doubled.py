@@ -6,7 +6,6 @@ Short in `make test`, long in `make chaos`. The oracle is what the phone was sen
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections import Counter
 
@@ -15,20 +14,13 @@ import pytest
 from shared.certificate import Verdict, certificate
 from shared.events import PageAccepted, PageFact, PageFailed, PageOpened
 from tests.bench.table import Figure
+from tests.chaos.goals import LONG, shown
 from tests.chaos.pager_rig import Mode, Rig, rig_on, until
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1800)]
 
-LONG = os.environ.get("SIGNALBOX_CHAOS") == "long"
 EACH = 10 if LONG else 3
 KILLS = 100 if LONG else 6
-
-
-def shown(*figures: Figure) -> None:
-    """The goals as a table; a goal missed fails the test."""
-    print("\n" + "\n".join(str(figure) for figure in figures))
-    missed = [figure.name for figure in figures if figure.is_met is False]
-    assert not missed, f"goals missed: {missed}"
 
 
 @pytest.mark.parametrize(("mode", "limit"), [("refuse", 60.0), ("error", 60.0), ("hang", 150.0)])

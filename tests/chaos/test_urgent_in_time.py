@@ -13,9 +13,9 @@ import aiohttp
 import pytest
 
 from tests.bench.table import Figure, at_share
+from tests.chaos.goals import LONG, shown
 from tests.chaos.load import Customer
 from tests.chaos.storm import Sent, at_a_pace, enrol, latencies, pages_in, submit
-from tests.chaos.test_pages_lost_or_doubled import LONG, shown
 from tests.support.stack import Stack, running
 from tests.support.waiting import eventually
 
