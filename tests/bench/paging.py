@@ -65,7 +65,7 @@ async def measure(pages: int, every: float, storm: int) -> list[float]:
                 ticket = _ticket(n)
                 began[ticket.key] = time.perf_counter()
                 await producer.send(record_for("urgent", ticket, "bench"))
-                async with asyncio.timeout(30):
+                async with asyncio.timeout(90):
                     while n < 0 and ticket.key not in received:
                         await asyncio.sleep(0.01)
                 await asyncio.sleep(random.uniform(0.5, 1.5) * every)
