@@ -28,6 +28,8 @@ _PASSED_ON = (
 _PASSED_BACK = ("content-type", "retry-after", "location", "www-authenticate", "idempotency-key", "link")
 _LARGE = {"/v1/mail": 25 * 1024 * 1024}
 """Addresses whose bodies are larger than a form: a whole message."""
+_NOT_MADE_UP = ("content-type",)
+"""aiohttp would call an empty body `application/octet-stream`, and intake refuse it."""
 _TIMEOUT = aiohttp.ClientTimeout(total=12, connect=1.5)
 _UPLOAD = aiohttp.ClientTimeout(total=130, connect=1.5)
 
@@ -141,7 +143,13 @@ class Intake:
         for attempt in (1, 2):
             try:
                 async with self._session().request(
-                    method, self._intake + path, data=body, headers=headers, timeout=_TIMEOUT, allow_redirects=False
+                    method,
+                    self._intake + path,
+                    data=body,
+                    headers=headers,
+                    timeout=_TIMEOUT,
+                    allow_redirects=False,
+                    skip_auto_headers=_NOT_MADE_UP,
                 ) as answer:
                     found = {name.lower(): value for name, value in answer.headers.items()}
                     return Answer(answer.status, found, await answer.read())
