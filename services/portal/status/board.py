@@ -184,6 +184,7 @@ def _colour_for(component: Component, impact: Impact) -> Colour:
 def _line(key: str, name: str, addon: str | None, spans: Sequence[Span], category: str, known_from: datetime | None, now: datetime) -> Line:
     live = worst_of(span.impact for span in spans if span.since <= now and (span.until is None or span.until > now))
     midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    spans = _within(spans, midnight - (DAYS - 1) * DAY, midnight + DAY)
     days = tuple(_day(spans, category, midnight - n * DAY, known_from, now) for n in reversed(range(DAYS)))
     share = _share(spans, category, midnight - (DAYS - 1) * DAY, midnight + DAY, known_from, now)
     return Line(key, name, getattr(live, category), days, share, addon)

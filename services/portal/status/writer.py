@@ -47,6 +47,12 @@ class Facts:
         self.known_from: datetime | None = None
         self._version = 0
 
+    def copy(self) -> Facts:
+        """As they stand, for another thread."""
+        made = Facts()
+        made.told, made.components, made.known_from = dict(self.told), self.components, self.known_from
+        return made
+
     def on_status(self, message: Message) -> None:
         fact = _event(message)
         if isinstance(fact, StatusFact):
@@ -157,17 +163,20 @@ class Writer:
             self._wrote_last = False
             return
         now = self._clock.now()
+        heard_at = now - timedelta(seconds=max(0.0, _mono() - self._heard))
         if not self._wrote_last:
             self._drawing.forget()
-        found = self._drawing.files(self._facts.board(now, now - timedelta(seconds=max(0.0, _mono() - self._heard))))
-        if not self._wrote_last:
-            found = {**self._drawing.assets, **found}
+        assets = {} if self._wrote_last else self._drawing.assets
+        found = await asyncio.to_thread(self._drawn, self._facts.copy(), now, heard_at)  # who reads the page does not wait for it
         try:
-            await asyncio.to_thread(put, self._folder, {**found, "writer": self._name.encode()})
+            await asyncio.to_thread(put, self._folder, {**assets, **found, "writer": self._name.encode()})
             self._wrote_last = True
         except OSError as error:
             self._wrote_last = False
             log.error("the status page cannot be written", folder=str(self._folder), error=str(error))
+
+    def _drawn(self, facts: Facts, now: datetime, heard_at: datetime) -> Files:
+        return self._drawing.files(facts.board(now, heard_at))
 
     def _somebody_else_writes(self) -> bool:
         mark = self._folder / "writer"
