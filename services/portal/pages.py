@@ -16,6 +16,7 @@ from starlette.types import Scope
 
 from services.portal import (
     pages_account,
+    pages_announce,
     pages_contacts,
     pages_desk,
     pages_help,
@@ -70,6 +71,7 @@ def install(app: FastAPI, portal: Portal) -> None:
         pages_rota,
         pages_incidents,
         pages_help,
+        pages_announce,
     ):
         app.include_router(part.router)
     app.include_router(router)

@@ -25,6 +25,7 @@ from shared.subscriptions import KIND
 ON_PAGE = frozenset({"acknowledge", "escalate", "resolve"})
 SHOWN = 150
 _REQUEST = re.compile(r"req_[a-z2-7]{26}")
+_NOTICE = re.compile(r"ntc_[a-z2-7]{26}")
 _STOP = re.compile(r"stp_[a-z2-7]{26}")
 
 router = APIRouter(include_in_schema=False)
@@ -135,6 +136,17 @@ async def lift(key: str, request: Request, actor: Staff, portal: Parts, screens:
     if not is_admin(actor) or not _STOP.fullmatch(key):
         raise not_found()
     answer = await portal.intake.forward(actor, "POST", f"/v1/subscriptions/{key}/lift")
+    if answer.is_accepted:
+        return see_other("/ops/attention")
+    return screens.error(request, answer.status, "", str(answer.json.get("detail") or ""))
+
+
+@router.post("/ops/attention/redeliver/{notice}")
+async def redeliver(notice: str, request: Request, actor: Staff, portal: Parts, screens: Drawn) -> Response:
+    """A notice that was given up is sent once more, under the same id."""
+    if not _NOTICE.fullmatch(notice):
+        raise not_found()
+    answer = await portal.intake.forward(actor, "POST", f"/v1/notices/{notice}/redeliver")
     if answer.is_accepted:
         return see_other("/ops/attention")
     return screens.error(request, answer.status, "", str(answer.json.get("detail") or ""))

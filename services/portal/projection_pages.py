@@ -119,7 +119,7 @@ def project_notice(doc: Doc | None, fact: e.NoticeFact) -> Doc | None:
     if doc is not None and fact.seq <= doc["seq"]:
         return doc
     made = dict(doc) if doc is not None else {"_id": fact.key, "template": "", "tries": 0, "reason": "", "retry_at": None}
-    made.update(seq=fact.seq, ticket=fact.ticket_id, kind=fact.notice_kind, to=fact.to, at=iso(fact.at))
+    made.update(seq=fact.seq, ticket=fact.ticket_id, kind=fact.notice_kind, to=fact.to, at=iso(fact.at), cause=fact.cause)
     match fact:
         case e.NoticeOwed():
             made.update(state="owed", template=fact.template)

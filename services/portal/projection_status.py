@@ -165,7 +165,7 @@ def on_cancelled(doc: Doc, fact: e.MaintenanceCancelled) -> None:
 
 
 def on_announced(doc: Doc, fact: e.AnnouncementMade) -> None:
-    doc.update(purpose=fact.purpose.value, critical=fact.critical)
+    doc.update(purpose=fact.purpose.value, critical=fact.critical, made_by=fact.id)
     if doc["state"]:
         return  # of a maintenance, which was scheduled just before
     _context(doc, fact)

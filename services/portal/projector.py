@@ -58,7 +58,7 @@ INDEXES: dict[str, tuple[tuple[tuple[str, int], ...], ...]] = {
     "timeline": ((("ticket", 1), ("order", 1)), (("page", 1), ("seq", 1)), (("incident", 1), ("seq", 1)), (("feed", 1),)),
     "pages": ((("order_key", 1),), (("ticket_ids", 1),), (("state", 1), ("order_key", 1)), (("opened_at", 1),)),
     "incidents": ((("aggregate", 1), ("order_key", -1)), (("live", 1),), (("alert", 1),)),
-    "notices": ((("state", 1), ("at", -1)), (("ticket", 1),), (("to", 1), ("at", 1))),
+    "notices": ((("state", 1), ("at", -1)), (("ticket", 1),), (("to", 1), ("at", 1)), (("cause", 1), ("state", 1))),
     "mail": ((("order_key", -1),), (("state", 1), ("order_key", -1)), (("why", 1), ("order_key", -1))),
     "mail_deliveries": ((("settled", 1),),),
     "dead_letters": ((("at", -1),),),

@@ -51,6 +51,7 @@ class Office:
     producer: Producer
     far: FarEnd
     store: Store
+    sink_port: int = 0
     running: list[asyncio.subprocess.Process] = field(default_factory=list)
 
     async def start_courier(self) -> asyncio.subprocess.Process:
@@ -120,7 +121,7 @@ async def an_office(bootstrap: str, mongodb: str, data: Path, **more: str) -> As
         await seed(bootstrap, prefix, f"http://127.0.0.1:{sink.sink_port}")
         producer, store = Producer(bootstrap, prefix, "test"), Store(mongodb, prefix.strip("-"))
         async with far_end(sink) as far:
-            office = Office(env, prefix, bootstrap, producer, far, store)
+            office = Office(env, prefix, bootstrap, producer, far, store, sink.sink_port)
             try:
                 yield office
             finally:

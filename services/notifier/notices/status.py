@@ -187,6 +187,8 @@ def _payload(fact: StatusFact, house: House) -> Body:
 
 
 def _link(fact: StatusFact, house: House) -> dict[str, str]:
+    if isinstance(fact, AnnouncementMade) and fact.purpose not in (Purpose.MAINTENANCE, Purpose.INTERRUPTION):
+        return {"url": f"{house.public_url}/status", "link": "Status"}  # what else a provider writes to its users is on no page
     return {"url": f"{house.public_url}/status/incidents/{fact.key}", "link": "Follow it on the status page"}
 
 

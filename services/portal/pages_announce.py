@@ -1,0 +1,110 @@
+"""What a provider tells the users of its add-on: writing an announcement, and what became of those it made; its webhooks not delivered."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import Response
+
+from services.portal.api_incidents import Reads
+from services.portal.fields import fields_of
+from services.portal.incident_forms import action_document, instant
+from services.portal.incidents import IncidentReads
+from services.portal.proxy import Answer
+from services.portal.screens import Screens, see_other
+from services.portal.submission import problems_by_field
+from services.portal.visitors import Drawn, Parts, Who, not_found
+from services.portal.wiring import Portal
+from shared.errors import Unavailable
+from shared.events import CRITICAL, Actor, Purpose
+from shared.store import Store
+
+_FIELDS = frozenset({"purpose", "subject", "body", "starts_at", "ends_at", "override_reason"})
+_MOVES = frozenset({"reschedule", "cancel", "end", "updates"})
+
+router = APIRouter(include_in_schema=False, prefix="/announce")
+
+
+async def announcing(actor: Who) -> Actor:
+    """A provider's user: for everybody else there is no such page."""
+    if actor.provider is None or actor.is_staff:
+        raise not_found()
+    return actor
+
+
+Provider = Annotated[Actor, Depends(announcing)]
+
+
+@router.get("")
+async def listed(request: Request, actor: Provider, portal: Parts, reads: Reads, screens: Drawn) -> Response:
+    return await _page(request, actor, portal, reads, screens, {}, {}, 200)
+
+
+@router.post("")
+async def announce(request: Request, actor: Provider, portal: Parts, reads: Reads, screens: Drawn) -> Response:
+    fields = await fields_of(request, portal.settings.max_body)
+    document = {name: fields[name] for name in ("purpose", "subject", "body", "override_reason") if fields.get(name, "").strip()}
+    document |= {name: instant(fields[name]) for name in ("starts_at", "ends_at") if fields.get(name)}
+    answer = await _ask(portal, actor, "/v1/announcements", document, fields)
+    if answer.is_accepted:
+        return see_other("/announce")
+    return await _page(request, actor, portal, reads, screens, fields, problems_by_field(answer.json, _FIELDS), _status(answer))
+
+
+@router.post("/webhooks/{notice}")
+async def redeliver(notice: str, request: Request, actor: Provider, portal: Parts, screens: Drawn) -> Response:
+    answer = await _ask(portal, actor, f"/v1/notices/{notice}/redeliver", {}, await fields_of(request, portal.settings.max_body))
+    return see_other("/announce") if answer.is_accepted else _wrong(request, screens, answer)
+
+
+@router.post("/{key}/{action}")
+async def move(key: str, action: str, request: Request, actor: Provider, portal: Parts, screens: Drawn) -> Response:
+    if action not in _MOVES:
+        raise not_found()
+    fields = await fields_of(request, portal.settings.max_body)
+    answer = await _ask(portal, actor, f"/v1/announcements/{key}/{action}", action_document(action, fields), fields)
+    return see_other("/announce") if answer.is_accepted else _wrong(request, screens, answer)
+
+
+async def announcements_of(store: Store, reads: IncidentReads, actor: Actor) -> list[dict[str, Any]]:
+    """The provider's own, the latest first, each with `told`: how many notices of it are in which state."""
+    docs = await store["incidents"].find({"aggregate": "announcement", "provider": actor.provider}, order=[("order_key", -1)], limit=30)
+    causes = [doc["made_by"] for doc in docs if doc.get("made_by")]
+    counts: dict[str, dict[str, int]] = {}
+    group = {"_id": {"cause": "$cause", "state": "$state"}, "n": {"$sum": 1}}
+    for found in await store["notices"].aggregate([{"$match": {"cause": {"$in": causes}}}, {"$group": group}]):
+        counts.setdefault(found["_id"]["cause"], {})[found["_id"]["state"]] = found["n"]
+    listed = (await reads.listed(actor, "announcements"))["items"]
+    told = {doc["_id"]: counts.get(doc.get("made_by", ""), {}) for doc in docs}
+    return [{**item, "told": told[item["id"]]} for item in listed if item["id"] in told]
+
+
+async def _page(
+    request: Request, actor: Actor, portal: Portal, reads: IncidentReads, screens: Screens, values: Mapping[str, str],
+    errors: Mapping[str, str], status: int,
+) -> Response:  # fmt: skip
+    failed = {"to": f"provider:{actor.provider}", "kind": "webhook", "state": "failed"}
+    return screens.page(
+        request, "announce.html", actor=actor, place="announce", status=status, values=values, errors=errors,
+        announcements=await announcements_of(portal.store, reads, actor), purposes=[(each.value, each in CRITICAL) for each in Purpose],
+        failed=await portal.store["notices"].find(failed, order=[("at", -1)], limit=50), idempotency_key=secrets.token_urlsafe(12),
+    )  # fmt: skip
+
+
+async def _ask(portal: Portal, actor: Actor, path: str, document: Mapping[str, Any], fields: Mapping[str, str]) -> Answer:
+    key = fields.get("idempotency_key", "")[:200] or secrets.token_urlsafe(18)
+    try:
+        return await portal.intake.forward(actor, "POST", path, document, idempotency_key=key)
+    except Unavailable:
+        return Answer(503, {}, b'{"detail": "We cannot take it just now. Try again in a moment."}')
+
+
+def _wrong(request: Request, screens: Screens, answer: Answer) -> Response:
+    return screens.error(request, _status(answer), "", str(answer.json.get("detail") or ""))
+
+
+def _status(answer: Answer) -> int:
+    return answer.status if 400 <= answer.status < 600 else 502
