@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
@@ -19,6 +19,7 @@ from shared import events as e
 from shared import ids
 from shared.errors import Refused
 from shared.events import Component, Severity, Stamp
+from shared.instants import of_ours
 from shared.mistakes import invalid
 from shared.policy import ComponentsPolicy
 from shared.text.redact import redact
@@ -43,13 +44,6 @@ _COMPONENT_LABELS = ("component", "service", "job")
 Labels = dict[Annotated[str, Field(max_length=200)], Annotated[str, Field(max_length=10_000)]]
 
 
-def _in_utc(at: datetime) -> datetime:
-    try:
-        return at.astimezone(UTC)
-    except OverflowError as error:  # in the year 1 or 9999, and hours from UTC
-        raise ValueError("no time of ours") from error
-
-
 class Alert(BaseModel):
     """One alert of a notification. Other fields (`generatorURL`, those of tomorrow) are not ours to refuse."""
 
@@ -58,7 +52,7 @@ class Alert(BaseModel):
     status: Literal["firing", "resolved"]
     labels: Labels = {}
     annotations: Labels = {}
-    starts_at: Annotated[AwareDatetime, Field(alias="startsAt"), AfterValidator(_in_utc)]
+    starts_at: Annotated[AwareDatetime, Field(alias="startsAt"), AfterValidator(of_ours)]
     fingerprint: Annotated[str, Field(max_length=200)] = ""
 
     @property
@@ -107,7 +101,7 @@ def raised(
 
     Those that end come after those that begin, so that a group whose alerts pass the baton stays one incident.
     """
-    first = min(alert.starts_at for alert in notification.alerts)
+    first = min(alert.starts_at for alert in notification.alerts).astimezone(UTC)
     group = notification.group
     incident = incident_of(SOURCE, group) or ids.derive("inc", "alert", SOURCE, group, first.isoformat())
     ordered = sorted(notification.alerts, key=lambda alert: alert.status == "resolved")
@@ -115,7 +109,7 @@ def raised(
 
 
 def _request(alert: Alert, group: str, incident: str, asked: Asked, policy: ComponentsPolicy, stamp: Stamp) -> e.RaiseAlert:
-    began = alert.starts_at
+    began = alert.starts_at.astimezone(UTC)
     if began > asked.at + _AHEAD:
         raise Refused("not-yet", f"The alert begins at {began.isoformat()}, which is ahead of our clock. Check the monitor's.")
     severity = _SEVERITIES.get(alert.labels.get("severity", "").strip().lower(), Severity.CRITICAL)

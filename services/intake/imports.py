@@ -10,7 +10,7 @@ import hashlib
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
 
 from services.intake.directory import Email
 from services.intake.domain import World, facts_known
@@ -19,13 +19,14 @@ from shared import events as e
 from shared import ids
 from shared.errors import Refused
 from shared.events import Actor, Audience, Kind, Priority, Role, Via
+from shared.instants import of_ours
 from shared.policy import lane_for
 from shared.strict_json import canonical
 
 AHEAD = timedelta(minutes=5)
 """How far the other system's clock may be ahead of ours."""
 
-_When = Annotated[AwareDatetime, Field(strict=False)]
+_When = Annotated[AwareDatetime, Field(strict=False), AfterValidator(of_ours)]
 
 
 class CommentForm(Form):

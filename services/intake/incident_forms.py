@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints
 
 from services.intake.forms import ONE_LINE, Form, Reason, Subject, Text, Word
 from shared import events as e
 from shared.events import Colour, Purpose
+from shared.instants import of_ours
 
 
 def _is_text(value: Any) -> Any:
@@ -18,7 +19,7 @@ def _is_text(value: Any) -> Any:
     return value
 
 
-When = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_is_text)]
+When = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_is_text), AfterValidator(of_ours)]
 Named = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True, pattern=ONE_LINE)]
 Names = Annotated[tuple[Named, ...], Field(strict=False, max_length=50)]
 Said = Annotated[str, StringConstraints(max_length=20_000)]

@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, Field
+from pydantic import AfterValidator, AwareDatetime, Field
 
 from services.intake.forms import Form, Word
 from shared.access import may_handle_pages
 from shared.errors import Refused
 from shared.events import Actor, Role
+from shared.instants import of_ours
 
 LONGEST = timedelta(days=60)
 REMEMBERED = timedelta(days=90)
@@ -23,7 +24,7 @@ REMEMBERED = timedelta(days=90)
 
 HIDDEN = "(hidden)"
 _FOR_ANYBODY = frozenset({Role.OPS, Role.ADMIN})
-_When = Annotated[AwareDatetime, Field(strict=False)]
+_When = Annotated[AwareDatetime, Field(strict=False), AfterValidator(of_ours)]
 
 
 class StandInForm(Form):

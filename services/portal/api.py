@@ -16,6 +16,7 @@ from services.portal.listing import Asked
 from services.portal.wiring import Portal, portal_of
 from shared.errors import Refused
 from shared.events import Actor
+from shared.instants import is_of_ours
 
 SHIFTS_AHEAD = timedelta(days=14)
 AFTER_S = 2.0
@@ -153,8 +154,8 @@ async def get_load(actor: Who, portal: Parts) -> Response:
 
 
 def _zoned(at: datetime | None, name: str) -> datetime | None:
-    if at is not None and at.tzinfo is None:
-        raise Refused("bad-parameter", f"{name} needs a zone, such as 2026-11-22T10:00:00Z")
+    if at is not None and (at.tzinfo is None or not is_of_ours(at)):
+        raise Refused("bad-parameter", f"{name} needs a zone and a year of ours, such as 2026-11-22T10:00:00Z")
     return at
 
 

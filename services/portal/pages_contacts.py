@@ -11,13 +11,12 @@ from starlette.responses import Response
 
 from services.portal.fields import fields_of
 from services.portal.load import Called, load_of
-from services.portal.pages_rota import feed_url, minutes_of
+from services.portal.pages_rota import feed_url, may_read_feed, minutes_of
 from services.portal.screens import Screens, see_other
 from services.portal.shapes import iso
 from services.portal.submission import problems_by_field
 from services.portal.visitors import Drawn, Parts, Who, not_found
 from services.portal.wiring import Portal
-from shared import links
 from shared.errors import Unavailable
 from shared.events import Actor
 from shared.policy.coverage import AHEAD
@@ -80,8 +79,8 @@ async def act(name: str, action: str, request: Request, actor: Who, portal: Part
 @router.get("/on-call/person/{person}.ics")
 async def feed(person: str, portal: Parts, token: str = "") -> Response:
     """One's own shifts, for calendar programs: the address itself is the key."""
-    secret, now = portal.settings.secret, portal.clock.now()
-    if secret is None or not links.verify(secret.get_secret_value().encode(), token, links.CALENDAR, f"person:{person}", now):
+    now = portal.clock.now()
+    if not may_read_feed(portal.settings.secret, portal.directory, token, f"person:{person}", now):
         raise not_found()
     found = await portal.rota.calendar_of_person(person, now)
     if found is None:

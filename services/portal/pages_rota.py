@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Request
+from pydantic import SecretStr
 from starlette.responses import Response
 
 from services.portal.display import rota_rows, span
@@ -14,9 +15,11 @@ from services.portal.fields import fields_of
 from services.portal.screens import see_other
 from services.portal.visitors import Drawn, Parts, Staff, not_found
 from shared import links
-from shared.access import may_handle_pages
+from shared.access import may_handle_pages, may_see_desk
 from shared.errors import Refused, Unavailable
-from shared.events import Actor, Role
+from shared.events import Actor, Role, Via
+from shared.identity import Lookup, actor_of
+from shared.instants import of_ours
 
 DAYS = 14
 FEED_LASTS = timedelta(days=400)
@@ -52,9 +55,8 @@ async def stand_in(request: Request, actor: Staff, portal: Parts, screens: Drawn
 @router.get("/on-call/{schedule}.ics")
 async def feed(schedule: str, portal: Parts, token: str = "") -> Response:
     """For calendar programs, which cannot log in: the address itself is the key."""
-    secret = portal.settings.secret
     now = portal.clock.now()
-    if secret is None or not links.verify(secret.get_secret_value().encode(), token, links.CALENDAR, schedule, now):
+    if not may_read_feed(portal.settings.secret, portal.directory, token, schedule, now):
         raise not_found()
     found = await portal.rota.calendar(schedule, now)
     if found is None:
@@ -63,10 +65,17 @@ async def feed(schedule: str, portal: Parts, token: str = "") -> Response:
     return Response(found, media_type="text/calendar; charset=utf-8", headers=headers)
 
 
+def may_read_feed(secret: SecretStr | None, directory: Lookup, token: str, about: str, now: datetime) -> bool:
+    """Whether the address is ours, and whoever it was made for still works here: it outlives a session by a year."""
+    link = secret and links.verify(secret.get_secret_value().encode(), token, links.CALENDAR, about, now)
+    account = directory.get("accounts", link.person.lower()) if link else None
+    return account is not None and may_see_desk(actor_of(account, Via.WEB))
+
+
 def moment(text: str) -> datetime:
     """A form's date and time; without a zone it is UTC. Raises Refused `bad-parameter` (422)."""
     try:
-        at = datetime.fromisoformat(text)
+        at = of_ours(datetime.fromisoformat(text))
     except ValueError as error:
         raise Refused("bad-parameter", "This is not a date and time.", status=422) from error
     return at if at.tzinfo else at.replace(tzinfo=UTC)

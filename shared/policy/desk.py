@@ -25,7 +25,10 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 def read_span(value: object) -> object:
     """`45s`, `30m`, `4h`, `2d` → timedelta; anything else is left to pydantic."""
     if isinstance(value, str) and value[-1:] in _UNITS and value[:-1].isdigit():
-        return timedelta(**{_UNITS[value[-1]]: int(value[:-1])})
+        try:
+            return timedelta(**{_UNITS[value[-1]]: int(value[:-1])})
+        except OverflowError as error:
+            raise ValueError("a time longer than any calendar") from error
     return value
 
 
