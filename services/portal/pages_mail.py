@@ -42,9 +42,7 @@ async def mail_page(
         for key, label in _LABELS.items()
     ]
     more = href("/ops/mail", {"state": state, "cause": cause, "cursor": found["next"] or ""})
-    return screens.page(
-        request, "mail.html", actor=actor, place="ops", found=found, tabs=tabs, more_href=more, state=state, cause=cause
-    )
+    return screens.page(request, "mail.html", actor=actor, place="ops", found=found, tabs=tabs, more_href=more, state=state, cause=cause)
 
 
 @router.get("/ops/mail/{message_id}")
