@@ -100,7 +100,7 @@ def test_the_outage_of_2012(own: Stack, tmp_path: Path) -> None:
     for ticket in tickets:
         customer.ticket(ticket, incident_ids=[KEY])
     told = customer.call("GET", f"/tickets/{tickets[0]}", None).text
-    assert f"/status/incidents/{KEY}" in told, "the ticket's page names the incident"
+    assert f'href="/status/incidents/{KEY}">{STORY.incident}</a>' in told, "the ticket's page names the incident"
     unlike = customer.submits("How do I rename an app?", "I would like another name for it.", app=f"{customer.name}-app")
     assert customer.ticket(unlike, status="new")["incident_ids"] == []
 
