@@ -63,7 +63,7 @@ class Audit:
         self.next |= moved
 
     def _event_in(self, message: Message) -> e.Event | None:
-        """What counts: readable, heard, and the first fact with its seq."""
+        """What counts: readable, heard, and the first fact with its seq; facts of mail have none, their ids tell them apart."""
         try:
             if topics.type_of(message.value, message.headers.get("ce_type")) not in _HEARD:
                 return None
@@ -74,7 +74,7 @@ class Audit:
                 "a record cannot be read", topic=message.topic, partition=message.partition, offset=message.offset, error=str(error)
             )
             return None
-        if isinstance(event, e.Fact) and not self.book.is_first(message.topic, event.key, event.seq):
+        if isinstance(event, e.Fact) and event.seq and not self.book.is_first(message.topic, event.key, event.seq):
             return None
         return event
 
