@@ -19,7 +19,7 @@ from services.intake.attachments import COLLECTION as ATTACHMENTS
 from services.intake.attachments import Attachments
 from services.intake.blobs import Blobs
 from services.intake.door import Allowance, Door
-from services.intake.following import TIMERS, follow, tell_of_end
+from services.intake.following import TIMERS, follow, tell_of_end, wellness
 from services.intake.incident_book import Incidents
 from services.intake.keys import Keys
 from services.intake.mail.wiring import mail_parts
@@ -110,6 +110,7 @@ def application(settings: IntakeSettings) -> FastAPI:
                 files.run(),
                 mail.room.run(informed),
                 *([uses.run()] if uses else []),
+                *([follow(wellness(view.affected), settings, producer)] if view else []),
             ]
             if secret is not None:
                 line = await lines.enter_async_context(open_line(settings, secret, clock))

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
 
 from services.intake.mail.refusals import QUARANTINES
 from services.intake.timers import ASKS
+from services.intake.wellness import Look, asking
 from shared import topics
 from shared.bus import Consumer, Producer
 from shared.errors import Poisonous, Unavailable
@@ -25,22 +26,31 @@ _LONGEST_PAUSE_S = 5.0
 
 @dataclass(frozen=True)
 class Watch:
-    """What `source` (also its consumer group) makes of the facts of a topic: fact → event for `target`, or None."""
+    """What `source` (also its consumer group) makes of the facts of a topic: fact → event for `target`, or None.
+
+    `looking`: fact → events, for what must look something up first; that may raise Unavailable.
+    """
 
     source: str
     topic: str
     table: Mapping[Any, Callable[[Any], Event | None]]
     target: str
+    looking: Mapping[Any, Callable[[Any], Awaitable[Sequence[Event]]]] = field(default_factory=dict)
 
 
 TIMERS = Watch("intake.timers", topics.CLOCKS.name, ASKS, topics.REQUESTS.name)
 REFUSALS = Watch("intake.mail-refusals", topics.TICKETS.name, QUARANTINES, topics.MAIL.name)
 
 
-def records_for(watch: Watch, messages: Iterable[Message]) -> list[Record]:
+def wellness(look: Look) -> Watch:
+    """Incidents that are over."""
+    return Watch("intake.wellness", topics.STATUS.name, {}, topics.REQUESTS.name, asking(look))
+
+
+async def records_for(watch: Watch, messages: Iterable[Message]) -> list[Record]:
     """What a batch of facts makes. What cannot be read is left out: the projector reports it."""
     found: list[Record] = []
-    names = {kind.__name__ for kind in watch.table}
+    names = {kind.__name__ for kind in (*watch.table, *watch.looking)}
     for message in messages:
         ce_type = message.headers.get("ce_type")
         try:
@@ -50,10 +60,9 @@ def records_for(watch: Watch, messages: Iterable[Message]) -> list[Record]:
         except Poisonous as error:
             log.warning("a fact cannot be read", topic=message.topic, partition=message.partition, offset=message.offset, reason=str(error))
             continue
-        meaning = watch.table.get(type(fact))
-        made = meaning(fact) if meaning else None
-        if made is not None:
-            found.append(record_for(watch.target, made, watch.source, message.traceparent))
+        meaning, looking = watch.table.get(type(fact)), watch.looking.get(type(fact))
+        made = [meaning(fact) if meaning else None, *(await looking(fact) if looking else ())]
+        found += [record_for(watch.target, event, watch.source, message.traceparent) for event in made if event is not None]
     return found
 
 
@@ -71,7 +80,7 @@ async def follow(watch: Watch, settings: Settings, producer: Producer) -> None:
         try:
             await consumer.start()
             async for batch in consumer.batches():
-                records = records_for(watch, (message for messages in batch.values() for message in messages))
+                records = await records_for(watch, (message for messages in batch.values() for message in messages))
                 if records:
                     await producer.send_many(records)
                 consumer.commit(batch)

@@ -56,6 +56,11 @@ class View:
         where = {"incident_ids": incident, "status": {"$ne": "closed"}}
         return [found["_id"] for found in await self._tickets.find(where, fields={"_id": 1}, order=[("_id", 1)])]
 
+    async def affected(self, incident: str) -> list[str]:
+        """Those of them that nobody has solved. Raises Unavailable."""
+        where = {"incident_ids": incident, "status": {"$in": ["new", "open", "pending"]}}
+        return [found["_id"] for found in await self._tickets.find(where, fields={"_id": 1}, order=[("_id", 1)])]
+
     async def waiting_for(self, names: Collection[str]) -> list[Waiting]:
         """The open pages that one of `names` was sent, the latest first. Raises Unavailable, also where it takes too long."""
         where = {"state": "open", "attempts": {"$elemMatch": {"to": {"$in": sorted(names)}, "purpose": "page"}}}

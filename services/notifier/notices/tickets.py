@@ -41,6 +41,7 @@ from services.notifier.notices.told import (
     told,
 )
 from shared.events import (
+    SYSTEM,
     AppealDecided,
     Audience,
     ClockName,
@@ -82,7 +83,8 @@ def _received(fact: PrioritySet | SenderConfirmed, directory: Lookup, house: Hou
 
 
 def _replied(fact: ReplyAdded, directory: Lookup, house: House) -> Iterator[Told]:
-    because = AUTOMATIC if fact.automatic else ""
+    # What we ask by ourselves (whether all is well after an incident) is no answer to anything, so it feeds no loop.
+    because = AUTOMATIC if fact.automatic and fact.author != SYSTEM.email else ""
     reply = {"author": fact.author, "author_name": fact.author_name, "side": fact.side, "body": fact.body, "at": fact.at.isoformat()}
     if fact.audience is Audience.EVERYONE:
         body = {"subject": fact.subject, "reply": reply}

@@ -121,8 +121,8 @@ def message(fact: e.Event, offset: int = 0) -> Message:
 
 
 @pytest.mark.parametrize(("fact", "expected"), FIRINGS)
-def test_what_a_firing_asks_for(fact: e.ClockFact, expected: str | None) -> None:
-    records = records_for(TIMERS, [message(fact), message(fact, 1)])
+async def test_what_a_firing_asks_for(fact: e.ClockFact, expected: str | None) -> None:
+    records = await records_for(TIMERS, [message(fact), message(fact, 1)])
     requests: list[Any] = [read(record.value or b"") for record in records]
     assert [request.type for request in requests] == ([expected] * 2 if expected else [])
     if requests:
@@ -131,7 +131,7 @@ def test_what_a_firing_asks_for(fact: e.ClockFact, expected: str | None) -> None
         assert {record.topic for record in records} == {"requests"}
 
 
-def test_rubbish_on_the_topic_stops_nobody() -> None:
+async def test_rubbish_on_the_topic_stops_nobody() -> None:
     good = message(FIRINGS[0][0])
     bad = good._replace(value=b'{"type": "ClockBreached"}')
-    assert len(records_for(TIMERS, [bad, good._replace(value=b"", headers={}), good])) == 1
+    assert len(await records_for(TIMERS, [bad, good._replace(value=b"", headers={}), good])) == 1
