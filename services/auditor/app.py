@@ -105,7 +105,7 @@ class Auditor:
             self.standing = self._stands.told(found, time.monotonic())
             for kind in (*KINDS, Probe.KIND):
                 FOUND.labels(kind).set(sum(finding.kind == kind for finding in self.standing))
-            await self._alarm.tell(self.standing, self._clock.now())
+            await self._alarm.tell(self.standing)
 
     async def _beat(self) -> None:
         while True:

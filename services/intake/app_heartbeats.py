@@ -14,7 +14,7 @@ from services.intake.api import SOURCE, Answer, Intake
 from services.intake.domain import Asked
 from services.intake.door import Door
 from services.intake.forms import fill
-from services.intake.heartbeats import HeartbeatForm, heartbeat
+from services.intake.heartbeats import HeartbeatForm, Names, heartbeat
 from shared.errors import Refused
 from shared.topics import REQUESTS
 from shared.wire import record_for
@@ -25,16 +25,20 @@ _NAME = re.compile(r"[\w.-]{1,100}", re.ASCII)
 def install(app: FastAPI, intake: Intake, door: Door, write: Callable[..., None]) -> None:
     """Put the routes on the application."""
 
+    names = Names()
+
     async def beat(request: Request) -> Response:
         name = named(request, "name", _NAME)
         body, asked = await door.asked(request)
         form = fill(HeartbeatForm, body)
+        names.note(asked.actor.email, name)
         return await done("heartbeat", asked, _recorded(intake, name, form.every, asked, trace_of(request)), 202)
 
     async def end(request: Request) -> Response:
         name = named(request, "name", _NAME)
         actor, now = door.who(request, "write")
         asked = door.under_key(request, {}, actor, now)
+        names.end(actor.email, name)
         return await done("heartbeat", asked, _recorded(intake, name, None, asked, trace_of(request)), 202)
 
     write(app, "POST", "/v1/heartbeats/{name}", beat, HeartbeatForm, name="heartbeat")

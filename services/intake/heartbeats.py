@@ -17,6 +17,9 @@ from shared.policy.desk import read_span
 
 SHORTEST, LONGEST = timedelta(seconds=30), timedelta(days=7)
 
+MOST_NAMES = 20
+"""Heartbeats of one account."""
+
 Every = Annotated[timedelta, BeforeValidator(read_span), Field(strict=False, ge=SHORTEST, le=LONGEST)]
 
 
@@ -24,6 +27,23 @@ class HeartbeatForm(Form):
     """`every`: the next one comes within it, such as `5m`."""
 
     every: Every = timedelta(minutes=5)
+
+
+class Names:
+    """The heartbeats of each account that this process has heard: each that falls silent wakes somebody, so they are few."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, set[str]] = {}
+
+    def note(self, email: str, name: str) -> None:
+        """Raises Refused `too-many` (422) for one more than an account may have."""
+        mine = self._of.setdefault(email.lower(), set())
+        if name not in mine and len(mine) >= MOST_NAMES:
+            raise Refused("too-many", f"One account has {MOST_NAMES} heartbeats at most. End one of them, or use its name.", status=422)
+        mine.add(name)
+
+    def end(self, email: str, name: str) -> None:
+        self._of.get(email.lower(), set()).discard(name)
 
 
 def heartbeat(name: str, every: timedelta | None, plan: e.Plan, policy: DeskPolicy, asked: Asked) -> e.Heartbeat:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import orjson
 import pytest
 
-from services.auditor.alarm import MOST_NAMED, alert_of
+from services.auditor.alarm import AT_ONCE, alert_of, changes
 from services.auditor.audit import Audit, Standing
 from services.auditor.book import Book, Finding
 from services.auditor.expectations import FAR_END, FIRED, HEARTBEAT, MAIL, RECEIPT, ROUTED, SENT
@@ -190,13 +191,35 @@ def test_a_finding_must_stand_before_it_is_told() -> None:
     assert standing.told([finding("a"), finding("b")], 20) == [finding("b")], "what went away begins anew"
 
 
-@pytest.mark.parametrize("many", [0, 1, MOST_NAMED + 5])
-def test_an_alert_names_what_stands_or_is_resolved(many: int) -> None:
-    body = alert_of(FIRED, [finding(f"tkt_{n}") for n in range(many)], NOW)
-    assert body["status"] == body["alerts"][0]["status"] == ("firing" if many else "resolved")
-    said = body["commonAnnotations"]["description"]
-    assert said.count("tkt_") == min(many, MOST_NAMED)
-    assert ("and 5 more" in said) == (many > MOST_NAMED)
+def told(findings: list[Finding]) -> dict[tuple[str, str], Finding]:
+    return {(each.kind, each.id): each for each in findings}
+
+
+def test_each_finding_is_an_alert_of_its_own_and_later_ones_of_a_kind_are_told_too() -> None:
+    first = changes({}, [finding("a")])[FIRED]
+    assert (first.begun, first.over) == ((finding("a"),), ())
+    second = changes(told([finding("a")]), [finding("a"), finding("b")])[FIRED]
+    assert (second.begun, second.over, second.standing) == ((finding("b"),), (), 2)
+    assert changes(told([finding("a"), finding("b")]), [finding("b"), finding("a")]) == {}
+    last = changes(told([finding("a"), finding("b")]), [finding("b")])[FIRED]
+    body = alert_of(FIRED, last)
+    assert [(alert["status"], alert["annotations"]["summary"]) for alert in body["alerts"]] == [("resolved", f"{FIRED}: a")]
+    begun = alert_of(FIRED, first)["alerts"][0]
+    assert (begun["fingerprint"], begun["startsAt"]) == (body["alerts"][0]["fingerprint"], body["alerts"][0]["startsAt"])
+
+
+def test_what_is_due_again_is_over_and_begins_anew() -> None:
+    again = replace(finding("a"), due=NOW + timedelta(hours=1))
+    change = changes(told([finding("a")]), [again])[FIRED]
+    assert (change.over, change.begun) == ((finding("a"),), (again,))
+
+
+def test_no_more_than_so_many_fire_at_once() -> None:
+    many = [finding(f"tkt_{n}") for n in range(AT_ONCE + 5)]
+    begun = changes({}, many)[FIRED].begun
+    assert len(begun) == AT_ONCE
+    assert changes(told(list(begun)), many) == {}
+    assert changes(told(list(begun)), many[1:])[FIRED].begun == (many[AT_ONCE],)
 
 
 def test_a_service_is_absent_after_a_minute_and_back_at_once() -> None:

@@ -11,6 +11,7 @@ import pytest
 from services.intake.app import build
 from services.intake.disk import disk_full
 from services.intake.door import Allowance
+from services.intake.heartbeats import MOST_NAMES
 from services.intake.view import Seen
 from shared import events as e
 from shared import links
@@ -317,6 +318,9 @@ async def test_heartbeats_are_recorded_for_staff_and_for_customers_who_are_paged
         ("ops@example.com", timedelta(minutes=5)), ("premier@example.com", timedelta(minutes=5)), ("ops@example.com", None),
     ]  # fmt: skip
     assert beats[0].key == beats[2].key != beats[1].key
+    for n in range(MOST_NAMES):
+        assert (await call(bench, "POST", f"/v1/heartbeats/job-{n}", {}, "demo-ops")).status_code == 202
+    is_problem(await call(bench, "POST", "/v1/heartbeats/one-more", {}, "demo-ops"), 422, "too-many")
 
 
 async def test_taking_a_shift_makes_the_next_version_of_the_rota(bench: Bench) -> None:
