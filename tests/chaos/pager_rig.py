@@ -74,7 +74,7 @@ class Rig:
         self.pager: asyncio.subprocess.Process | None = None
 
     async def publishes_policy(self, *, send_timeout: str = "10s") -> None:
-        """The primary has two providers; five minutes to answer, then the fallback."""
+        """The primary has two providers, and two hours to answer: longer than any run, so no step but the first has a key."""
         self._version += 1
         address = f"http://127.0.0.1:{self._port}/"
         methods = [{"name": name, "channel": "webhook", "address": address + name, "verified": True} for name in ("first", "second")]
@@ -83,7 +83,7 @@ class Rig:
             "primary": {"email": "p@example.com", "methods": methods},
             "lead": {"email": "l@example.com", "methods": [fallback]},
         }
-        escalation = {"support": {"steps": [{"person": "primary", "wait": "5m"}], "repeat": 0, "fallback": "lead"}}
+        escalation = {"support": {"steps": [{"person": "primary", "wait": "2h"}], "repeat": 0, "fallback": "lead"}}
         document = {"people": people, "schedules": {}, "escalation": escalation, "send_timeout": send_timeout}
         event = PolicyPublished(id=f"pol_{self._version}", key="on-call", at=datetime.now(UTC), version=self._version, document=document)
         await self._producer.send(record_for("policies", event, "test"))
