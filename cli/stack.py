@@ -71,6 +71,10 @@ NICENESS = {"courier": 1, "projector": 4, "sink": 5, "pulse": 10, "auditor": 10}
 mail and webhooks; taking a ticket in, routing it and waking people never. Measured at 50 tickets/s on two cores."""
 
 
+LATE = frozenset({"pulse", "auditor"})
+"""No ticket, page or screen needs these: on a busy machine the start does not fail for them."""
+
+
 class UnknownName(Exception):
     """`--only` or `--without` names something that is not in the table."""
 

@@ -36,6 +36,10 @@ class StartFailed(Exception):
     """Something did not come up; the text says what, and shows the end of its log."""
 
 
+class TookTooLong(StartFailed):
+    """It runs, and is not ready."""
+
+
 @dataclass
 class Plan:
     """Everything `up` was asked for, decided; `kafka` and `mongodb` are None where they are to be embedded."""
@@ -155,7 +159,13 @@ async def _service(name: str, plan: Plan, supervisor: Supervisor, screen: Screen
         except (aiohttp.ClientError, TimeoutError):
             return False
 
-    await _until(says_ready, name, supervisor.children[name], plan.patience)
+    try:
+        await _until(says_ready, name, supervisor.children[name], plan.patience)
+    except TookTooLong:
+        if name not in stack.LATE:
+            raise
+        screen.step(name, "not ready yet; the rest does not wait for it", time.monotonic() - began)
+        return
     screen.step(name, "ready", time.monotonic() - began)
 
 
@@ -168,13 +178,13 @@ async def _demo(plan: Plan, screen: Screen) -> None:
 
 
 async def _until(probe: Callable[[], Awaitable[bool]], name: str, child: Child | None, patience: float) -> None:
-    """Ask `probe` until it says yes. StartFailed when `child` keeps dying, or after `patience` seconds."""
+    """Ask `probe` until it says yes. StartFailed when `child` keeps dying, TookTooLong after `patience` seconds."""
     deadline = time.monotonic() + patience
     while not await probe():
         if child is not None and (child.exit_code == BAD_CONFIGURATION or child.restarts >= TRIES):
             raise StartFailed(f"{name} ended with exit code {child.exit_code}{_log_of(child)}")
         if time.monotonic() > deadline:
-            raise StartFailed(f"{name} was not ready within {patience:.0f} s{_log_of(child)}")
+            raise TookTooLong(f"{name} was not ready within {patience:.0f} s{_log_of(child)}")
         await asyncio.sleep(LOOK_AGAIN)
 
 
