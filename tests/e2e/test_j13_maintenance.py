@@ -182,3 +182,20 @@ def test_a_provider_is_asked_for_a_post_mortem_when_its_interruption_is_over(des
     desk.redisco.asks(f"/v1/incidents/{key}/postmortem", {"sections": sections})
     (told,) = mailed(far_end, user.email, f"Post-mortem: {title}")
     assert "Two disks." in told["body"]
+
+
+def test_customers_of_linked_tickets_are_asked_once_whether_all_is_well(desk: Desk, far_end: FarEnd) -> None:
+    customer, title = desk.new_customer("premium"), f"Dynos hang {secrets.token_hex(3)}"
+    ticket = customer.submits("My dynos hang", app=f"{customer.name}-app")
+    key = desk.ops.asks("/v1/incidents", {"title": title, "body": "We look into it.", "components": ["routing"]})["incident_id"]
+    desk.agent.acts(ticket, "link", incident_id=key)
+    eventually(lambda: key in customer.get(f"/v1/tickets/{ticket}")["incident_ids"], within=20, what="linked")
+    desk.ops.asks(f"/v1/incidents/{key}/resolve", {"body": "It is over."})
+
+    def questions() -> Any:
+        return [reply for reply in customer.get(f"/v1/tickets/{ticket}")["replies"] if "Is everything well again" in reply["body"]]
+
+    (question,) = eventually(questions, within=30, what="the question on the ticket")
+    assert title in question["body"]
+    assert eventually(lambda: [m for m in mails(far_end, customer.email) if "Is everything well again" in m["body"]], within=20)
+    assert customer.get(f"/v1/tickets/{ticket}")["status"] in ("new", "open"), "a question of a machine is no answer"
