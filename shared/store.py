@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from datetime import UTC
+from functools import cached_property
 from typing import Any
 
 from bson.codec_options import CodecOptions
@@ -159,7 +160,12 @@ class Files:
 
     def __init__(self, store: Store, bucket: str) -> None:
         self.bucket = bucket
-        self._motor: Any = AsyncIOMotorGridFSBucket(store.database, bucket_name=bucket)
+        self._store = store
+
+    @cached_property
+    def _motor(self) -> Any:
+        """Made when first asked for: it binds the client to the loop that runs then, and wiring runs in none that lasts."""
+        return AsyncIOMotorGridFSBucket(self._store.database, bucket_name=self.bucket)
 
     async def put(self, name: str, raw: bytes, about: Mapping[str, str]) -> None:
         """Kept by a majority on return. What is there already is not written again; a crash half-way leaves nothing of that name."""

@@ -7,7 +7,7 @@ one again at every `repeat_interval`, and after every lost answer) has no effect
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 from typing import Annotated, Any, Literal
@@ -94,10 +94,18 @@ def read(body: Mapping[str, Any]) -> Notification:
 
 
 def raised(
-    notification: Notification, asked: Asked, policy: ComponentsPolicy, stamp: Stamp, incident_of: Callable[[str, str], str | None]
+    notification: Notification,
+    asked: Asked,
+    policy: ComponentsPolicy,
+    stamp: Stamp,
+    incident_of: Callable[[str, str], str | None],
+    silencing: Callable[[Collection[str]], str | None] = lambda components: None,
 ) -> Raised:
     """The requests. `incident_of` (source, group key): the incident that the group has already; else it is derived from the
     group and the beginning of its first alert, so the group's next trouble, weeks later, is another incident.
+
+    `silencing` (component ids): the maintenance under way that was to make such alerts. It wakes nobody then, and says so; when
+    the monitor tells of it again after the maintenance, that is another request, and it pages.
 
     Those that end come after those that begin, so that a group whose alerts pass the baton stays one incident.
     """
@@ -105,20 +113,27 @@ def raised(
     group = notification.group
     incident = incident_of(SOURCE, group) or ids.derive("inc", "alert", SOURCE, group, first.isoformat())
     ordered = sorted(notification.alerts, key=lambda alert: alert.status == "resolved")
-    return Raised(incident, tuple(_request(alert, group, incident, asked, policy, stamp) for alert in ordered))
+    return Raised(incident, tuple(_request(alert, group, incident, asked, policy, stamp, silencing) for alert in ordered))
 
 
-def _request(alert: Alert, group: str, incident: str, asked: Asked, policy: ComponentsPolicy, stamp: Stamp) -> e.RaiseAlert:
+def _request(
+    alert: Alert, group: str, incident: str, asked: Asked, policy: ComponentsPolicy, stamp: Stamp,
+    silencing: Callable[[Collection[str]], str | None],
+) -> e.RaiseAlert:  # fmt: skip
     began = alert.starts_at.astimezone(UTC)
     if began > asked.at + _AHEAD:
         raise Refused("not-yet", f"The alert begins at {began.isoformat()}, which is ahead of our clock. Check the monitor's.")
     severity = _SEVERITIES.get(alert.labels.get("severity", "").strip().lower(), Severity.CRITICAL)
     summary = alert.annotations.get("summary") or alert.annotations.get("title") or alert.name or "An alert without a name"
+    components = tuple(_components(alert, policy))
+    silenced = silencing([component.id for component in components]) if alert.status == "firing" else None
+    episode = (group, alert.print, began.isoformat(), alert.status, *([silenced] if silenced else []))
     return e.RaiseAlert(
-        id=ids.derive("req", SOURCE, group, alert.print, began.isoformat(), alert.status), key=incident, at=asked.at, actor=asked.actor,
+        id=ids.derive("req", SOURCE, *episode), key=incident, at=asked.at, actor=asked.actor,
         policy=stamp, digest=asked.digest, source=SOURCE, group_key=group, fingerprint=alert.print, status=alert.status,
         severity=severity, summary=_line(redact(summary).text), description=redact(alert.annotations.get("description", "")[:20_000]).text,
-        labels=dict(alert.labels), components=tuple(_components(alert, policy)), started_at=began, pages=severity not in policy.quiet,
+        labels=dict(alert.labels), components=components, started_at=began, pages=severity not in policy.quiet and silenced is None,
+        silenced_by=silenced,
     )  # fmt: skip
 
 

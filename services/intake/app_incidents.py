@@ -115,7 +115,8 @@ def _alerting(intake: Intake, door: Door, alert_key: bytes | None) -> Callable[[
 async def raise_alerts(intake: Intake, body: dict[str, Any], asked: Asked, trace: str) -> Answer:
     """POST /v1/alerts."""
     reference = intake.reference
-    found = alerts.raised(alerts.read(body), asked, reference.components(), reference.stamp(), intake.incidents.of_alert)
+    known = intake.incidents
+    found = alerts.raised(alerts.read(body), asked, reference.components(), reference.stamp(), known.of_alert, known.silencing)
     where = await intake.publish([record_for(REQUESTS.name, request, SOURCE, trace) for request in found.requests])
     return {
         "incident_id": found.incident,

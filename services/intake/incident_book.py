@@ -6,7 +6,7 @@ with Kafka away tickets are still matched; what the log says replaces it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import structlog
@@ -144,6 +144,18 @@ class Incidents:
         if self._ongoing is None:
             self._ongoing = tuple(known.ongoing for known in self._known.values() if known.public and known.state == "open")
         return self._ongoing
+
+    def silencing(self, components: Collection[str]) -> str | None:
+        """A maintenance under way that covers all of these components: their alerts were to be expected. None for no component."""
+        wanted = set(components)
+        return next(
+            (
+                key
+                for key, known in self._known.items()
+                if wanted and known.state == "started" and wanted <= {component.id for component in known.components}
+            ),
+            None,
+        )
 
     def of_alert(self, source: str, group_key: str) -> str | None:
         """The draft or open incident that this group of alerts belongs to."""

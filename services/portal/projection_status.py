@@ -121,6 +121,7 @@ def on_alert_raised(doc: Doc, fact: e.AlertRaised) -> None:
     told = {
         "fingerprint": fact.fingerprint, "source": fact.source, "severity": fact.severity.value, "summary": fact.summary,
         "description": fact.description, "labels": fact.labels, "started_at": iso(fact.started_at), "ended_at": None, "pages": fact.pages,
+        "silenced_by": fact.silenced_by,
     }  # fmt: skip
     doc["alerts"] = [*(known for known in doc["alerts"] if not _is_same(known, fact)), told]
 

@@ -116,7 +116,7 @@ def _alert_began(row: StatusRow, request: RaiseAlert) -> list[StatusFact]:
     raised = AlertRaised(
         **about(request), **known, source=request.source, alert=request.group_key, fingerprint=request.fingerprint,
         severity=request.severity, summary=request.summary, description=request.description, labels=request.labels,
-        started_at=request.started_at, pages=request.pages,
+        started_at=request.started_at, pages=request.pages, silenced_by=request.silenced_by,
     )  # fmt: skip
     return [*facts, raised]
 

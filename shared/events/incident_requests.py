@@ -81,6 +81,8 @@ class RaiseAlert(StatusRequest):
     components: tuple[Component, ...] = ()
     started_at: Instant
     pages: bool = True
+    silenced_by: str | None = None
+    """A maintenance under way that was to make such alerts: nobody is woken for it."""
 
 
 class ScheduleMaintenance(StatusRequest):

@@ -190,6 +190,8 @@ class AlertRaised(StatusFact):
     labels: dict[str, str] = Field(default_factory=dict)
     started_at: Instant
     pages: bool = True
+    silenced_by: str | None = None
+    """A maintenance under way that was to make such alerts: nobody is woken for it."""
 
 
 class AlertCleared(StatusFact):

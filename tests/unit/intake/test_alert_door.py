@@ -209,3 +209,19 @@ def test_a_secret_that_is_none(secret: str) -> None:
 def test_the_check_refuses_without_headers() -> None:
     with pytest.raises(Refused):
         signed.check(b"k" * 20, {}, b"", NOW)
+
+
+async def test_a_maintenance_under_way_silences_its_components_and_no_others_and_they_page_after_it(bench: Bench) -> None:
+    def routing(state: str) -> Known:
+        return Known(id="mnt_x", seq=1, state=state, public=True, components=(e.Component(id="routing", name="Routing"),))
+
+    bench.intake.incidents._known["mnt_x"] = routing("started")
+    await raised(bench, body(alert(), alert("firing", "other", component="postgres"), alert("firing", "none", component="")))
+    during = {request.fingerprint: (request.pages, request.silenced_by) for request in asked(bench)}
+    assert during == {"9f2c1d0a7b3e4f55": (False, "mnt_x"), "other": (True, None), "none": (True, None)}
+    await raised(bench, body(alert()))
+    bench.intake.incidents._known["mnt_x"] = routing("over")
+    await raised(bench, body(alert()))
+    mine = [request for request in asked(bench) if request.fingerprint == "9f2c1d0a7b3e4f55"]
+    assert [request.pages for request in mine] == [False, False, True]
+    assert mine[0].id == mine[1].id != mine[2].id

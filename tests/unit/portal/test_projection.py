@@ -14,7 +14,7 @@ from shared import events as e
 from shared.topics import CLOCKS, PAGES, TICKETS
 from tests.support.facts import BEGAN, POLICY, Ticket, page_facts, stamped
 
-SHOWS_NOTHING = {"RequestRefused", "RequestParked", "PageRequestRefused"}
+SHOWS_NOTHING = {"RequestRefused", "RequestParked", "PageRequestRefused", "ContactCheckStarted", "ContactChecked"}
 
 
 def after(*facts: Any) -> dict[str, Any]:
