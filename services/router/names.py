@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -117,9 +118,13 @@ def other_hosts(text: str, hosts: tuple[str, ...]) -> str:
     return ""
 
 
+_MASKED = re.compile(r"\[masked: [^\]\n]{1,60}\]")
+"""What `shared/text/redact.py` leaves of a secret: one word, whatever it says."""
+
+
 def is_in_mail_address(text: str, start: int) -> bool:
     """`support@redisco.example` is whom somebody wrote to; `redis://user:word@redisco.example` is where an app connects."""
-    before = text[max(0, start - 300) : start].rsplit(None, 1)
+    before = _MASKED.sub("*", text[max(0, start - 300) : start]).rsplit(None, 1)
     word = before[-1] if before and not text[start - 1 : start].isspace() else ""
     return "@" in word and "://" not in word
 
