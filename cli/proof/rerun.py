@@ -59,6 +59,8 @@ class Rerun(Redeciding):
                     return
             elif light is None:
                 self._gap()
+            elif light.cause in self.consumed and self._is_told(light):
+                self._told(light)
             elif light.cause in self.consumed or light.cause.startswith("tmr_"):
                 self._fired(light)
             else:
@@ -139,6 +141,10 @@ class Rerun(Redeciding):
         except Failed as failure:
             self._differs(Kind.UNDECIDABLE, light.seq, light.type, str(failure), light.at)
             self._keep_recorded(light.seq)
+
+    def _is_told(self, light: Light) -> bool:
+        """The outcome of a side effect, named after the input that asked for it."""
+        return self.row is not None and bool(self._guarded(lambda: self.subject.outcomes(self.row, light)))
 
     def _told(self, light: Light) -> None:
         """A fact that the outcome of a side effect caused."""

@@ -18,7 +18,7 @@ from services.notifier.pager_steps import Rules
 from services.router import handlers as router
 from services.sla import handlers as sla
 from shared.errors import Poisonous, Unavailable
-from shared.events import AttemptOutcome, Event, PageAccepted, PageFailed
+from shared.events import AttemptOutcome, ContactChecked, Event, PageAccepted, PageFailed
 from shared.ids import derive
 from shared.policy import DESK, ON_CALL, DeskPolicy, OnCallPolicy
 from shared.topics import CLOCKS, PAGE_INBOX, PAGES, STATUS, TICKETS
@@ -110,6 +110,8 @@ def pager_work(rules: Rules | None) -> Work[Lane]:
 def outcomes(lane: Lane, light: Light) -> Sequence[Event]:
     """What the far side may have said, where `light` is what the pager made of it: the send must be owed by the row."""
     fact = light.fact
+    if isinstance(fact, ContactChecked):
+        return _check_outcomes(lane, fact)
     if not isinstance(fact, PageAccepted | PageFailed) or (page := lane.pages.get(fact.page)) is None:
         return ()
     attempt = page.attempts.get(fact.attempt)
@@ -122,6 +124,14 @@ def outcomes(lane: Lane, light: Light) -> Sequence[Event]:
         return (AttemptOutcome(**about | {"at": fact.accepted_at}, outcome="accepted", receipt=fact.receipt),)
     words: tuple[Any, ...] = ("unknown",) if fact.unknown else ("try-later", "refused")
     return tuple(AttemptOutcome(**about, outcome=word, reason=fact.reason) for word in words)
+
+
+def _check_outcomes(lane: Lane, fact: ContactChecked) -> Sequence[Event]:
+    """What a contact method may have said of the code that was sent to it."""
+    if fact.check not in lane.checks:
+        return ()
+    about: dict[str, Any] = {"id": derive("out", fact.check, "check"), "key": fact.key, "at": fact.at, "page": "", "attempt": fact.check}
+    return (AttemptOutcome(**about, tries=1, outcome=fact.outcome, receipt=fact.receipt, reason=fact.reason),)
 
 
 def sends_owed(lane: Lane) -> Sequence[str]:

@@ -126,6 +126,13 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("POST", "/v1/alerts"): Line(RUNNERS, {"not": "an alert"}, answer=(422,)),
     ("POST", "/v1/heartbeats/{name}"): Line(STAFF | CUSTOMER, {"every": "1h"}, undo="DELETE"),
     ("DELETE", "/v1/heartbeats/{name}"): Line(STAFF | CUSTOMER),
+    # News: anyone may subscribe; the rest is by a token that came to the address
+    ("POST", "/v1/subscriptions"): Line(ANYONE, {"email": "no address"}, answer=(422,)),
+    ("POST", "/v1/subscriptions/{key}/confirm"): Line(NOBODY, {}),
+    ("POST", "/v1/subscriptions/{key}/unsubscribe"): Line(NOBODY, {}),
+    ("DELETE", "/v1/subscriptions/{key}"): Line(NOBODY, {}),
+    ("POST", "/v1/subscriptions/{key}/lift"): Line(ADMIN, {}, answer=(404,)),
+    ("POST", "/v1/notices/{notice_id}/redeliver"): Line(STAFF, {}, answer=(404,)),
     # Mail and files
     ("POST", "/v1/mail"): Line(STAFF, "From: nobody\r\n\r\nHello.", raw="message/rfc822"),
     ("GET", "/v1/mail"): Line(STAFF),

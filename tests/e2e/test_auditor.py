@@ -142,9 +142,9 @@ PLANTED: dict[str, tuple[Cut, set[str]]] = {
 
 
 @contextmanager
-def auditing(kafka: str, prefix: str, url: str, folder: Path) -> Iterator[str]:
-    """The auditor's process on the copy; gives its address."""
-    hand = ClockHand(folder / "clock")
+def auditing(desk: Desk, prefix: str, url: str, folder: Path) -> Iterator[str]:
+    """The auditor's process on the copy, its clock ahead of the stack's; gives its address."""
+    kafka, hand = desk.stack.kafka, ClockHand(folder / "clock", desk.stack.clock.offset)
     hand.advance(hours=AHEAD_H)
     with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as taken:
         port = taken.server_port
@@ -193,14 +193,20 @@ def test_each_of_eight_planted_losses_is_named(desk: Desk, far_end: FarEnd, tmp_
         world.receipts = [one for one in far_end.got("page") if one["ticket_id"] != thin_air]
         try:
             asyncio.run(write(kafka, prefix, cut))
-            with auditing(kafka, prefix, url, tmp_path) as address:
+            with auditing(desk, prefix, url, tmp_path) as address:
 
                 def named() -> set[tuple[str, str]]:
                     about = {key: name for name, (_, ticket, page) in stories.items() for key in (ticket, page)}
                     return {(about[one["about"]], one["kind"]) for one in findings(address)["findings"]}
 
                 wanted = {(name, kind) for name, (_, kinds) in PLANTED.items() for kind in kinds}
-                eventually(lambda: named() == wanted, within=60, what=f"exactly {sorted(wanted)}")
+
+                def exactly() -> bool:
+                    found = named()
+                    assert found == wanted, f"too many: {sorted(found - wanted)}, too few: {sorted(wanted - found)}"
+                    return True
+
+                eventually(exactly, within=60, what="each planted loss, and nothing else")
                 eventually(
                     lambda: {alert["groupKey"] for alert in world.alerts} == {f"auditor:{kind}" for _, kind in wanted}, what="alerts"
                 )

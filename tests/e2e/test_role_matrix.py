@@ -96,6 +96,11 @@ class World:
         return key
 
     @cached_property
+    def subscription(self) -> str:
+        """Nobody's: only who holds its token may do anything to one, and no role does."""
+        return "sub_" + "a" * 26
+
+    @cached_property
     def file(self) -> str:
         """Uploaded by the customer, and on no ticket yet."""
         who = {"Authorization": f"Bearer {self.customer.token}", "Content-Type": "application/octet-stream"}
@@ -125,6 +130,7 @@ class World:
         found: dict[str, Any] = {"kind": "accounts", "doc_id": self.customer.email, "name": "default", "schedule": "support-primary"}
         found["slug"] = "h12-request-timeout"
         found["email"] = self.customer.email
+        found["notice_id"] = "ntc_" + "a" * 26
         if "{person}" in path:
             found |= {"person": "primary", "name": "phone"}
         if "{ticket_id}" in path:
