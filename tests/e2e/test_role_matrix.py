@@ -106,7 +106,9 @@ class World:
         who = {"Authorization": f"Bearer {self.customer.token}", "Content-Type": "application/octet-stream"}
         answer = self.customer.client.post(f"{self.stack.portal}/v1/attachments", content=b"Some bytes.", headers=who)
         assert answer.status_code in (200, 201, 202), answer.text
-        return str(answer.json()["id"])
+        key = str(answer.json()["id"])
+        eventually(lambda: self.customer.call("GET", f"/v1/attachments/{key}").status_code == 200, what="the file is there to be read")
+        return key
 
     @cached_property
     def account(self) -> dict[str, Any]:
