@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -36,6 +35,7 @@ from shared.clock import Clock, clock_from
 from shared.errors import Unavailable
 from shared.openapi import complete
 from shared.replica import Replica
+from shared.serving import serve_until_stopped
 from shared.store import Store
 from shared.telemetry import metrics_text, serve_health, verdict
 from shared.token_use import TokenUse
@@ -162,22 +162,7 @@ async def run_web(settings: PortalSettings) -> int:
         log_config=None, log_level="warning", timeout_graceful_shutdown=2, server_header=False,
         proxy_headers=bool(settings.trusted_proxies), forwarded_allow_ips=settings.trusted_proxies or None,
     )  # fmt: skip
-    server = _Server(config)
-    for name in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(name, server.finish)
-    await server.serve()
-    return 0
-
-
-class _Server(uvicorn.Server):
-    """uvicorn ends itself by the signal it caught; here SIGTERM is the way to a clean exit."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-    def finish(self) -> None:
-        self.should_exit = True
+    return await serve_until_stopped(config)
 
 
 def make_projector(settings: PortalSettings) -> tuple[Projector, Producer]:

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import uvicorn
@@ -25,6 +24,7 @@ from services.portal.status.files import FOLDER, StatusFiles
 from services.portal.status.writer import Writer
 from shared.clock import clock_from
 from shared.errors import Refused, Unavailable
+from shared.serving import serve_until_stopped
 from shared.telemetry import metrics_text, verdict
 
 PATHS = ("/status", "/status/{rest:path}", "/api/v3/{rest:path}", "/v1/status", "/v1/status.json")
@@ -85,22 +85,7 @@ async def _serve(app: Starlette, host: str, port: int) -> int:
     config = uvicorn.Config(
         app, host=host, port=port, access_log=False, log_config=None, log_level="warning", timeout_graceful_shutdown=2, server_header=False
     )
-    server = _Server(config)
-    for name in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(name, server.finish)
-    await server.serve()
-    return 0
-
-
-class _Server(uvicorn.Server):
-    """uvicorn ends itself by the signal it caught; here SIGTERM is the way to a clean exit."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-    def finish(self) -> None:
-        self.should_exit = True
+    return await serve_until_stopped(config)
 
 
 def main(arguments: list[str]) -> int:
