@@ -101,7 +101,7 @@ async def run_courier(settings: NotifierSettings) -> int:
             paces={
                 "mail": Pace(settings.mail_slots, settings.notice_timeout, limits),
                 "webhook": Pace(settings.webhook_slots, settings.notice_timeout, limits),
-                BULK_DESTINATION: Pace(settings.bulk_slots, settings.notice_timeout, limits),
+                BULK_DESTINATION: Pace(settings.bulk_slots, settings.notice_timeout, limits, held=True),
             },
         )  # fmt: skip
         for sign in (signal.SIGTERM, signal.SIGINT):

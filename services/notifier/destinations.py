@@ -30,11 +30,16 @@ Send = Callable[[Owed], Awaitable[Outcome]]
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """`slots` sends at once, each bounded by `timeout` seconds in all."""
+    """`slots` sends at once, each bounded by `timeout` seconds in all.
+
+    `held`: a slot is free again when the outcome is recorded, not when it is known. However slow the disk, a kill then leaves no
+    more than `slots` notices of which nobody knows whether they arrived, and which are therefore sent again.
+    """
 
     slots: int
     timeout: float = 10.0
     breaker: BreakerLimits = field(default_factory=BreakerLimits)
+    held: bool = False
 
 
 class Destination:
@@ -125,7 +130,9 @@ class Destination:
         if before != (self.breaker.until is None):
             OPEN.inc(1 if before else -1)
             log.warning("breaker", destination=self.name, state=self.breaker.state)
-        settled = self._outbox.settle(owed, outcome)
+        settled, recorded = self._outbox.settle(owed, outcome)
+        if self._pace.held:
+            await recorded
         if settled.again is not None:
             self.put(owed, settled.again.total_seconds())
 

@@ -10,6 +10,7 @@ once. Should a courier that was thought gone still send, the far side sees the s
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import secrets
 from collections.abc import Iterable, Sequence
@@ -140,13 +141,13 @@ class Outbox:
         await self.recorder.add(owed.id, change, [ledger.attempted(owed, self._clock.now())], owed.trace, over=False)
         owed.recorded = True
 
-    def settle(self, owed: Owed, outcome: Outcome) -> Settled:
-        """Record an outcome, soon; what it means is known at once."""
+    def settle(self, owed: Owed, outcome: Outcome) -> tuple[Settled, asyncio.Future[None]]:
+        """Record an outcome, soon; what it means is known at once, and the future is done when it is recorded."""
         settled = ledger.settle(owed, outcome, self._clock.now())
         owed.recorded = False
-        self.recorder.add(owed.id, settled.change, [settled.fact], owed.trace, over=settled.again is None)
+        recorded = self.recorder.add(owed.id, settled.change, [settled.fact], owed.trace, over=settled.again is None)
         SETTLED.labels(owed.kind, settled.change["$set"]["phase"]).inc()
-        return settled
+        return settled, recorded
 
     def put_back(self, owed: Sequence[Owed]) -> None:
         """The recorded attempts of these will not begin here any more: whoever takes them up may just send."""

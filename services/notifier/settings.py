@@ -13,7 +13,7 @@ class NotifierSettings(PagingSettings):
     secret: SecretStr = Field(description="signs links and webhooks; at least 16 characters", min_length=16)
     mail_name: str = "Signalbox Support"
     mail_slots: int = Field(4, ge=1, le=64, description="connections to the relay")
-    bulk_slots: int = Field(4, ge=1, le=64, description="connections to the relay for mail to many, beside those for tickets")
+    bulk_slots: int = Field(12, ge=1, le=64, description="connections to the relay for mail to many; so many may come twice after a kill")
     webhook_slots: int = Field(2, ge=1, le=64, description="sends at once to one provider")
     notice_timeout: float = Field(10.0, gt=0, description="seconds for one send in all")
     mail_answers_hourly: int = Field(0, ge=0, description="automatic mails to one address within an hour; 0: 60, in the demo 100,000")

@@ -78,16 +78,18 @@ class Remembering:
     def __init__(self) -> None:
         self.attempts: list[str] = []
         self.settled: list[tuple[str, Outcome]] = []
+        self.recorded: list[asyncio.Future[None]] = []
 
     async def attempt(self, one: Owed) -> None:
         one.tries += 1
         one.recorded = True
         self.attempts.append(one.id)
 
-    def settle(self, one: Owed, outcome: Outcome) -> Settled:
+    def settle(self, one: Owed, outcome: Outcome) -> tuple[Settled, asyncio.Future[None]]:
         self.settled.append((one.id, outcome))
         one.recorded = False
-        return ledger.settle(one, outcome, AT)
+        self.recorded.append(asyncio.get_running_loop().create_future())
+        return ledger.settle(one, outcome, AT), self.recorded[-1]
 
 
 class FastLoop(asyncio.SelectorEventLoop):
@@ -124,6 +126,27 @@ async def sending(send: Callable[[Owed], Awaitable[Outcome]], notices: list[Owed
     await asyncio.sleep(seconds)
     running.cancel()
     return memory
+
+
+def test_a_held_slot_is_free_when_the_outcome_is_recorded() -> None:
+    async def scenario() -> None:
+        memory = Remembering()
+
+        async def send(one: Owed) -> Outcome:
+            return Accepted("ok")
+
+        destination = Destination("bulk", Pace(2, 10, LIMITS, held=True), send, memory)  # type: ignore[arg-type]
+        running = asyncio.ensure_future(destination.run())
+        for number in range(5):
+            destination.put(owed(number))
+        await asyncio.sleep(60)
+        assert len(memory.settled) == 2, "a kill now would leave two in doubt, not five"
+        memory.recorded[0].set_result(None)
+        await asyncio.sleep(60)
+        assert len(memory.settled) == 3
+        running.cancel()
+
+    in_fast_time(scenario)
 
 
 def test_in_order_and_never_more_at_once_than_slots() -> None:
