@@ -17,20 +17,19 @@ from services.intake.api import Intake
 from services.intake.app import build
 from services.intake.attachments import COLLECTION as ATTACHMENTS
 from services.intake.attachments import Attachments
+from services.intake.away import front_reads, paging_beside
 from services.intake.blobs import Blobs
 from services.intake.door import Allowance, Door
 from services.intake.following import TIMERS, follow, tell_of_end, wellness
 from services.intake.incident_book import Incidents
 from services.intake.keys import Keys
 from services.intake.mail.wiring import mail_parts
-from services.intake.paging import Paging
 from services.intake.reference import Policies, Reference
 from services.intake.settings import IntakeSettings
 from services.intake.spool import Spool
 from services.intake.tokens import TokenIndex
 from services.intake.view import View
-from shared.bus import Admin, Producer
-from shared.channels import open_line
+from shared.bus import Producer
 from shared.clock import clock_from
 from shared.errors import Unavailable
 from shared.garbage import spare_what_lives
@@ -42,7 +41,7 @@ from shared.store import Store
 from shared.telemetry import configure_logging
 from shared.text import scanner
 from shared.token_use import TokenUse
-from shared.topics import DIRECTORY, POLICIES, STATUS, URGENT
+from shared.topics import DIRECTORY, POLICIES, STATUS
 from shared.wire import Record
 
 log = structlog.get_logger()
@@ -63,12 +62,7 @@ def application(settings: IntakeSettings) -> FastAPI:
     reference = Reference(directory_replica, policies, policies_replica)
     clock = clock_from(settings)
     keys = Keys(settings.keys_file)
-
-    async def read_by_front() -> dict[tuple[str, int], int]:
-        async with Admin(bootstrap, prefix, timeout=5.0) as admin:
-            return {place: offset for place, (offset, _) in (await admin.committed(URGENT.readers[0])).items()}
-
-    spool = Spool(settings.spool_dir, producer, draining, clock, patience=settings.accept_timeout, read_by_front=read_by_front)
+    spool = Spool(settings.spool_dir, producer, draining, clock, patience=settings.accept_timeout, read_by_front=front_reads(settings))
     store = Store(settings.mongodb_uri, settings.mongodb_database) if settings.view_budget else None
 
     async def write(record: Record) -> int:
@@ -100,9 +94,10 @@ def application(settings: IntakeSettings) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with directory_replica, policies_replica, status_replica, contextlib.AsyncExitStack() as lines:
+        async with directory_replica, policies_replica, status_replica, contextlib.AsyncExitStack() as stack:
             await spool.open()
-            await lines.enter_async_context(mail.open_for_business(clock))
+            await stack.enter_async_context(mail.open_for_business(clock))
+            paging = await stack.enter_async_context(paging_beside(spool, reference, settings, clock))
             beside = [
                 follow(TIMERS, settings, producer),
                 spool.run(),
@@ -111,12 +106,8 @@ def application(settings: IntakeSettings) -> FastAPI:
                 mail.room.run(informed),
                 *([uses.run()] if uses else []),
                 *([follow(wellness(view.affected), settings, producer)] if view else []),
+                *([paging.run()] if paging else []),
             ]
-            if secret is not None:
-                line = await lines.enter_async_context(open_line(settings, secret, clock))
-                paging = Paging(spool, reference, line, settings.portal_url, clock)
-                spool.first(paging)
-                beside.append(paging.run())
             background = {asyncio.create_task(task) for task in beside}
             for task in background:
                 task.add_done_callback(tell_of_end)

@@ -8,7 +8,7 @@ none without. When Kafka is back the log is told of all of it, before the ticket
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -60,7 +60,7 @@ class Waiting(Protocol):
 
 
 class Paging:
-    """`run` beside the spool; the spool lets it `tell` the log before it drains."""
+    """`run` beside the spool; the spool lets it `tell` the log before it drains. `tells_ops` false: another process does."""
 
     def __init__(
         self,
@@ -71,9 +71,10 @@ class Paging:
         clock: Clock,
         *,
         channels: Mapping[Channel, Send] = CHANNELS,
+        tells_ops: Callable[[], bool] = lambda: True,
     ) -> None:
         self._spool, self._known, self._line, self._clock = spool, known, line, clock
-        self._portal_url, self._channels = portal_url.rstrip("/"), channels
+        self._portal_url, self._channels, self._tells_ops = portal_url.rstrip("/"), channels, tells_ops
         self._pages: dict[str, Direct] = {}
         self._sending: dict[str, asyncio.Task[None]] = {}
         self._disk = asyncio.Lock()
@@ -139,7 +140,7 @@ class Paging:
         except Unavailable:
             return
         spooled = [topics.read(record.value or b"", dict(record.headers).get("ce_type")) for record in self._spool.notable()]
-        wanted = [about_kafka(since, policy, rules.policy.escalation, rules.stamp)]
+        wanted = [about_kafka(since, policy, rules.policy.escalation, rules.stamp)] if self._tells_ops() else []
         wanted += [about_ticket(ticket, rules.policy.escalation) for ticket in spooled if isinstance(ticket, OpenTicket) and ticket.pages]
         acknowledged = {request.key for request in spooled if isinstance(request, Acknowledge)}
         heard = [

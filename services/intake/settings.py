@@ -71,6 +71,11 @@ class IntakeSettings(PagingSettings):
         return self.data_dir / "intake" / "policies.json"
 
     @property
+    def watch_file(self) -> Path:
+        """Whose of this machine's processes it is to page ops while Kafka is away."""
+        return self.data_dir / "intake" / "ops.lock"
+
+    @property
     def spool_dir(self) -> Path:
         return self.data_dir / "intake" / "spool"
 

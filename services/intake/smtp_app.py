@@ -13,6 +13,7 @@ import uvloop
 
 from services.intake.attachments import COLLECTION as ATTACHMENTS
 from services.intake.attachments import Attachments
+from services.intake.away import front_reads, paging_beside
 from services.intake.blobs import Blobs
 from services.intake.following import REFUSALS, follow, tell_of_end
 from services.intake.incident_book import Incidents
@@ -46,7 +47,8 @@ async def run_smtp(settings: IntakeSettings) -> int:
     bootstrap, prefix, clock = settings.kafka_bootstrap_servers, settings.topic_prefix, clock_from(settings)
     folder = settings.mail_dir("smtp")
     producer, draining = Producer(bootstrap, prefix, SOURCE), Producer(bootstrap, prefix, f"{SOURCE}-spool", timeout=5.0)
-    spool = Spool(folder / "spool", producer, draining, clock, patience=settings.accept_timeout)
+    patience, read_by_front = settings.accept_timeout, front_reads(settings)
+    spool = Spool(folder / "spool", producer, draining, clock, patience=patience, read_by_front=read_by_front)
     store = Store(settings.mongodb_uri, settings.mongodb_database) if settings.view_budget else None
     blobs = Blobs(settings.blobs_dir, store.files("blobs") if store else None)
     files = Attachments(settings.attachments_dir, blobs, store[ATTACHMENTS] if store else None, settings.clamav)
@@ -69,13 +71,15 @@ async def run_smtp(settings: IntakeSettings) -> int:
             incidents=incidents,
         )  # fmt: skip
         await stack.enter_async_context(mail.open_for_business(clock))
+        paging = await stack.enter_async_context(paging_beside(spool, reference, settings, clock))
 
         async def informed() -> str | None:
             behind = await directory.unready() or await policies_replica.unready()
             at_hand = len(directory) and reference.policy(DESK) is not None
             return None if spool.away_since() is not None and at_hand else behind
 
-        beside = {asyncio.create_task(part) for part in (spool.run(), blobs.run(), files.run(), follow(REFUSALS, settings, producer))}
+        parts = [spool.run(), blobs.run(), files.run(), follow(REFUSALS, settings, producer), *([paging.run()] if paging else [])]
+        beside = {asyncio.create_task(part) for part in parts}
         working = asyncio.create_task(mail.room.run(informed))
         for task in (*beside, working):
             task.add_done_callback(tell_of_end)

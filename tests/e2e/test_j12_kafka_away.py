@@ -27,6 +27,7 @@ from shared.bus import Reader
 from shared.events import Event
 from shared.topics import read
 from tests.support.desk import Desk, FarEnd, Person
+from tests.support.posting import MailDesk, Post
 from tests.support.stack import Stack, running
 from tests.support.waiting import eventually
 
@@ -110,7 +111,7 @@ def ready(stack: Stack) -> dict[str, Any]:
 @pytest.mark.timeout(900)
 def test_kafka_away(own: Stack) -> None:
     desk, far_end = Desk(own), FarEnd(own.sink)
-    one, other = desk.new_customer("premier"), desk.new_customer("premier")
+    one, other, by_mail = (desk.new_customer("premier") for _ in range(3))
     people = [desk.new_customer("enterprise") for _ in range(8)]
     urgent = {"priority": "urgent", "app": f"{one.name}-app"}
     load = Load(people)
@@ -121,6 +122,7 @@ def test_kafka_away(own: Stack) -> None:
         eventually(lambda: ready(own)["troubles"]["kafka"] != "ok", within=15, what="intake says that Kafka is away")
         first, second = one.submits("All is down", **urgent), one.submits("Still down", **urgent)
         third = other.submits("Down as well", priority="urgent", app=f"{other.name}-app")
+        Post(own).writes(by_mail.email, "All is down here, too", f"App: {by_mail.name}-app\nPriority: urgent\n\nNothing answers.")
         said = one.asks("/v1/tickets", {"subject": "What is up?", "body": "?"})
         assert said["accepted"] == "spooled"
         assert "on one machine's disk, not yet replicated" in said["warnings"][-1]
@@ -128,6 +130,8 @@ def test_kafka_away(own: Stack) -> None:
         eventually(lambda: [page for page in far_end.got("page") if page["to"] == "ops"], within=20, what="ops paged directly")
         for ticket in (first, third):
             assert [page["to"] for page in far_end.gets(ticket, "page", within=20)] == ["primary"]
+        mailed = eventually(lambda: [page for page in bodies(far_end) if page["requester"] == by_mail.email], within=20, what="mail pages")
+        assert [page["to"] for page in mailed] == ["primary"]
         found = ready(own)
         assert (found["status_code"], found["status"]) == (200, "degraded")
         running_load.join()
@@ -150,7 +154,9 @@ def test_kafka_away(own: Stack) -> None:
     assert {ticket: in_log.get(ticket) for ticket in load.promised} == load.promised
 
     one.ticket(second, priority="urgent")
-    pages = eventually(lambda: pages_of(desk.lead, {first, third}), within=120, what="the pager has taken the pages over")
+    fourth = MailDesk(desk.agent).settles("All is down here, too", "ticketed", within=60)["ticket_id"]
+    assert fourth == mailed[0]["ticket_id"]
+    pages = eventually(lambda: pages_of(desk.lead, {first, third, fourth}), within=120, what="the pager has taken the pages over")
     for page in pages.values():
         verdict = desk.lead.get(f"/v1/pages/{page['id']}/certificate")
         assert verdict["verdict"] == "exactly-one", verdict

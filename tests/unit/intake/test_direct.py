@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from services.intake.away import Watch
 from services.intake.diary import Diary
 from services.intake.direct import Direct, about_kafka, about_ticket, after_a_restart, event_for, newly_owed, next_try, settled
 from services.intake.domain import Rules
@@ -190,9 +191,10 @@ class FarEnd:
 
 
 @contextlib.asynccontextmanager
-async def paging(spool: FakeSpool, far_end: FarEnd, clock: HandClock) -> AsyncIterator[Paging]:
+async def paging(spool: FakeSpool, far_end: FarEnd, clock: HandClock, *, tells_ops: bool = True) -> AsyncIterator[Paging]:
     line: Any = type("Line", (), {"secret": b"a secret of sixteen", "now": clock.now})()
-    found = Paging(spool, Known(), line, "http://portal", clock, channels={Channel.WEBHOOK: far_end.send})
+    channels = {Channel.WEBHOOK: far_end.send}
+    found = Paging(spool, Known(), line, "http://portal", clock, channels=channels, tells_ops=lambda: tells_ops)
     task = asyncio.create_task(found.run())
     try:
         yield found
@@ -216,6 +218,23 @@ async def test_each_step_is_on_the_disk_before_the_next(tmp_path: Path) -> None:
     assert set(far_end.recorded) == {"pending"}
     assert {(summons.person, summons.ticket_id) for summons in far_end.got} == {("boss", ""), ("primary", "tkt_1"), ("primary", "tkt_3")}
     assert len(set(far_end.keys())) == 3
+
+
+async def test_where_another_process_tells_ops_only_the_tickets_page(tmp_path: Path) -> None:
+    spool, far_end = FakeSpool(tmp_path), FarEnd(tmp_path)
+    spool.holds(ticket("tkt_1"), ticket("tkt_2", "lane_b"))
+    async with paging(spool, far_end, HandClock(), tells_ops=False):
+        await until(lambda: len(far_end.got) == 2)
+        await until(lambda: {page.tries[-1].outcome for page in Diary(tmp_path).read().values()} == {"accepted"})
+    assert [(summons.person, summons.ticket_id) for summons in far_end.got] == [("primary", "tkt_1"), ("primary", "tkt_2")]
+
+
+def test_one_process_at_a_time_tells_ops(tmp_path: Path) -> None:
+    path = tmp_path / "intake" / "ops.lock"
+    with Watch(path) as second:
+        with Watch(path) as first:
+            assert [first.is_ours(), second.is_ours(), first.is_ours()] == [True, False, True]
+        assert second.is_ours(), "the first has ended"
 
 
 async def test_half_a_minute_passes_first(tmp_path: Path) -> None:
