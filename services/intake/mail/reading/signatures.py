@@ -1,7 +1,10 @@
-"""DKIM (RFC 6376) through dkimpy, in the limited child: canonicalising and the keys' arithmetic cost what a stranger chooses.
+"""DKIM (RFC 6376, RFC 8463) through dkimpy, in the limited child: canonicalising and the keys' arithmetic cost what a stranger chooses.
 
 Stricter than the RFC where it lets a stranger speak for a domain: a signature over a part of the body (`l=`) vouches for
 nothing, since anybody may add the rest; SHA-1 does not count (RFC 8301), nor does a key under 1024 bits.
+
+ARC (RFC 8617) is left out on purpose: a chain says what its last sealer saw, so it is worth what that sealer is, and anybody may
+seal. Forwarded mail whose DKIM signature broke on the way opens a ticket that its sender confirms by a link.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from typing import NamedTuple
 import dkim
 from dkim.util import InvalidTagValueList, parse_tag_value
 
+from services.intake.mail.reading.ed25519 import Message
 from services.intake.mail.reading.shape import Signature, Verdict
 
 SIGNATURES_MOST = 5
@@ -50,7 +54,7 @@ def signatures_of(values: list[bytes]) -> tuple[Signature, ...]:
 def verify(raw: bytes, keys: Mapping[str, str]) -> list[Verified]:
     """Every signature of `raw` against `keys` (`key_name` → TXT); one whose key is not there fails."""
     try:
-        verifier = dkim.DKIM(raw)
+        verifier = Message(raw)
     except ROTTEN as error:
         return [Verified("", "", "permerror", f"the headers cannot be verified: {type(error).__name__}")]
     count = sum(name.lower() == b"dkim-signature" for name, _ in verifier.headers)

@@ -109,6 +109,57 @@ def test_the_demo_vouches_for_its_own_people_on_this_machine_only() -> None:
     assert not authenticated(raw, envelope("premier@example.com", peer="127.0.0.1"), Unreachable()).aligned
 
 
+RFC_8463 = "\r\n".join([  # the message and the key of its appendix A
+    "DKIM-Signature: v=1; a=ed25519-sha256; c=relaxed/relaxed;",
+    " d=football.example.com; i=@football.example.com;",
+    " q=dns/txt; s=brisbane; t=1528637909; h=from : to :",
+    " subject : date : message-id : from : subject : date;",
+    " bh=2jUSOH9NhtVGCQWNr9BrIAPreKQjO6Sn7XIkfJVOzv8=;",
+    " b=/gCrinpcQOoIfuHNQIbq4pgh9kyIK3AQUdt9OdqQehSwhEIug4D11Bus",
+    " Fa3bT3FY5OsU7ZbnKELq+eXdp1Q1Dw==",
+    "From: Joe SixPack <joe@football.example.com>",
+    "To: Suzie Q <suzie@shopping.example.net>",
+    "Subject: Is dinner ready?",
+    "Date: Fri, 11 Jul 2003 21:00:37 -0700 (PDT)",
+    "Message-ID: <20030712040037.46341.5F8J@football.example.com>",
+    "", "Hi.", "", "We lost the game.  Are you hungry yet?", "", "Joe.", "",
+]).encode()  # fmt: skip
+ED25519 = "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
+OTHER_KEY = "p=O2onvM62pC1io6jQKm8Nc2UyFXcd4kOmOsBIoYtZ2ik="
+
+
+@pytest.mark.parametrize(
+    ("raw", "record", "aligned"),
+    [
+        (RFC_8463, ED25519, True),
+        (RFC_8463, ED25519.replace("v=DKIM1; ", ""), True),
+        (RFC_8463, f"{ED25519}; s=email:x; h=sha1:sha256", True),
+        (RFC_8463.replace(b"lost", b"won"), ED25519, False),
+        (RFC_8463.replace(b"From: Joe", b"From: Jim"), ED25519, False),
+        (RFC_8463.replace(b"b=/gCr", b"b=/gCs"), ED25519, False),
+        (RFC_8463.replace(b"From: Joe", b"From: boss@football.example.com\r\nFrom: Joe"), ED25519, False),
+        (RFC_8463, ED25519.replace(ED25519.rpartition("p=")[2], ""), False),
+        (RFC_8463, ED25519.replace("p=11qY", "p=not*"), False),
+        (RFC_8463, ED25519.replace("PcHURo=", ""), False),
+        (RFC_8463, f"v=DKIM1; k=ed25519; {OTHER_KEY}", False),
+        (RFC_8463, f"{ED25519}; s=tlsrpt", False),
+        (RFC_8463, f"{ED25519}; h=sha1", False),
+        (RFC_8463, ED25519.replace("DKIM1", "DKIM2"), False),
+        (RFC_8463, P, False),
+        (RFC_8463.replace(b"a=ed25519-sha256", b"a=rsa-sha256"), ED25519, False),
+    ],
+    ids=[
+        "the example of the RFC", "a key without a version", "services and hashes named", "another body", "another sender",
+        "another signature", "a second From", "a revoked key", "a key that is no base64", "a key cut short", "another key",
+        "a key for something else", "a key for SHA-1", "another version", "an RSA key", "said to be RSA",
+    ],
+)  # fmt: skip
+def test_ed25519(raw: bytes, record: str, aligned: bool) -> None:
+    zone = {"brisbane._domainkey.football.example.com": {"TXT": [record]}, "_dmarc.example.com": {"TXT": ["v=DMARC1; p=reject"]}}
+    found = authenticated(raw, NOBODY, Zone(zone))
+    assert (found.aligned, found.dmarc) == (aligned, "pass" if aligned else found.dmarc), found.reason
+
+
 class Away:
     """DNS that does not answer about some names."""
 
