@@ -55,6 +55,7 @@ MAY: dict[str, frozenset[Standing]] = {
     "JoinTicket": frozenset(Standing),
     "GrantAccess": frozenset({Standing.CUSTOMER}),
     "LinkIncident": frozenset({Standing.STAFF, Standing.PROVIDER}),
+    "UnlinkIncident": frozenset({Standing.STAFF, Standing.PROVIDER}),
     "ConfirmSender": frozenset({Standing.CUSTOMER}),
 }
 """Request type → who may make it of a ticket they can see."""
@@ -85,6 +86,7 @@ FACT_READERS: dict[str, frozenset[Standing]] = {
     "AccessEnded": frozenset({Standing.STAFF, Standing.CUSTOMER}),
     "SenderConfirmed": frozenset({Standing.STAFF, Standing.CUSTOMER}),
     "TicketLinked": frozenset(Standing),
+    "TicketUnlinked": frozenset(Standing),
     "RequestRefused": frozenset({Standing.STAFF}),
     "RequestParked": frozenset({Standing.STAFF}),
     "ClockStarted": frozenset(Standing),

@@ -39,7 +39,7 @@ REQUESTS = Topic(
     events=(
         e.OpenTicket, e.AddReply, e.AssignTicket, e.HandBack, e.TakeBack, e.InsistScope, e.DismissSuggestion, e.ReviewPriority,
         e.AppealPriority, e.DecideAppeal, e.Solve, e.Reopen, e.CloseTicket, e.RateTicket, e.ShareTicket, e.RevokeShare, e.JoinTicket,
-        e.GrantAccess, e.ConfirmSender, e.LinkIncident, e.Acknowledge, e.ResolvePage, e.EscalatePage,
+        e.GrantAccess, e.ConfirmSender, e.LinkIncident, e.UnlinkIncident, e.Acknowledge, e.ResolvePage, e.EscalatePage,
         e.OpenIncident, e.UpdateIncident, e.PublishIncident, e.ResolveIncident, e.PublishPostmortem, e.RaiseAlert,
         e.ScheduleMaintenance, e.RescheduleMaintenance, e.EndMaintenance, e.CancelMaintenance, e.MakeAnnouncement, e.Heartbeat,
         e.RedeliverNotice,
@@ -56,7 +56,7 @@ TICKETS = Topic(
         e.TicketOpened, e.PrioritySet, e.TicketRouted, e.ScopeDecided, e.ProviderSuggested, e.SuggestionDismissed, e.TicketAssigned,
         e.PriorityReviewed, e.PriorityAppealed, e.AppealDecided, e.ReplyAdded, e.NoteAdded, e.TicketSolved, e.TicketReopened,
         e.TicketClosed, e.TicketRated, e.TicketShared, e.ShareRevoked, e.ParticipantJoined, e.AccessGranted, e.AccessEnded,
-        e.SenderConfirmed, e.TicketLinked, e.RequestRefused, e.RequestParked,
+        e.SenderConfirmed, e.TicketLinked, e.TicketUnlinked, e.RequestRefused, e.RequestParked,
     ),
 )  # fmt: skip
 CLOCKS = Topic(

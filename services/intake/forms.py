@@ -164,6 +164,7 @@ TICKET_ACTIONS: dict[str, tuple[type[e.Request], type[Form]]] = {
     "join": (e.JoinTicket, JoinForm),
     "access": (e.GrantAccess, AccessForm),
     "link": (e.LinkIncident, LinkForm),
+    "unlink": (e.UnlinkIncident, LinkForm),
 }
 """The last word of `POST /v1/tickets/{id}/…` → the request it makes and the form it takes."""
 

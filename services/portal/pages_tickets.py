@@ -15,6 +15,7 @@ from starlette.responses import Response
 from services.portal.attachments import described, files_of
 from services.portal.display import Said
 from services.portal.insight import insight
+from services.portal.linking import is_linkable, links_of
 from services.portal.listing import Asked
 from services.portal.proxy import Answer
 from services.portal.screens import Screens, see_other
@@ -30,7 +31,7 @@ from services.portal.tabs import notes_of, outcome_of, tabs_of_own
 from services.portal.uploads import form_of
 from services.portal.visitors import Drawn, Parts, Who, not_found
 from services.portal.wiring import Portal
-from shared.access import may_handle_pages
+from shared.access import MAY, Standing, may_handle_pages
 from shared.errors import Unavailable
 from shared.events import Actor
 from shared.policy import DESK, DeskPolicy
@@ -159,6 +160,8 @@ async def _ticket(
         raise not_found()
     files = await described(portal.store, timeline)
     is_staff = ticket["standing"] == "staff"
+    may_link = Standing(ticket["standing"]) in MAY["LinkIncident"] and is_linkable(ticket)
+    app = portal.directory.get("apps", ticket["app"] or "") or {}
     trail = await portal.queries.explain(actor, ticket_id) if is_staff else None
     pages = [await portal.desk.page(actor, name) for name in ticket.get("pages", [])] if is_staff and may_handle_pages(actor) else []
     return screens.page(
@@ -166,7 +169,8 @@ async def _ticket(
         timeline=[{**fact, "data": Said(fact["data"]), "files": files_of(fact, files)} for fact in timeline],
         decisions=trail["decisions"] if trail else [], pages=[page for page in pages if page], actions=actions_for(ticket, actor),
         audiences=audiences_for(ticket, screens.provider_name(ticket["provider"] or "")), providers=_providers(portal) if is_staff else [],
-        insight=insight(ticket), idempotency_key=secrets.token_urlsafe(12), **context,
+        insight=insight(ticket), links=await links_of(portal.store, ticket, app.get("addons") or ()), may_link=may_link,
+        idempotency_key=secrets.token_urlsafe(12), **context,
     )  # fmt: skip
 
 

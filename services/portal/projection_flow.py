@@ -86,7 +86,7 @@ def on_joined(doc: Doc, fact: e.ParticipantJoined) -> None:
     people(doc, fact.participants)
 
 
-def on_linked(doc: Doc, fact: e.TicketLinked) -> None:
+def on_linked(doc: Doc, fact: e.TicketLinked | e.TicketUnlinked) -> None:
     doc["incident_ids"] = list(fact.incidents)
 
 
@@ -114,4 +114,5 @@ FLOW_VIEW: Mapping[type[e.Fact], Callable[[Doc, Any], None]] = {
     e.AccessEnded: on_access_ended,
     e.SenderConfirmed: on_sender_confirmed,
     e.TicketLinked: on_linked,
+    e.TicketUnlinked: on_linked,
 }

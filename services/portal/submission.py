@@ -57,6 +57,8 @@ def action_document(action: str, fields: Fields) -> dict[str, Any]:
             return {"score": int(score) if score.isdecimal() and len(score) == 1 else 0, "comment": fields.get("comment", "")}
         case "access":
             return {"granted": fields.get("granted") == "yes"}
+        case "link" | "unlink":
+            return {"incident_id": fields.get("incident_id", "")}
         case "dismiss" | "reopen" | "hand-back" | "take-back":
             return {"reason": fields.get("reason", "")}
         case _:

@@ -40,6 +40,7 @@ from shared.events import (
     ShareTicket,
     Solve,
     TakeBack,
+    UnlinkIncident,
 )
 
 PATIENCE = timedelta(seconds=60)
@@ -111,6 +112,7 @@ DECIDE: dict[type[Request], Callable[[TicketRow, Any, PolicyOf], list[Fact]]] = 
     JoinTicket: sharing.on_join,
     GrantAccess: sharing.on_access,
     LinkIncident: linking.on_link,
+    UnlinkIncident: linking.on_unlink,
     ConfirmSender: confirming.on_confirm,
 }
 """Requests on an open ticket. OpenTicket is not among them; requests on pages are the pager's, on incidents `incident_domain`'s."""

@@ -37,6 +37,7 @@ from shared.events import (
     TicketRouted,
     TicketShared,
     TicketSolved,
+    TicketUnlinked,
 )
 from shared.events.envelope import Kind, Priority, Value
 from shared.lifecycle import Move, after
@@ -212,7 +213,7 @@ def _confirmed(row: TicketRow, fact: SenderConfirmed) -> dict[str, Any]:
     return {"verified": True, "obligations": (*row.obligations, fact.obligation) if fact.obligation else row.obligations}
 
 
-def _linked(row: TicketRow, fact: TicketLinked) -> dict[str, Any]:
+def _linked(row: TicketRow, fact: TicketLinked | TicketUnlinked) -> dict[str, Any]:
     return {"incidents": fact.incidents}
 
 
@@ -252,6 +253,7 @@ EVOLVE: dict[str, Callable[[TicketRow, Any], dict[str, Any]]] = {
     "AccessEnded": _access_ended,
     "SenderConfirmed": _confirmed,
     "TicketLinked": _linked,
+    "TicketUnlinked": _linked,
     "RequestRefused": _unchanged,
     "RequestParked": _parked,
 }

@@ -127,6 +127,7 @@ from shared.events.requests import (
     Solve,
     TakeBack,
     TimeRead,
+    UnlinkIncident,
     UrgentDetails,
     VerifyContact,
 )
@@ -185,6 +186,7 @@ from shared.events.tickets import (
     TicketRouted,
     TicketShared,
     TicketSolved,
+    TicketUnlinked,
 )
 
 __all__ = [name for name in dir() if name[0].isupper()]

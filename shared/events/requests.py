@@ -234,6 +234,14 @@ class LinkIncident(Request):
     title: str = ""
 
 
+class UnlinkIncident(Request):
+    """The ticket is not about incident `incident_id` after all. `title`: the incident's, where intake knows it."""
+
+    type: Literal["UnlinkIncident"] = "UnlinkIncident"
+    incident_id: str
+    title: str = ""
+
+
 class ConfirmSender(Request):
     """The requester says, by the link only their mailbox got, that the mail which opened the ticket was theirs."""
 

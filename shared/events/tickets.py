@@ -298,6 +298,15 @@ class TicketLinked(TicketFact):
     participants: tuple[str, ...] = ()
 
 
+class TicketUnlinked(TicketFact):
+    """The ticket is not about this incident after all; `incidents` are those it is still linked to."""
+
+    type: Literal["TicketUnlinked"] = "TicketUnlinked"
+    incident: str
+    title: str = ""
+    incidents: tuple[str, ...]
+
+
 class SenderConfirmed(TicketFact):
     """The requester confirmed that the mail was theirs. `pages`: what it asked for, and was entitled to, wakes someone now."""
 

@@ -122,6 +122,7 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("POST", "/v1/channels/twilio/sms"): Line(NOBODY, "From=%2B15550100&Body=ACK", raw="application/x-www-form-urlencoded"),
     ("POST", "/v1/channels/twilio/voice"): Line(NOBODY, "Digits=1", raw="application/x-www-form-urlencoded"),
     ("POST", "/v1/tickets/{ticket_id}/link"): Line(STAFF | {"provider"}, {"incident_id": "inc_none"}),
+    ("POST", "/v1/tickets/{ticket_id}/unlink"): Line(STAFF | {"provider"}, {"incident_id": "inc_none"}),
     ("POST", "/v1/tickets/{ticket_id}/confirm"): Line(CUSTOMER, {}),
     ("POST", "/v1/alerts"): Line(RUNNERS, {"not": "an alert"}, answer=(422,)),
     ("POST", "/v1/heartbeats/{name}"): Line(STAFF | CUSTOMER, {"every": "1h"}, undo="DELETE"),

@@ -69,6 +69,7 @@ CHANGES: dict[str, tuple[list[e.TicketFact], dict[str, Any]]] = {
     "ended": ([SHARED, e.ShareRevoked(**at(), links=1)], {"shared_until": None}),
     "joined": ([JOINED], {"participants": [BEN], "people": [BEN, ANN]}),
     "linked": ([LINKED], {"incident_ids": ["inc_a", "inc_b"]}),
+    "taken off": ([LINKED, e.TicketUnlinked(**at(), incident="inc_a", incidents=("inc_b",))], {"incident_ids": ["inc_b"]}),
     "granted": ([e.AccessGranted(**at())], {"access_granted": True}),
     "granted no more": ([e.AccessGranted(**at()), e.AccessEnded(**at())], {"access_granted": False}),
     "confirmed": ([e.SenderConfirmed(**at(), priority=e.Priority.NORMAL, plan=e.Plan.PREMIUM, lane="l")], {"verified": True}),

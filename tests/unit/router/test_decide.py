@@ -41,6 +41,7 @@ from shared.events import (
     Solve,
     Status,
     TakeBack,
+    UnlinkIncident,
 )
 from shared.topics import TICKETS
 from tests.unit.router.building import AT, STAMP, Ticket, open_ticket, policy_of, request, with_redisco
@@ -157,6 +158,7 @@ FIELDS: dict[type[Request], dict[str, Any]] = {
     JoinTicket: {"token_hash": "h1"},
     GrantAccess: {"granted": True},
     LinkIncident: {"incident_id": "inc_a", "title": "Widespread Application Outage"},
+    UnlinkIncident: {"incident_id": "inc_a", "title": "Widespread Application Outage"},
     ConfirmSender: {},
 }
 NOT_COVERED = {"subject": "Please debug my code", "body": "My function gives a wrong total, also on my laptop."}
@@ -167,6 +169,7 @@ BEFORE: dict[type[Request], tuple[Request, ...]] = {
     Reopen: SOLVED,
     CloseTicket: SOLVED,
     RateTicket: SOLVED,
+    UnlinkIncident: (request(LinkIncident, "agent", incident_id="inc_a", title="Widespread Application Outage"),),
     AppealPriority: LOWERED,
     DecideAppeal: (*LOWERED, request(AppealPriority, "premier", information="The logs.")),
     RevokeShare: SHARED,

@@ -18,6 +18,7 @@ from shared.events import (
     Fact,
     GrantAccess,
     JoinTicket,
+    LinkIncident,
     Priority,
     RateTicket,
     Reopen,
@@ -28,6 +29,7 @@ from shared.events import (
     Solve,
     Status,
     TakeBack,
+    UnlinkIncident,
     UrgentDetails,
 )
 from tests.unit.router.building import AT, Ticket, open_ticket, request, with_redisco
@@ -247,3 +249,19 @@ def test_the_urgent_form_grants_access(given: bool | None, expected: str) -> Non
     assert outcome(ends_with_the_ticket(ticket)) == expected
     ticket.take(request(Reopen, "premier"))
     assert ticket.row and not ticket.row.access, "reopening grants nothing"
+
+
+def test_an_incident_is_linked_taken_off_and_linked_again() -> None:
+    ticket = Ticket(open_ticket())
+    about: dict[str, Any] = {"incident_id": "inc_a", "title": "Widespread Application Outage"}
+    steps = [
+        (request(UnlinkIncident, "agent", id="u0", **about), "!not-linked", ()),
+        (request(LinkIncident, "agent", id="l1", **about), "TicketLinked", ("inc_a",)),
+        (request(LinkIncident, "agent", id="l2", incident_id="inc_b", title="Another"), "TicketLinked", ("inc_a", "inc_b")),
+        (request(UnlinkIncident, "agent", id="u1", **about), "TicketUnlinked", ("inc_b",)),
+        (request(UnlinkIncident, "agent", id="u2", **about), "!not-linked", ("inc_b",)),
+        (request(LinkIncident, "agent", id="l3", **about), "TicketLinked", ("inc_b", "inc_a")),
+    ]
+    for asked, expected, left in steps:
+        assert outcome(ticket.take(asked)) == expected
+        assert ticket.row and (ticket.row.incidents, ticket.row.status) == (left, Status.NEW)
