@@ -10,12 +10,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.support.desk import Desk, FarEnd
 from tests.support.stack import ClockHand, Stack, running
 
 ORDER = ("unit", "contract", "integration", "e2e", "chaos")
 HERE = Path(__file__).parent
+
+settings.register_profile("any-machine", deadline=None)  # how long one example takes says more about the machine than about us
+settings.load_profile("any-machine")
 
 
 @pytest.hookimpl(trylast=True)

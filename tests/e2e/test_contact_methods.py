@@ -33,7 +33,7 @@ def code_at(far_end: FarEnd, address: str) -> str:
     """The code of the newest mail there."""
 
     def came() -> Any:
-        subjects = [mail["subject"] for mail in far_end.got("mail") if mail["to"] == address and "Signalbox code" in mail["subject"]]
+        subjects = [mail["subject"] for mail in far_end.got("mail", to=address) if "Signalbox code" in mail["subject"]]
         return subjects and re.search(r"[0-9]{8}", subjects[-1])
 
     return str(eventually(came, what=f"a code at {address}")[0])
@@ -59,7 +59,7 @@ def test_a_method_is_used_once_its_code_came_back(desk: Desk, far_end: FarEnd, n
     ticket = customer.submits("Everything is down", app=f"{customer.name}-app", priority="urgent")
 
     def paged() -> Any:
-        return [mail for mail in far_end.got("mail") if mail["to"] == address and "URGENT" in mail["subject"]]
+        return [mail for mail in far_end.got("mail", to=address) if "URGENT" in mail["subject"]]
 
     assert len(eventually(paged, what="a page by mail")) == 1
     assert not far_end.about(ticket, "page", to="primary"), "the phone is tried only where the mail is refused"

@@ -31,7 +31,7 @@ def subject(words: str = "Locked out") -> str:
 
 
 def answers_to(far_end: FarEnd, address: str, template: str = "") -> list[dict[str, Any]]:
-    return [mail for mail in far_end.got("mail") if mail["to"] == address and template in mail["subject"]]
+    return [mail for mail in far_end.got("mail", to=address) if template in mail["subject"]]
 
 
 def test_a_registered_address_gets_a_ticket_and_one_acknowledgement(desk: Desk, post: Post, mails: MailDesk, far_end: FarEnd) -> None:

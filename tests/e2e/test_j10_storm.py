@@ -39,7 +39,7 @@ def subject(words: str) -> str:
 
 
 def sent_to(far_end: FarEnd, address: str) -> list[dict[str, Any]]:
-    return [mail for mail in far_end.got("mail") if mail["to"] == address]
+    return far_end.got("mail", to=address)
 
 
 def answered(desk: Desk, far_end: FarEnd, customer: Person) -> tuple[str, dict[str, Any]]:

@@ -127,7 +127,7 @@ def test_kafka_away(own: Stack) -> None:
         assert said["accepted"] == "spooled"
         assert "on one machine's disk, not yet replicated" in said["warnings"][-1]
         own.clock.advance(seconds=120)
-        eventually(lambda: [page for page in far_end.got("page") if page["to"] == "ops"], within=20, what="ops paged directly")
+        eventually(lambda: far_end.got("page", to="ops"), within=20, what="ops paged directly")
         for ticket in (first, third):
             assert [page["to"] for page in far_end.gets(ticket, "page", within=20)] == ["primary"]
         mailed = eventually(lambda: [page for page in bodies(far_end) if page["requester"] == by_mail.email], within=20, what="mail pages")

@@ -24,7 +24,7 @@ def instant(clock: ClockHand, **ahead: float) -> str:
 
 
 def mails(far_end: FarEnd, to: str, subject: str = "") -> list[dict[str, Any]]:
-    return [mail for mail in far_end.got("mail") if mail["to"] == to and subject in mail["subject"]]
+    return [mail for mail in far_end.got("mail", to=to) if subject in mail["subject"]]
 
 
 def mailed(far_end: FarEnd, to: str, subject: str, count: int = 1) -> list[dict[str, Any]]:
@@ -98,7 +98,7 @@ def test_a_webhook_confirms_by_a_signed_challenge(desk: Desk, far_end: FarEnd) -
     asked = subscribes(desk, webhook_url=url)
 
     def received(kind: str) -> Any:
-        return [one for one in far_end.got("webhook") if one["to"] == name and json.loads(one["body"])["type"] == kind]
+        return [one for one in far_end.got("webhook", to=name) if json.loads(one["body"])["type"] == kind]
 
     (challenge,) = eventually(lambda: received("subscription.confirm"), within=20, what="the challenge")
     data = json.loads(challenge["body"])["data"]

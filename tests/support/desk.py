@@ -92,15 +92,15 @@ class FarEnd:
     """What the outside world received: the sink's record, which is the oracle of every delivery."""
 
     sink: str
+    client: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=10))
 
-    def got(self, kind: str | None = None) -> list[dict[str, Any]]:
-        answer = httpx.get(
-            f"{self.sink}/demo/outbox", params={"kind": kind} if kind else {}, headers={"Accept": "application/json"}, timeout=10
-        )
+    def got(self, kind: str | None = None, **where: str) -> list[dict[str, Any]]:
+        """Everything received, oldest first; `where`: only that `ticket`, only that `to`."""
+        answer = self.client.get(f"{self.sink}/demo/outbox", params={**({"kind": kind} if kind else {}), **where})
         return list(answer.json())
 
     def about(self, ticket: str, kind: str, to: str | None = None) -> list[dict[str, Any]]:
-        return [item for item in self.got(kind) if item["ticket_id"] == ticket and (to is None or to in item["to"])]
+        return [item for item in self.got(kind, ticket=ticket) if to is None or to in item["to"]]
 
     def gets(self, ticket: str, kind: str, to: str | None = None, count: int = 1, within: float = 10) -> list[dict[str, Any]]:
         """Wait for at least `count` of them."""
@@ -112,7 +112,7 @@ class FarEnd:
         return list(eventually(enough, within=within, what=f"{count} {kind} about {ticket} to {to}"))
 
     def misbehaves(self, path: str, mode: str) -> None:
-        httpx.post(f"{self.sink}/control", json={"path": path, "mode": mode}, timeout=10).raise_for_status()
+        self.client.post(f"{self.sink}/control", json={"path": path, "mode": mode}).raise_for_status()
 
 
 @dataclass

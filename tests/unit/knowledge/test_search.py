@@ -101,7 +101,7 @@ def test_its_own_syntax_is_only_words(query: str) -> None:
 
 
 @given(st.text(max_size=300))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_text_is_answered(query: str) -> None:
     hits = library().search(query, 5)
     assert len(hits) <= 5

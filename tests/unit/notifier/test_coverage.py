@@ -84,7 +84,7 @@ ZONES = st.sampled_from(["America/New_York", "Europe/London", "Australia/Lord_Ho
 BEGINS = st.sampled_from(["2025-03-08", "2025-03-29", "2025-04-05", "2025-10-04", "2025-10-25", "2025-11-01"])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(week=WEEKS, zone=ZONES, begins=BEGINS, hours=st.sampled_from(["1h", "8h", "1d"]))
 def test_part_time_layers_too(week: dict[str, Any], zone: str, begins: str, hours: str) -> None:
     rota = policy({"zone": zone, "layers": [layer("part", turns("ann", "bob", every=hours), week or WEEKEND)]})

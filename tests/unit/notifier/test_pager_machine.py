@@ -117,5 +117,5 @@ class LaneMachine(RuleBasedStateMachine):
                 assert any(isinstance(fact, PageAccepted) for fact in facts)
 
 
-LaneMachine.TestCase.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
+LaneMachine.TestCase.settings = settings(max_examples=30, stateful_step_count=30)
 TestLane = LaneMachine.TestCase

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.router.domain import DECIDE, decide, fire
@@ -453,7 +453,6 @@ ANY = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(asked=ANY, opened_after=st.integers(0, 3), urgent=st.booleans())
 def test_whatever_is_asked(asked: list[tuple[type[Request], str, dict[str, Any]]], opened_after: int, urgent: bool) -> None:
     """Every request yields facts with its cause; seq has no gap; a row rebuilt from the facts is the row; no page is lost."""

@@ -347,7 +347,7 @@ def test_every_request_is_tried_in_any_order() -> None:
     assert {kind for kind, _ in FIELDS} == set(DECIDE) == set(STATES) == asked
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.tuples(st.sampled_from(FIELDS), st.sampled_from(["ops", "redisco", "premier"]), st.integers(0, 1500)), max_size=14))
 def test_any_order_of_requests_leaves_it_consistent(asked: list[tuple[tuple[type[e.StatusRequest], dict[str, Any]], str, int]]) -> None:
     case, minute = Case(), 0

@@ -262,7 +262,7 @@ GAPS = st.one_of(st.integers(1, 90), st.sampled_from([10, 15, 18, 20, 60, 120, 2
 STEPS = st.lists(st.tuples(GAPS, ACTS), min_size=1, max_size=12)
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(at=starts, priority=st.sampled_from(list(Priority)), steps=STEPS)
 def test_the_clocks_say_what_the_slow_one_says(at: datetime, priority: Priority, steps: list[Any]) -> None:
     ticket = Ticket(at, priority)

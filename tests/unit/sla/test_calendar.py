@@ -82,20 +82,20 @@ def test_a_calendar_that_never_works_is_said() -> None:
 SLOW = [Slow(calendar) for calendar in CALENDARS]
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(which=st.integers(0, len(CALENDARS) - 1), start=starts, minutes=st.integers(1, 900))
 def test_due_as_the_slow_one_says(which: int, start: datetime, minutes: int) -> None:
     assert due_at(CALENDARS[which], start, timedelta(minutes=minutes)) == SLOW[which].due_at(start, minutes)
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(which=st.integers(0, len(CALENDARS) - 1), start=starts, minutes=st.integers(0, 2000))
 def test_worked_as_the_slow_one_says(which: int, start: datetime, minutes: int) -> None:
     until = start + timedelta(minutes=minutes)
     assert worked(CALENDARS[which], start, until) == SLOW[which].worked(start, until)
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(which=st.integers(0, len(CALENDARS) - 1), start=starts, seconds=st.integers(1, 10**6))
 def test_what_is_worked_until_due_is_the_target(which: int, start: datetime, seconds: int) -> None:
     target = timedelta(seconds=seconds)

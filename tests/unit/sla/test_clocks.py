@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.sla.domain import AUTO_CLOSE, INITIAL_RESPONSE, NEXT_REPLY, PROVIDER_ANSWER, RESOLUTION, decide, due_at
@@ -362,7 +362,6 @@ def test_answers_to_a_solved_ticket_do_not_keep_it_open() -> None:
 STEPS = st.lists(st.tuples(st.integers(0, 90), st.sampled_from(["answer", "customer", "raise", "lower", "solve", "look"])), max_size=10)
 
 
-@settings(deadline=None)  # the first calendar lookup of a year is slow
 @given(steps=STEPS, plan=st.sampled_from(list(Plan)))
 def test_whatever_happens(steps: list[tuple[int, str]], plan: Plan) -> None:
     """Never early, at most one breach and one meeting, each percent at most once; a row rebuilt from the facts is the row."""

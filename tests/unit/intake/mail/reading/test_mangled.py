@@ -16,7 +16,7 @@ from tests.support.mangling import mangled
 MAILS = [path.read_bytes().replace(b"\n", b"\r\n") for path in sorted(WRITTEN.glob("*.eml"))]
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 @given(raw=st.sampled_from(MAILS), random=st.randoms(use_true_random=False), null=st.booleans())
 def test_mangled_mail_is_read(raw: bytes, random: Random, null: bool) -> None:
     worse = mangled(raw, random)
@@ -24,7 +24,7 @@ def test_mangled_mail_is_read(raw: bytes, random: Random, null: bool) -> None:
     verify(worse, {})
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(raw=st.binary(max_size=2000))
 def test_any_bytes_are_read(raw: bytes) -> None:
     assert not unfit(read_message(raw, envelope()))
