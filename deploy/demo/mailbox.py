@@ -36,15 +36,16 @@ class Mailbox:
         await asyncio.sleep(3600 if hangs else max(seconds if mode is Mode.SLOW else 0.0 for mode, seconds in modes))
         raw = envelope.content if isinstance(envelope.content, bytes) else (envelope.content or "").encode()
         for address in envelope.rcpt_tos:
-            self._keep(address, raw)
+            self._keep(address, raw, envelope.mail_from or "")
         if any(mode is Mode.SWALLOW for mode, _ in modes):
             await asyncio.sleep(3600)
         return "250 2.0.0 kept"
 
-    def _keep(self, address: str, raw: bytes) -> None:
+    def _keep(self, address: str, raw: bytes, mail_from: str) -> None:
         # The modern policy parses every header by its grammar, which took most of the far end's time.
         message = email.message_from_bytes(raw, policy=email.policy.compat32)
-        headers = {name: _unfolded(str(value)) for name, value in message.items()}
+        # The last server writes down whom it had the mail from (RFC 5321, section 4.4).
+        headers = {"Return-Path": f"<{mail_from}>"} | {name: _unfolded(str(value)) for name, value in message.items()}
         self._receipts.add(
             "mail", address, headers.get("Message-ID", "").strip(), subject=headers.get("Subject", ""), body=_text_of(message),
             headers=headers, ticket_id=headers.get("X-Signalbox-Ticket"),

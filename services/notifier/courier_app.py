@@ -59,7 +59,7 @@ class Sending:
             letter = mail.letter(owed.id, owed.to, owed.template, owed.body, self._sender)
         except ValueError as error:
             return Refused(str(error))
-        return await self.relay.send(self._sender.address, owed.to, letter)
+        return await self.relay.send(self._sender.envelope(owed.id), owed.to, letter)
 
     async def webhook(self, owed: Owed) -> Outcome:
         """The secrets are the receiver's of now: a rotated one counts for retries too."""

@@ -20,6 +20,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from shared.channels.outcome import Accepted, Outcome, Refused, TryLater, Unknown, shortened
 from shared.reply_address import reply_address
+from shared.return_path import return_path
 
 AUTOMATIC_REPLIES = frozenset({"ticket-received", "scope-decided", "confirm-sender", "mail-quarantined", "subscription-confirm"})
 """Templates that answer what somebody sent (RFC 3834 `auto-replied`); all others are `auto-generated`."""
@@ -38,6 +39,10 @@ class Sender:
     domain: str
     support: str = ""
     secret: bytes = b""
+
+    def envelope(self, notice: str) -> str:
+        """The sender that the relay is told; reports about this notice go there."""
+        return return_path(self.secret, self.address, notice)
 
     def reply_to(self, ticket: str, person: str) -> str:
         """Empty where no address for answers is known."""

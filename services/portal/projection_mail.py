@@ -147,8 +147,11 @@ def on_released(work: _Work, fact: e.MailReleased) -> None:
         work.tell("MailReleased", by=fact.by, why=fact.cause_was.value)
 
 
+_OF_A_REPORT = {"recipients", "original_id", "notice_id", "standard", "delayed", "proven", "complaint"}
+
+
 def on_bounced(work: _Work, fact: e.MailBounced) -> None:
-    work.mail["bounced"] = fact.model_dump(mode="json", include={"recipients", "original_id", "notice_id", "standard", "delayed"})
+    work.mail["bounced"] = fact.model_dump(mode="json", include=_OF_A_REPORT)
 
 
 MAIL_VIEW: Mapping[type[e.MailFact], Callable[[_Work, Any], None]] = {

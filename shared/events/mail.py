@@ -142,9 +142,11 @@ class BouncedRecipient(Value):
 
 
 class MailBounced(MailFact):
-    """A mail of ours could not be delivered. `notice_id` is the notice it was, where its Message-ID is ours.
+    """A mail of ours could not be delivered, or its recipient complained. `notice_id` is the notice it was, where its Message-ID is ours.
 
     `standard`: an RFC 3464 report; false: guessed from the words of a mailer-daemon. `delayed`: it is still being tried.
+    `proven`: who reported had that very mail (`shared.return_path`); what is not proven stops nobody's mail.
+    `complaint`: the kind of an RFC 5965 report, such as `abuse`; empty: it is a delivery report.
     """
 
     type: Literal["MailBounced"] = "MailBounced"
@@ -153,3 +155,5 @@ class MailBounced(MailFact):
     notice_id: str | None = None
     standard: bool = True
     delayed: bool = False
+    proven: bool = False
+    complaint: str = ""

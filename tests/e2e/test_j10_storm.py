@@ -71,30 +71,66 @@ def test_an_autoresponder_at_each_end(desk: Desk, post: Post, mails: MailDesk, f
     assert len(sent_to(far_end, customer.email)) == 3, "received, answered, solved, and nothing since"
 
 
-def test_a_bounce_of_our_acknowledgement(desk: Desk, post: Post, mails: MailDesk, far_end: FarEnd) -> None:
+def report(kind: str, about: str, of: list[str], ours: str) -> bytes:
+    """A report on a mail of ours. `kind`: delivery-status or feedback-report; `of`: what its second part says."""
+    lines = [
+        "From: MAILER-DAEMON@mx.example.com", f"To: bot@{OURS}", f"Subject: {about}", "MIME-Version: 1.0",
+        f"Message-ID: <{secrets.token_hex(8)}@mx.example.com>", "Auto-Submitted: auto-replied",
+        f'Content-Type: multipart/report; report-type={kind}; boundary="b"', "", "--b", "Content-Type: text/plain", "",
+        "About a mail of yours.", "--b", f"Content-Type: message/{kind}", "", *of,
+        "", "--b", "Content-Type: message/rfc822-headers", "", f"Message-ID: {ours}", "--b--", "",
+    ]  # fmt: skip
+    return "\r\n".join(lines).encode()
+
+
+def bounced(about: str, address: str, ours: str) -> bytes:
+    failed = [f"Final-Recipient: rfc822; {address}", "Action: failed", "Status: 5.1.1", "Diagnostic-Code: smtp; 550 no such user"]
+    return report("delivery-status", about, ["Reporting-MTA: dns; mx.example.com", "", *failed], ours)
+
+
+def left_out(customer: Person) -> list[str]:
+    """Why mails to them were not sent."""
+    items = customer.get(f"/v1/people/{customer.email}/notices")["items"]
+    return [item["because"] for item in items if item["outcome"] == "suppressed"]
+
+
+def test_a_bounce_stops_mail_and_a_forged_one_does_not(desk: Desk, post: Post, mails: MailDesk, far_end: FarEnd) -> None:
+    """Everything in a report can be made up by whoever takes part in the ticket, but for the address it has to go to."""
     customer = desk.new_customer("free")
     ticket = customer.submits(subject("Bounces"))
     (mail,) = far_end.gets(ticket, "mail", to=customer.email)
-    ours = mail["headers"]["Message-ID"]
-    about = subject("Undelivered Mail Returned to Sender")
-    report = "\r\n".join(
-        [
-            "From: MAILER-DAEMON@mx.example.com", f"To: bot@{OURS}", f"Subject: {about}", "MIME-Version: 1.0",
-            f"Message-ID: <{secrets.token_hex(8)}@mx.example.com>", "Auto-Submitted: auto-replied",
-            'Content-Type: multipart/report; report-type=delivery-status; boundary="b"', "", "--b", "Content-Type: text/plain", "",
-            "It could not be delivered.", "--b", "Content-Type: message/delivery-status", "", "Reporting-MTA: dns; mx.example.com", "",
-            f"Final-Recipient: rfc822; {customer.email}", "Action: failed", "Status: 5.1.1", "Diagnostic-Code: smtp; 550 no such user", "",
-            "--b", "Content-Type: message/rfc822-headers", "", f"Message-ID: {ours}", "--b--", "",
-        ]
-    ).encode()  # fmt: skip
-    post.sends(report, "", f"bot@{OURS}")
+    ours, about, forged = mail["headers"]["Message-ID"], subject("Undelivered Mail Returned to Sender"), subject("Undelivered, they say")
+    post.sends(bounced(forged, customer.email, ours), "", f"bot@{OURS}")
+    message = mails.settles(forged, "quarantined")
+    assert (message["cause"], message["bounced"]["notice_id"]) == ("bounce", ours.strip("<>").partition("@")[0])
+    assert message["bounced"]["proven"] is False
+    desk.agent.replies(ticket, "Have you tried it again?")
+    assert len(far_end.gets(ticket, "mail", to=customer.email, count=2)) == 2, "mail goes on"
+
+    post.sends(bounced(about, customer.email, ours), "", mail["headers"]["Return-Path"].strip("<>"))
     message = mails.settles(about, "quarantined")
     assert (message["cause"], message["answer"]) == ("bounce", "not answered: a bounce is never answered")
-    assert message["mail_from"] == "", "the null sender"
-    assert message["bounced"]["notice_id"] == ours.strip("<>").partition("@")[0]
+    assert (message["mail_from"], message["bounced"]["proven"]) == ("", True)
     (failed,) = message["bounced"]["recipients"]
     assert (failed["address"], failed["permanent"], failed["status"]) == (customer.email, True, "5.1.1")
     assert not sent_to(far_end, "mailer-daemon@mx.example.com")
+    desk.agent.replies(ticket, "And now?")
+    (why,) = eventually(lambda: left_out(customer), within=20, what="the mail that is left out")
+    assert "bounced for good" in why
+    assert len(sent_to(far_end, customer.email)) == 2
+
+
+def test_a_complaint_stops_mail(desk: Desk, post: Post, mails: MailDesk, far_end: FarEnd) -> None:
+    customer, about = desk.new_customer("free"), subject("complaint about message")
+    ticket = customer.submits(subject("Spam?"))
+    (mail,) = far_end.gets(ticket, "mail", to=customer.email)
+    said = ["Feedback-Type: abuse", "User-Agent: SomeFBL/1.0", "Version: 1", f"Original-Mail-From: {mail['headers']['Return-Path']}"]
+    post.sends(report("feedback-report", about, said, mail["headers"]["Message-ID"]), "fbl@mailbox.example", f"bot@{OURS}")
+    message = mails.settles(about, "quarantined")
+    assert (message["cause"], message["bounced"]["complaint"], message["bounced"]["proven"]) == ("bounce", "abuse", True)
+    desk.agent.replies(ticket, "Have you tried it again?")
+    (why,) = eventually(lambda: left_out(customer), within=20, what="the mail that is left out")
+    assert "complained" in why
 
 
 def test_our_own_notice_comes_back_and_our_address_in_copy(desk: Desk, post: Post, mails: MailDesk, far_end: FarEnd) -> None:

@@ -19,7 +19,7 @@ from services.intake.mail.case import Cases, Names, Tallies
 from services.intake.mail.desk import MailDesk, Reads
 from services.intake.mail.files import keep_with
 from services.intake.mail.listener import Limits, listen
-from services.intake.mail.pending import Pending
+from services.intake.mail.mailbag import Files, Mailbag
 from services.intake.mail.reading.names import Zone
 from services.intake.mail.reading.reader import Reader
 from services.intake.mail.room import MailRoom
@@ -31,7 +31,12 @@ from shared.wire import Record
 from tests.support.mails import DEMO_ZONE
 from tests.unit.intake.building import SECRET, Bench
 
-NAMES = Names("support@signalbox.example", frozenset({"bot@notifications.signalbox.example"}), "notifications.signalbox.example")
+NAMES = Names(
+    "support@signalbox.example",
+    frozenset({"bot@notifications.signalbox.example"}),
+    "notifications.signalbox.example",
+    "bot@notifications.signalbox.example",
+)
 
 
 @dataclass
@@ -46,6 +51,9 @@ class House:
     port: int = 0
     limits: Limits = field(default_factory=Limits)
     room: MailRoom | None = None
+    bag: Mailbag | None = None
+    files: Files | None = None
+    """GridFS, or what stands in for it."""
 
     async def publish(self, records: Sequence[Record]) -> str:
         if self.away:
@@ -61,7 +69,8 @@ class House:
 
     @property
     def waiting(self) -> int:
-        return len(list((self.folder / "pending").glob("dlv_*")))
+        """Deliveries that are durable and not done."""
+        return self.bag.in_hand if self.bag is not None else 0
 
     async def sends(self, raw: bytes, sender: str = "premium@example.com", to: str = NAMES.support) -> tuple[int, str]:
         """Code and words of the answer."""
@@ -90,14 +99,16 @@ async def opened(house: House, reader: Reads | None = None, **tallies: Any) -> A
     blobs = Blobs(house.folder / "blobs", None, free=lambda _: house.free)
     files = Attachments(house.folder / "files", blobs, None)
     providers = {each.id: each.body for each in documents("http://sink") if each.kind == "providers"}
+    house.bag = bag = Mailbag(house.folder / "bag", house.files, free=lambda _: house.free)
+    await bag.open()
     async with contextlib.AsyncExitStack() as stack:
         reads = reader or await stack.enter_async_context(Reader(Zone.of(DEMO_ZONE), children=2))
         cases = Cases(house.bench.reference, lambda: providers, house.bench.view, None, SECRET.encode(), NAMES, Tallies(**tallies))
         desk = MailDesk(
             reference=house.bench.reference, publish=house.publish, reader=reads, cases=cases, keys=Keys(house.folder / "seen.sqlite"),
-            blobs=blobs, keep_file=keep_with(files, clock), known=None, clock=clock,
+            raw_of=bag.get, keep_file=keep_with(files, clock), known=None, clock=clock,
         )  # fmt: skip
-        house.room = room = MailRoom(blobs, Pending(house.folder / "pending"), desk)
+        house.room = room = MailRoom(bag, desk)
         server = await listen(room, NAMES, clock, host="127.0.0.1", port=0, hostname="signalbox.example", limits=house.limits)
         house.port = server.sockets[0].getsockname()[1]
 
@@ -111,3 +122,4 @@ async def opened(house: House, reader: Reads | None = None, **tallies: Any) -> A
             server.close()
             working.cancel()
             await asyncio.wait({working})
+            await bag.close()

@@ -19,6 +19,7 @@ from shared.access import standing
 from shared.events import Actor, Role, Via
 from shared.identity import actor_of
 from shared.reply_address import is_made_for
+from shared.return_path import is_return_path, proven_notice
 
 HOUR = timedelta(hours=1)
 _PROVIDERS_GOOD_FOR_S = 2.0
@@ -41,20 +42,23 @@ class Notices(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Who we are by mail: the support address, every address of ours, the domain of our Message-IDs."""
+    """Who we are by mail: the support address, every address of ours, the domain of our Message-IDs, whom notices come from."""
 
     support: str
     own: frozenset[str]
     message_domain: str
+    bot: str = ""
 
     def takes(self, address: str) -> bool:
-        """Whether mail for `address` is taken: for the support address and its tagged forms, and for our own senders."""
+        """Whether mail for `address` is taken: for the support address and its tagged forms, for our own senders and return paths."""
         given = address.lower()
         local, _, domain = self.support.partition("@")
         name, _, at = given.rpartition("@")
         if at == domain and (name == local or name.startswith(f"{local}+")):
             return True
-        return given in self.own or (name == "postmaster" and at in {domain, self.message_domain})
+        if given in self.own or is_return_path(self.bot, given):
+            return True
+        return name == "postmaster" and at in {domain, self.message_domain}
 
 
 @dataclass
@@ -110,6 +114,12 @@ class Cases:
         )  # fmt: skip
         tally = self.tallies.of(sender.address, case.is_vouched_for, now)
         return Case(**{**{name: getattr(case, name) for name in Case.__slots__}, "tally": tally}), app.app
+
+    def proven(self, reading: Reading, envelope: Envelope) -> str | None:
+        """The notice that whoever sent this report has had, by the address it came to or one it quotes."""
+        if reading.bounce is None or self._secret is None:
+            return None
+        return proven_notice(self._secret, self.names.bot, [*envelope.rcpt_to, *reading.bounce.return_paths])
 
     def _sender(self, reading: Reading) -> Sender:
         address = reading.from_address.lower()

@@ -9,7 +9,6 @@ from typing import Any, Protocol
 
 from prometheus_client import Counter
 
-from services.intake.blobs import Blobs
 from services.intake.directory import App
 from services.intake.domain import World
 from services.intake.keys import Keys
@@ -18,8 +17,8 @@ from services.intake.mail.admission import Case, Open, Outcome, Quarantine, Repl
 from services.intake.mail.answering import explanation_of
 from services.intake.mail.bounces import stopped_by
 from services.intake.mail.case import Cases
+from services.intake.mail.delivery import Delivery
 from services.intake.mail.known import KnownMail
-from services.intake.mail.pending import Delivery
 from services.intake.mail.reading.shape import Attachment, Authentication, Envelope, Reading, Unreadable
 from services.intake.mail.requests import opening, replying, said_in
 from services.intake.reference import Reference
@@ -39,6 +38,9 @@ Publish = Callable[[Sequence[Record]], Awaitable[Any]]
 KeepFile = Callable[[Attachment, e.Actor], Awaitable[str]]
 """Keeps an attachment that came from `actor`; gives its id, as the API's uploads have one."""
 
+RawOf = Callable[[str], Awaitable[bytes | None]]
+"""`Mailbag.get`: a message by its hash."""
+
 
 class Reads(Protocol):
     """`services.intake.mail.reading.reader.Reader`."""
@@ -57,7 +59,7 @@ class MailDesk:
     reader: Reads
     cases: Cases
     keys: Keys
-    blobs: Blobs
+    raw_of: RawOf
     keep_file: KeepFile
     known: KnownMail | None
     clock: Clock
@@ -75,7 +77,8 @@ class MailDesk:
         case, app = await self.cases.of(reading, delivery.envelope, authentication, delivery.envelope.received_at)
         outcome = decide(case)
         told: list[e.Event] = [facts.received(delivery, reading, authentication, redact(reading.subject).text)]
-        if (report := facts.bounced(delivery, reading, self.cases.names.message_domain, now)) is not None:
+        proven = self.cases.proven(reading, delivery.envelope)
+        if (report := facts.bounced(delivery, reading, self.cases.names.message_domain, proven, now)) is not None:
             told.append(report)
             told += await self._stops(report, now)
         await self._say(*told, *await self._meaning(delivery, case, app, outcome))
@@ -97,7 +100,7 @@ class MailDesk:
             raise Refused("not-found", "There is no such message, or it is not in the view yet.", status=404)
         if held.state != "quarantined" or held.why is None:
             raise Refused("not-quarantined", f"This message is {held.state}: there is nothing to release.", status=409)
-        raw = await self.blobs.get(held.blob)
+        raw = await self.raw_of(held.blob)
         if raw is None:
             raise Unavailable("the raw message", "it is on another machine's disk still")
         envelope = Envelope(

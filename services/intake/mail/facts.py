@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from services.intake.mail.admission import Quarantine
+from services.intake.mail.delivery import Delivery
 from services.intake.mail.naming import notice_of
-from services.intake.mail.pending import Delivery
 from services.intake.mail.reading.shape import Authentication, Reading
 from shared.events import (
     AddReply,
@@ -83,8 +83,8 @@ def released(delivery: Delivery, by: str, cause: Cause, now: datetime) -> MailRe
     )
 
 
-def bounced(delivery: Delivery, reading: Reading, domain: str, now: datetime) -> MailBounced | None:
-    """What a delivery report says; None where it is none, or says nothing."""
+def bounced(delivery: Delivery, reading: Reading, domain: str, proven: str | None, now: datetime) -> MailBounced | None:
+    """What a report says; None where it is none. `proven`: the notice by whose return path it came, or whose it quotes."""
     report = reading.bounce
     if report is None:
         return None
@@ -94,7 +94,8 @@ def bounced(delivery: Delivery, reading: Reading, domain: str, now: datetime) ->
     )
     return MailBounced(
         **_about(delivery, "MailBounced", now), recipients=failed, original_id=report.original_id,
-        notice_id=notice_of(report.original_id, domain), standard=report.standard, delayed=report.delayed,
+        notice_id=proven or notice_of(report.original_id, domain), standard=report.standard, delayed=report.delayed,
+        proven=proven is not None, complaint=report.complaint,
     )  # fmt: skip
 
 

@@ -1,8 +1,8 @@
 """The mail room: takes a message in so that a crash cannot lose it, and works on it until the log says what became of it.
 
-    take      raw message → disk (fsynced) → the delivery's small file (fsynced) → the sender is told 250
+    take      raw message and delivery → the mailbag (one fsync for all that come together) → the sender is told 250
     work      read → who vouches for it → what do we know of sender and ticket → decide → one submission: the facts of the
-              message and the request it makes → the small file goes
+              message and the request it makes → the mailbag is told that it is done
 
 Ids are derived from the message and its delivery, so doing a delivery again after a crash says the same. Deliveries of one
 envelope sender keep their order. Something away: it waits and tries again; a bug met by one message: that one is quarantined.
@@ -20,9 +20,9 @@ from typing import Literal
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
-from services.intake.blobs import Blobs
+from services.intake.mail.delivery import Delivery
 from services.intake.mail.desk import MailDesk
-from services.intake.mail.pending import Delivery, Pending
+from services.intake.mail.mailbag import Mailbag
 from services.intake.mail.reading.shape import Envelope
 from shared.errors import Refused, Unavailable
 
@@ -52,8 +52,8 @@ class Busy(Refused):
 class MailRoom:
     """`run()` until cancelled; what is not done by then is taken up by the next start."""
 
-    def __init__(self, blobs: Blobs, pending: Pending, desk: MailDesk) -> None:
-        self._blobs, self._pending, self._desk = blobs, pending, desk
+    def __init__(self, bag: Mailbag, desk: MailDesk) -> None:
+        self._bag, self._desk = bag, desk
         self._lanes: list[asyncio.Queue[InHand]] = [asyncio.Queue() for _ in range(LANES)]
         self._in_hand = 0
         self._trouble: str | None = None
@@ -69,14 +69,8 @@ class MailRoom:
             raise Busy
         digest = hashlib.sha256(raw).hexdigest()
         delivery = Delivery(id=delivery_id, digest=digest, size=len(raw), via=via, envelope=envelope)
-        # Both at once: a file without its bytes is of a crash before the sender was told anything, and is passed over.
-        storing = self._blobs.keep(raw, {"content_type": "message/rfc822"}), self._pending.add(delivery)
-        for failure in await asyncio.gather(*storing, return_exceptions=True):
-            if isinstance(failure, BaseException):
-                self._pending.done(delivery)
-                raise failure
+        await self._bag.add(delivery, raw, partial(self._put, delivery, raw))
         TAKEN.labels(via).inc()
-        self._put(delivery, raw)
         return delivery
 
     async def run(self, behind: Callable[[], Awaitable[str | None]]) -> None:
@@ -84,14 +78,15 @@ class MailRoom:
 
         `behind` says why it is not, None when it is.
         """
-        for delivery in self._pending.left():
+        for delivery in self._bag.left():
             log.info("taking up a mail that was left", delivery=delivery.id, digest=delivery.digest)
             self._put(delivery, None)
-        while (why := await behind()) is not None:
-            self._trouble = f"mail waits: {why}"
-            await asyncio.sleep(_FIRST_PAUSE_S)
-        self._trouble = None
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._bag.run())
+            while (why := await behind()) is not None:
+                self._trouble = f"mail waits: {why}"
+                await asyncio.sleep(_FIRST_PAUSE_S)
+            self._trouble = None
             for lane in self._lanes:
                 group.create_task(self._work(lane))
 
@@ -109,14 +104,12 @@ class MailRoom:
             delivery, raw = await lane.get()
             with SECONDS.time():
                 await self._until_done(delivery, partial(self._settle, delivery, raw))
-            self._pending.done(delivery)
+            self._bag.done(delivery)
             self._count(-1)
 
     async def _settle(self, delivery: Delivery, raw: bytes | None) -> None:
-        raw = raw if raw is not None else await self._blobs.get(delivery.digest)
-        if raw is None:
-            log.warning("a mail whose bytes were never stored: its sender was not told 250", delivery=delivery.id, digest=delivery.digest)
-            return
+        raw = raw if raw is not None else await self._bag.raw_of(delivery)
+        assert raw is not None, "what is not done is kept"
         await self._desk.settle(delivery, raw)
 
     async def _until_done(self, delivery: Delivery, work: Callable[[], Awaitable[None]]) -> None:

@@ -7,14 +7,13 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from services.intake.attachments import Attachments
-from services.intake.blobs import Blobs
 from services.intake.incident_book import Incidents
 from services.intake.keys import Keys
 from services.intake.mail.case import Cases, Names, Tallies
 from services.intake.mail.desk import MailDesk
 from services.intake.mail.files import keep_with
 from services.intake.mail.known import KnownMail
-from services.intake.mail.pending import Pending
+from services.intake.mail.mailbag import Mailbag
 from services.intake.mail.reading.names import resolver_of
 from services.intake.mail.reading.reader import Reader
 from services.intake.mail.room import MailRoom
@@ -35,6 +34,7 @@ class Mail:
     """The parts, to be run inside `open_for_business`."""
 
     room: MailRoom
+    bag: Mailbag
     desk: MailDesk
     names: Names
     reader: Reader
@@ -42,22 +42,24 @@ class Mail:
 
     @contextlib.asynccontextmanager
     async def open_for_business(self, clock: Clock) -> AsyncIterator[None]:
-        """The children that read mail are there, and the hashes of lately are kept at the end."""
-        async with self.reader:
-            try:
+        """The bag is open, the children that read mail are there, and the hashes of lately are kept at the end."""
+        await self.bag.open()
+        try:
+            async with self.reader:
                 yield
-            finally:
-                self.keys.close(clock.now())
+        finally:
+            await self.bag.close()
+            self.keys.close(clock.now())
 
 
 def names_of(settings: IntakeSettings) -> Names:
     ours = (settings.support_address, settings.mail_from, settings.pager_mail_from)
-    return Names(settings.support_address, frozenset(address.lower() for address in ours), settings.mail_domain)
+    return Names(settings.support_address, frozenset(address.lower() for address in ours), settings.mail_domain, settings.mail_from)
 
 
 def mail_parts(
-    settings: IntakeSettings, process: str, *, reference: Reference, directory: Replica, spool: Spool, blobs: Blobs,
-    files: Attachments, store: Store | None, clock: Clock, incidents: Incidents,
+    settings: IntakeSettings, process: str, *, reference: Reference, directory: Replica, spool: Spool, files: Attachments,
+    store: Store | None, clock: Clock, incidents: Incidents,
 ) -> Mail:  # fmt: skip
     """Everything of `process` (`api` or `smtp`); each has its own folder and its own children."""
     folder = settings.mail_dir(process)
@@ -70,8 +72,9 @@ def mail_parts(
     )  # fmt: skip
     reader = Reader(resolver_of(settings.dns_zone, demo=settings.demo), children=settings.mail_readers)
     keys = Keys(folder / "seen.sqlite")
+    bag = Mailbag(folder / "bag", store.files("blobs") if store else None)
     desk = MailDesk(
-        reference=reference, publish=spool.publish, reader=reader, cases=cases, keys=keys, blobs=blobs, keep_file=keep_with(files, clock),
-        known=known, clock=clock, ongoing=lambda: incidents.ongoing,
+        reference=reference, publish=spool.publish, reader=reader, cases=cases, keys=keys, raw_of=bag.get,
+        keep_file=keep_with(files, clock), known=known, clock=clock, ongoing=lambda: incidents.ongoing,
     )  # fmt: skip
-    return Mail(MailRoom(blobs, Pending(folder / "pending"), desk), desk, names, reader, keys)
+    return Mail(MailRoom(bag, desk), bag, desk, names, reader, keys)

@@ -67,7 +67,7 @@ def _standard(raw: bytes, message: Part, status: Part) -> Bounce:
             )
         )
     mild = bool(recipients) and all(one.action in ("delayed", "delivered", "relayed", "expanded") for one in recipients)
-    return Bounce(recipients=tuple(recipients), original_id=_original(raw, message), standard=True, delayed=mild)
+    return Bounce(recipients=tuple(recipients), original_id=original_id(raw, message), standard=True, delayed=mild)
 
 
 def _typed(value: bytes, most: int = 254) -> str:
@@ -76,14 +76,20 @@ def _typed(value: bytes, most: int = 254) -> str:
     return one_line(rest if mark else kind, most).strip("<> ")
 
 
-def _original(raw: bytes, message: Part) -> str | None:
-    """The Message-ID of the mail that came back, whole or as headers."""
+def original_fields(raw: bytes, message: Part) -> list[tuple[str, bytes]]:
+    """The header fields of the mail of ours that a report is about, which it carries whole or as headers; empty where it does not."""
     for part in message.walk():
         if part.kind in ("message/rfc822", "text/rfc822-headers", "message/rfc822-headers", "message/global", "message/global-headers"):
             content = content_of(raw, part, [])[:REPORT_MOST].lstrip()
-            for name, value in read_fields(content, 0, len(content), [])[0]:
-                if name == "message-id" and (found := _ID.search(value.decode("latin-1"))):
-                    return one_line(found[0], 500)
+            return read_fields(content, 0, len(content), [])[0]
+    return []
+
+
+def original_id(raw: bytes, message: Part) -> str | None:
+    """The Message-ID of that mail."""
+    for name, value in original_fields(raw, message):
+        if name == "message-id" and (found := _ID.search(value.decode("latin-1"))):
+            return one_line(found[0], 500)
     return None
 
 
@@ -103,7 +109,7 @@ def _guessed(raw: bytes, message: Part, subject: str, text: str, failed: list[st
     )
     return Bounce(
         recipients=recipients,
-        original_id=_original(raw, message) or (one_line(found[1]) if found else None),
+        original_id=original_id(raw, message) or (one_line(found[1]) if found else None),
         standard=False,
         delayed=delayed,
     )

@@ -13,6 +13,7 @@ from services.intake.mail.reading import markup, reply
 from services.intake.mail.reading.automatic import classify
 from services.intake.mail.reading.bounce import report_of
 from services.intake.mail.reading.codes import gives_code
+from services.intake.mail.reading.complaint import complaint_of
 from services.intake.mail.reading.decoding import text_of
 from services.intake.mail.reading.files import attachment
 from services.intake.mail.reading.mailboxes import addresses, sender
@@ -54,7 +55,7 @@ def read_message(raw: bytes, envelope: Envelope) -> Reading:
     if new.whole:
         troubles.append(Trouble.REPLY_UNTRIMMED)
     address = from_box.address if from_box else ""
-    bounce = report_of(raw, message, envelope, address, subject, text)
+    bounce = complaint_of(raw, message) or report_of(raw, message, envelope, address, subject, text)
     return Reading(
         message_id=message_id,
         in_reply_to=replies_to,

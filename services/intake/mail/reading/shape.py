@@ -118,12 +118,14 @@ class FailedRecipient(_Shape):
 
 
 class Bounce(_Shape):
-    """A report that a mail could not be delivered. `original_id` is the Message-ID of ours that failed, where it says."""
+    """A report that a mail could not be delivered, or was not welcome. `original_id` is its Message-ID, where the report says."""
 
     recipients: tuple[FailedRecipient, ...] = ()
     original_id: str | None = None
     standard: bool = Field(description="RFC 3464; false: guessed from the words of a mailer-daemon")
     delayed: bool = Field(False, description="a warning only, or a receipt: delivery is still being tried, or succeeded")
+    complaint: str = Field("", description="RFC 5965: it did arrive, and this is how its owner complained, such as `abuse`")
+    return_paths: tuple[str, ...] = Field((), description="envelope senders of ours that the report quotes")
 
 
 class Signature(_Shape):
