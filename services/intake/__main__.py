@@ -83,7 +83,7 @@ def application(settings: IntakeSettings) -> FastAPI:
     blobs = Blobs(settings.blobs_dir, store.files("blobs") if store else None)
     files = Attachments(settings.attachments_dir, blobs, store[ATTACHMENTS] if store else None, settings.clamav)
     mail = mail_parts(
-        settings, "api", reference=reference, directory=directory_replica, spool=spool, blobs=blobs, files=files, store=store, clock=clock,
+        settings, "api", reference=reference, directory=directory_replica, spool=spool, files=files, store=store, clock=clock,
         incidents=incidents,
     )  # fmt: skip
     phone_token = settings.twilio_token.get_secret_value() if settings.twilio_token else None

@@ -67,7 +67,7 @@ async def run_smtp(settings: IntakeSettings) -> int:
         stack.push_async_callback(spool.close)
         reference = Reference(directory, policies, policies_replica)
         mail = mail_parts(
-            settings, "smtp", reference=reference, directory=directory, spool=spool, blobs=blobs, files=files, store=store, clock=clock,
+            settings, "smtp", reference=reference, directory=directory, spool=spool, files=files, store=store, clock=clock,
             incidents=incidents,
         )  # fmt: skip
         await stack.enter_async_context(mail.open_for_business(clock))

@@ -1,0 +1,21 @@
+"""One handing-over of a message, as it is kept until the log says what became of it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from services.intake.mail.reading.shape import Envelope
+
+
+class Delivery(BaseModel):
+    """One handing-over of message `digest` (its SHA-256, by which the raw message is found)."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    id: str
+    digest: str
+    size: int
+    via: Literal["smtp", "api"]
+    envelope: Envelope

@@ -1,0 +1,289 @@
+"""Mail that is durable here: from before its sender is told 250 until the log says what became of it and GridFS has its bytes.
+
+    add    what came within the same few milliseconds shares one write and one fdatasync
+    done   the log (or the spool) has what became of it: noted with the next write, or by `run`
+    run    moves the bytes to GridFS, many at a time
+
+A file whose deliveries are all done and moved goes; a crash takes the others up at the next start, under the same deliveries and
+with the same ids. Where MongoDB is away the bytes wait here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+import structlog
+from prometheus_client import Gauge, Histogram
+
+from services.intake import disk
+from services.intake.mail.delivery import Delivery
+from services.intake.mail.segment import DAMAGED, ENDING, Segment, Stock
+from shared.errors import Unavailable
+
+log = structlog.get_logger()
+
+SEGMENT_BYTES = 16 * 1024 * 1024
+_GROUP_BYTES = 32 * 1024 * 1024
+_MOVED_AT_ONCE, _MOVED_BYTES = 100, 4 * 1024 * 1024
+_GATHERED_S = 0.25
+"""Messages are moved and notes are made so often at most."""
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 10.0
+_ABOUT = {"content_type": "message/rfc822"}
+R = TypeVar("R")
+
+WAITING = Gauge("signalbox_mail_unmoved", "Messages on this machine's disk that GridFS does not have yet")
+FSYNC = Histogram(
+    "signalbox_mail_fsync_seconds", "One group of messages onto the disk", buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 1)
+)
+TOGETHER = Histogram("signalbox_mail_group_size", "Messages that shared one write", buckets=(1, 2, 4, 8, 16, 32, 64))
+
+
+class Files(Protocol):
+    """GridFS (`shared.store.Files`)."""
+
+    async def put_many(self, files: Sequence[tuple[str, bytes, Mapping[str, str]]]) -> None: ...
+
+    async def get(self, name: str) -> bytes | None: ...
+
+
+class _Place(NamedTuple):
+    """Where a message stands."""
+
+    segment: Segment
+    at: int
+    size: int
+
+
+class _Waiting(NamedTuple):
+    delivery: Delivery
+    raw: bytes
+    then: Callable[[], None]
+    kept: asyncio.Future[None]
+
+
+class Mailbag:
+    """One process's, in `directory`. `files` None: the bytes stay on the disk. Open before use."""
+
+    def __init__(self, directory: Path, files: Files | None, *, free: Callable[[Path], float] = disk.free_share) -> None:
+        self._directory, self._files, self._free = directory, files, free
+        self._thread = ThreadPoolExecutor(1, "mailbag")
+        self._lock = -1
+        self._segments: list[Segment] = []
+        self._writing: Segment | None = None
+        self._left: list[Delivery] = []
+        self._places: dict[str, _Place] = {}
+        """Delivery → where its message stands, until it is done and moved."""
+        self._unmoved: deque[Delivery] = deque()
+        self._done: list[str] = []
+        """Done and not noted yet."""
+        self._waiting: deque[_Waiting] = deque()
+        self._flushing: asyncio.Task[None] | None = None
+        self._writes = asyncio.Lock()
+        """Held while what stands in the files and what we know of it may differ."""
+        self._come = asyncio.Event()
+
+    async def open(self) -> None:
+        """Take the directory, and stock of what an earlier run left. Raises OSError, also where another process has it."""
+        found = await self._on_disk(self._take_stock)
+        done = {delivery for _, stock in found for delivery in stock.done}
+        for segment, stock in found:
+            self._segments.append(segment)
+            for taken in stock.taken:
+                self._keep(taken.delivery, _Place(segment, taken.at, taken.delivery.size))
+                if taken.delivery.id in done:
+                    segment.live.discard(taken.delivery.id)
+                else:
+                    self._left.append(taken.delivery)
+
+    async def close(self) -> None:
+        """What is being written is finished."""
+        if self._flushing is not None:
+            await asyncio.wait({self._flushing})
+        with contextlib.suppress(OSError):
+            await self._tidy()
+        await self._on_disk(self._let_go)
+        self._thread.shutdown()
+
+    def left(self) -> list[Delivery]:
+        """What an earlier run took and did not settle, the oldest first."""
+        return sorted(self._left, key=lambda delivery: delivery.envelope.received_at)
+
+    @property
+    def in_hand(self) -> int:
+        """Deliveries that are not done."""
+        return sum(len(segment.live) for segment in self._segments)
+
+    async def add(self, delivery: Delivery, raw: bytes, then: Callable[[], None]) -> None:
+        """Durable when this returns; `then` is called as soon as it is, also where the caller has gone by then.
+
+        Raises Refused `disk-full` (503), OSError: not taken.
+        """
+        if disk.is_short(self._free(self._directory)):
+            raise disk.disk_full()
+        kept: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Waiting(delivery, raw, then, kept))
+        if self._flushing is None:
+            self._flushing = asyncio.create_task(self._flush())
+        await kept
+
+    def done(self, delivery: Delivery) -> None:
+        """Not durable at once: should it come back after a crash, doing it again changes nothing."""
+        place = self._places.get(delivery.id)
+        if place is not None and delivery.id in place.segment.live:
+            place.segment.live.discard(delivery.id)
+            self._done.append(delivery.id)
+            self._come.set()
+
+    async def raw_of(self, delivery: Delivery) -> bytes | None:
+        """Its message, from the disk; None where it is not here (any more). Raises OSError."""
+        place = self._places.get(delivery.id)
+        return await self._on_disk(place.segment.read, place.at, place.size) if place is not None else None
+
+    async def get(self, digest: str) -> bytes | None:
+        """A message by its hash, from here or from GridFS; None: neither has it. Raises Unavailable where GridFS is away, OSError."""
+        for delivery in self._unmoved:
+            if delivery.digest == digest:
+                return await self.raw_of(delivery)
+        return await self._files.get(digest) if self._files is not None else None
+
+    async def run(self) -> None:
+        """Move what is not moved, and note what is done; until cancelled."""
+        pause = 0.0
+        while True:
+            await self._come.wait()
+            self._come.clear()
+            await asyncio.sleep(_GATHERED_S)
+            try:
+                while self._files is not None and self._unmoved:
+                    await self._move_some(self._files)
+                await self._tidy()
+                pause = 0.0
+            except (Unavailable, OSError) as error:
+                log.warning("messages wait on this machine's disk", count=len(self._unmoved), error=str(error))
+                pause = min(2 * pause, _LONGEST_PAUSE_S) or _FIRST_PAUSE_S
+                await asyncio.sleep(pause)
+                self._come.set()
+            WAITING.set(len(self._unmoved))
+
+    async def _flush(self) -> None:
+        """Everything that waits, in groups; what comes meanwhile makes the next group."""
+        while self._waiting:
+            async with self._writes:
+                group = self._next_group()
+                try:
+                    with FSYNC.time():
+                        segment, places = await self._on_disk(self._write, group)
+                except OSError as error:
+                    log.critical("mail cannot be stored", error=str(error), messages=len(group))
+                    self._writing = None  # after a failed fsync nobody knows what is on the disk: the next go elsewhere
+                    for waiting in group:
+                        if not waiting.kept.done():
+                            waiting.kept.set_exception(OSError(error.errno, error.strerror))
+                    continue
+                if segment is not self._writing:
+                    self._segments.append(segment)
+                    self._writing = segment
+                for waiting, at in zip(group, places, strict=True):
+                    self._keep(waiting.delivery, _Place(segment, at, len(waiting.raw)))
+            TOGETHER.observe(len(group))
+            self._come.set()
+            for waiting in group:
+                waiting.then()
+                if not waiting.kept.done():
+                    waiting.kept.set_result(None)
+        self._flushing = None
+
+    def _next_group(self) -> list[_Waiting]:
+        group, size = [self._waiting.popleft()], 0
+        while self._waiting and (size := size + len(group[-1].raw)) < _GROUP_BYTES:
+            group.append(self._waiting.popleft())
+        return group
+
+    def _write(self, group: Sequence[_Waiting]) -> tuple[Segment, list[int]]:
+        """In the thread. Where each message stands, and in which file."""
+        frames = [(waiting.delivery.model_dump_json().encode(), waiting.raw) for waiting in group]
+        segment = self._writing
+        if segment is None or segment.size >= SEGMENT_BYTES:
+            taken = [int(path.stem) for path in self._directory.glob(f"[0-9]*{ENDING}")]
+            segment = Segment.begin(self._directory / f"{max(taken, default=0) + 1:012d}{ENDING}")
+        return segment, segment.append(frames)
+
+    def _keep(self, delivery: Delivery, place: _Place) -> None:
+        self._places[delivery.id] = place
+        place.segment.live.add(delivery.id)
+        place.segment.unmoved += 1
+        self._unmoved.append(delivery)
+        self._come.set()
+
+    async def _move_some(self, files: Files) -> None:
+        """The oldest, into GridFS. Raises Unavailable, OSError."""
+        some: list[Delivery] = []
+        size = 0
+        for delivery in self._unmoved:
+            size += delivery.size
+            if some and (len(some) == _MOVED_AT_ONCE or size > _MOVED_BYTES):
+                break
+            some.append(delivery)
+        places = [self._places[delivery.id] for delivery in some]
+        read = await self._on_disk(lambda: [place.segment.read(place.at, place.size) for place in places])
+        await files.put_many([(delivery.digest, raw, _ABOUT) for delivery, raw in zip(some, read, strict=True)])
+        for place in places:
+            self._unmoved.popleft()
+            place.segment.unmoved -= 1
+
+    async def _tidy(self) -> None:
+        """Note what is done; files that nobody needs any more go. Raises OSError."""
+        async with self._writes:
+            over = [segment for segment in self._segments if segment.is_over]
+            gone = [segment for segment in over if segment is not self._writing]
+            done, self._done = self._done, []
+            if over or done:
+                await self._on_disk(self._note, done, gone, self._writing in over)
+            self._segments = [segment for segment in self._segments if segment not in gone]
+            if over:
+                self._places = {delivery: place for delivery, place in self._places.items() if place.segment not in over}
+
+    def _note(self, done: Sequence[str], gone: Sequence[Segment], is_empty: bool) -> None:
+        """In the thread."""
+        for segment in gone:
+            segment.remove()
+        if self._writing is not None and is_empty:
+            self._writing.empty()
+        elif self._writing is not None and done:
+            self._writing.note(done)
+
+    def _take_stock(self) -> list[tuple[Segment, Stock]]:
+        """In the thread."""
+        self._directory.mkdir(parents=True, exist_ok=True)
+        disk.sync_directory(self._directory.parent)
+        self._lock = os.open(self._directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        found = []
+        for path in sorted(self._directory.glob(f"[0-9]*{ENDING}")):
+            segment = Segment.found(path)
+            stock = segment.stock()
+            if stock.gaps:
+                log.critical("mail that was taken is damaged on the disk; a human must look", file=str(path), bytes=stock.gaps)
+                segment.ends_as = path.with_suffix(DAMAGED)
+            found.append((segment, stock))
+        return found
+
+    def _let_go(self) -> None:
+        """In the thread."""
+        for segment in self._segments:
+            segment.close()
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    async def _on_disk(self, call: Callable[..., R], *args: Any) -> R:
+        """`call` in the bag's own thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call, *args)
