@@ -13,6 +13,9 @@ from shared.events import (
     PageAttempted,
     PageFact,
     PageFailed,
+    PageReopened,
+    PageRestored,
+    PageSilenced,
     Value,
 )
 
@@ -65,14 +68,34 @@ class Acknowledgement(Value):
     at: Instant
 
 
+class Silence(Value):
+    """Maintenance `by` stopped the page at `at`; it went on at `until` (None: it has not, or it ended silent)."""
+
+    by: str
+    at: Instant
+    until: Instant | None = None
+
+
+class Reopening(Value):
+    """`by` had acknowledged it, and nothing came of it in time."""
+
+    by: str
+    at: Instant
+
+
 class Certificate(Value):
-    """`dedup_key` is the one that decided: that of the first step that reached, or may have reached, anybody."""
+    """`dedup_key` is the one that decided: that of the first step that reached, or may have reached, anybody.
+
+    `silences` and `reopenings` say why it rang later than it was owed, or again: they change no verdict.
+    """
 
     verdict: Verdict
     dedup_key: str | None
     tries: tuple[Try, ...]
     receipts: tuple[Receipt, ...]
     acknowledgements: tuple[Acknowledgement, ...]
+    silences: tuple[Silence, ...] = ()
+    reopenings: tuple[Reopening, ...] = ()
 
 
 def certificate(facts: Iterable[PageFact]) -> Certificate:
@@ -83,6 +106,8 @@ def certificate(facts: Iterable[PageFact]) -> Certificate:
     tries: list[Try] = []
     receipts: list[Receipt] = []
     acknowledgements: list[Acknowledgement] = []
+    silences: list[Silence] = []
+    reopenings: list[Reopening] = []
     for fact in _first_of_each(facts):
         match fact:
             case PageAttempted(purpose="page"):
@@ -105,12 +130,19 @@ def certificate(facts: Iterable[PageFact]) -> Certificate:
                     tries[place] = sent.model_copy(update={"outcome": outcome, "reason": fact.reason})
             case PageAcknowledged():
                 acknowledgements.append(Acknowledgement(by=fact.by, via=fact.via, at=fact.at))
+            case PageSilenced(stopped=True):
+                silences.append(Silence(by=fact.silenced_by, at=fact.at))
+            case PageRestored(resumed=True) if silences:
+                silences[-1] = silences[-1].model_copy(update={"until": fact.at})
+            case PageReopened():
+                reopenings.append(Reopening(by=fact.by, at=fact.at))
             case _:
                 pass
     verdict, dedup_key = _judge(tries)
     return Certificate(
-        verdict=verdict, dedup_key=dedup_key, tries=tuple(tries), receipts=tuple(receipts), acknowledgements=tuple(acknowledgements)
-    )
+        verdict=verdict, dedup_key=dedup_key, tries=tuple(tries), receipts=tuple(receipts), acknowledgements=tuple(acknowledgements),
+        silences=tuple(silences), reopenings=tuple(reopenings),
+    )  # fmt: skip
 
 
 def _first_of_each(facts: Iterable[PageFact]) -> Iterable[PageFact]:

@@ -43,7 +43,7 @@ REQUESTS = Topic(
         e.OpenIncident, e.UpdateIncident, e.PublishIncident, e.ResolveIncident, e.PublishPostmortem, e.RaiseAlert,
         e.ScheduleMaintenance, e.RescheduleMaintenance, e.EndMaintenance, e.CancelMaintenance, e.MakeAnnouncement, e.Heartbeat,
         e.RedeliverNotice,
-        e.VerifyContact,
+        e.VerifyContact, e.SilenceAlerts, e.RestoreAlerts,
     ),
 )  # fmt: skip
 URGENT = Topic("urgent", key="ticket id", author="intake", readers=("notifier.front",), events=(e.PagedDirectly, e.OpenTicket))
@@ -76,6 +76,7 @@ PAGE_INBOX = Topic(
     readers=("notifier.pager",),
     events=(
         e.PageWanted, e.DirectPageSeen, e.AckAsked, e.ResolveAsked, e.EscalateAsked, e.DowngradeSeen, e.SolveSeen, e.ContactCheckWanted,
+        e.SilenceAsked, e.RestoreAsked, e.ActivitySeen,
     ),
     retention=timedelta(days=30),
 )  # fmt: skip
@@ -87,7 +88,8 @@ PAGES = Topic(
     events=(
         e.PageOpened, e.PageJoined, e.PageAttempted, e.PageAccepted, e.PageFailed, e.PageReachedNobody, e.PageEscalated,
         e.PageAcknowledged, e.PageCancelled, e.PageResolved, e.PageRequestRefused,
-        e.ContactCheckStarted, e.ContactChecked, e.PageReopened,
+        e.ContactCheckStarted, e.ContactChecked, e.PageReopened, e.PageAttended, e.PageSilenced,
+        e.PageRestored,
     ),
 )  # fmt: skip
 STATUS = Topic(

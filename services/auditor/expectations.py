@@ -189,6 +189,21 @@ def _page_over(fact: e.PageAcknowledged | e.PageResolved) -> Iterator[Operation]
         yield Await(FIRED, f"{fact.page}/reopen", fact.page, fact.reopens_at + FIRED_WITHIN, text)
 
 
+def _attended(fact: e.PageAttended) -> Iterator[Operation]:
+    timer = f"{fact.page}/reopen"
+    if fact.reopens_at is None:
+        yield Over(FIRED, timer)
+    else:
+        text = "an acknowledged page was to be opened again, and was not"
+        yield Await(FIRED, timer, fact.page, fact.reopens_at + FIRED_WITHIN, text)
+
+
+def _silenced(fact: e.PageSilenced) -> Iterator[Operation]:
+    """A page of alerts: nobody expects a receipt of it, only its steps."""
+    if fact.stopped:
+        yield OverAll(FIRED, f"{fact.page}/")
+
+
 def _reopened(fact: e.PageReopened) -> Iterator[Operation]:
     yield Over(FIRED, f"{fact.page}/reopen")
 
@@ -261,6 +276,8 @@ RULES: Mapping[type[e.Event], Callable[[Any], Iterable[Operation]]] = {
     e.PageAcknowledged: _page_over,
     e.PageResolved: _page_over,
     e.PageReopened: _reopened,
+    e.PageAttended: _attended,
+    e.PageSilenced: _silenced,
     e.PageCancelled: _cancelled,
     e.ClockStarted: _clock_runs,
     e.ClockRetargeted: _clock_runs,
@@ -289,5 +306,7 @@ RULES: Mapping[type[e.Event], Callable[[Any], Iterable[Operation]]] = {
     e.Heartbeat: _beat,
 }
 
-NOT_THE_ROUTERS: frozenset[type[e.Event]] = frozenset({e.Acknowledge, e.ResolvePage, e.EscalatePage, e.VerifyContact})
+NOT_THE_ROUTERS: frozenset[type[e.Event]] = frozenset(
+    {e.Acknowledge, e.ResolvePage, e.EscalatePage, e.VerifyContact, e.SilenceAlerts, e.RestoreAlerts}
+)
 """Requests on pages: the pager answers those."""

@@ -20,7 +20,7 @@ from services.intake.attachments import Attachments
 from services.intake.away import front_reads, paging_beside
 from services.intake.blobs import Blobs
 from services.intake.door import Allowance, Door
-from services.intake.following import TIMERS, follow, tell_of_end, wellness
+from services.intake.following import TIMERS, UpToDate, follow, maintenances, tell_of_end, wellness
 from services.intake.incident_book import Incidents
 from services.intake.keys import Keys
 from services.intake.mail.wiring import mail_parts
@@ -59,6 +59,7 @@ def application(settings: IntakeSettings) -> FastAPI:
     policies_replica = Replica(POLICIES.name, bootstrap, prefix, on_change=policies.on_change)
     incidents = Incidents(settings.incidents_file)
     status_replica = Replica(STATUS.name, bootstrap, prefix, on_change=incidents.on_change)
+    up_to_date = UpToDate(status_replica, settings)
     reference = Reference(directory_replica, policies, policies_replica)
     clock = clock_from(settings)
     keys = Keys(settings.keys_file)
@@ -100,6 +101,7 @@ def application(settings: IntakeSettings) -> FastAPI:
             paging = await stack.enter_async_context(paging_beside(spool, reference, settings, clock))
             beside = [
                 follow(TIMERS, settings, producer),
+                follow(maintenances(incidents, up_to_date), settings, producer),
                 spool.run(),
                 blobs.run(),
                 files.run(),
@@ -118,6 +120,7 @@ def application(settings: IntakeSettings) -> FastAPI:
                     task.cancel()
                 await asyncio.wait(background)
                 await spool.close()
+                await up_to_date.close()
                 await asyncio.gather(producer.stop(), draining.stop())
                 keys.close(clock.now())
                 if store:

@@ -126,13 +126,14 @@ def _request(
     severity = _SEVERITIES.get(alert.labels.get("severity", "").strip().lower(), Severity.CRITICAL)
     summary = alert.annotations.get("summary") or alert.annotations.get("title") or alert.name or "An alert without a name"
     components = tuple(_components(alert, policy))
-    silenced = silencing([component.id for component in components]) if alert.status == "firing" else None
+    wakes = severity not in policy.quiet
+    silenced = silencing([component.id for component in components]) if alert.status == "firing" and wakes else None
     episode = (group, alert.print, began.isoformat(), alert.status, *([silenced] if silenced else []))
     return e.RaiseAlert(
         id=ids.derive("req", SOURCE, *episode), key=incident, at=asked.at, actor=asked.actor,
         policy=stamp, digest=asked.digest, source=SOURCE, group_key=group, fingerprint=alert.print, status=alert.status,
         severity=severity, summary=_line(redact(summary).text), description=redact(alert.annotations.get("description", "")[:20_000]).text,
-        labels=dict(alert.labels), components=components, started_at=began, pages=severity not in policy.quiet and silenced is None,
+        labels=dict(alert.labels), components=components, started_at=began, pages=wakes and silenced is None,
         silenced_by=silenced,
     )  # fmt: skip
 

@@ -10,12 +10,14 @@ from typing import Any
 import structlog
 
 from services.intake.mail.refusals import QUARANTINES
+from services.intake.silencing import Book, Refresh, silencing
 from services.intake.timers import ASKS
 from services.intake.wellness import Look, asking
 from shared import topics
-from shared.bus import Consumer, Producer
+from shared.bus import Consumer, Producer, Reader
 from shared.errors import Poisonous, Unavailable
 from shared.events import Event
+from shared.replica import Replica
 from shared.settings import Settings
 from shared.wire import Message, Record, record_for
 
@@ -45,6 +47,40 @@ REFUSALS = Watch("intake.mail-refusals", topics.TICKETS.name, QUARANTINES, topic
 def wellness(look: Look) -> Watch:
     """Incidents that are over."""
     return Watch("intake.wellness", topics.STATUS.name, {}, topics.REQUESTS.name, asking(look))
+
+
+def maintenances(book: Book, refresh: Refresh) -> Watch:
+    """Maintenances that begin and end, while alerts fire."""
+    return Watch("intake.maintenances", topics.STATUS.name, {}, topics.REQUESTS.name, silencing(book, refresh))
+
+
+class UpToDate:
+    """`await up_to_date()`: until `replica` has read whatever its topic holds by now. Raises Unavailable."""
+
+    def __init__(self, replica: Replica, settings: Settings, timeout: float = 10.0) -> None:
+        self._replica, self._settings, self._timeout = replica, settings, timeout
+        self._reader: Reader | None = None
+
+    async def __call__(self) -> None:
+        try:
+            reader = self._reader or await self._opened()
+            topic = self._replica.topic
+            ends = await reader.ends([(topic, p) for p in range(await reader.partitions(topic))])
+        except Unavailable:
+            await self.close()
+            raise
+        reached = {partition: end for (_, partition), end in ends.items()}
+        await self._replica.wait_until(lambda: self._replica.has_read(reached), self._timeout)
+
+    async def _opened(self) -> Reader:
+        self._reader = Reader(self._settings.kafka_bootstrap_servers, self._settings.topic_prefix, client_id="intake-up-to-date")
+        await self._reader.start()
+        return self._reader
+
+    async def close(self) -> None:
+        if self._reader is not None:
+            await self._reader.stop()
+            self._reader = None
 
 
 async def records_for(watch: Watch, messages: Iterable[Message]) -> list[Record]:

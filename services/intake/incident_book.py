@@ -7,6 +7,7 @@ with Kafka away tickets are still matched; what the log says replaces it.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from pathlib import Path
 
 import structlog
@@ -15,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from shared import topics
 from shared.errors import Poisonous
 from shared.events import (
+    AlertCleared,
     AlertRaised,
     AnnouncementMade,
     Component,
@@ -53,7 +55,8 @@ _SAYS: tuple[type[StatusFact], ...] = (*STATES, ImpactChanged, IncidentUpdated, 
 
 
 class Known(BaseModel):
-    """One incident, maintenance or announcement, as far as the log was read. `alerts`: the groups that fire in it, `source group`."""
+    """One incident, maintenance or announcement, as far as the log was read. `alerts`: its groups, `source group`; `firing`: the
+    fingerprint of each alert that fires in it, and since when."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -66,6 +69,7 @@ class Known(BaseModel):
     impact: Impact = Impact()
     provider: str | None = None
     alerts: tuple[str, ...] = ()
+    firing: dict[str, datetime] = {}
 
     @property
     def is_live(self) -> bool:
@@ -91,6 +95,12 @@ def taken(before: Known | None, fact: StatusFact) -> Known:
         change |= {"state": state, "public": known.public or fact.is_public}
     if isinstance(fact, AlertRaised) and (group := alert_group(fact.source, fact.alert)) not in known.alerts:
         change["alerts"] = (*known.alerts, group)
+    if isinstance(fact, AlertRaised):
+        change["firing"] = {**known.firing, fact.fingerprint: fact.started_at}
+    if isinstance(fact, AlertCleared):
+        change["firing"] = {
+            name: since for name, since in known.firing.items() if name != fact.fingerprint or since > fact.started_at
+        }  # fmt: skip
     return known.model_copy(update=change)
 
 
@@ -156,6 +166,11 @@ class Incidents:
             ),
             None,
         )
+
+    @property
+    def with_alerts(self) -> list[str]:
+        """Incidents in which an alert fires, whatever became of the incident itself."""
+        return [key for key, known in self._known.items() if known.firing]
 
     def of_alert(self, source: str, group_key: str) -> str | None:
         """The draft or open incident that this group of alerts belongs to."""

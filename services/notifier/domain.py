@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
+from services.notifier.pager_activity import on_activity_seen, reopens_at
 from services.notifier.pager_checks import on_check_outcome, on_contact_check_wanted
 from services.notifier.pager_course import (
     Course,
@@ -24,9 +25,11 @@ from services.notifier.pager_course import (
 )
 from services.notifier.pager_direct import on_direct_page_seen
 from services.notifier.pager_lane import Lane, Page, Sending, State
+from services.notifier.pager_silence import hush, on_joined, on_restore_asked, on_silence_asked, on_told_again, restore, silence
 from services.notifier.pager_steps import Rules
 from shared.events import (
     AckAsked,
+    ActivitySeen,
     AttemptOutcome,
     ContactCheckWanted,
     DirectPageSeen,
@@ -45,6 +48,8 @@ from shared.events import (
     PageResolved,
     PageWanted,
     ResolveAsked,
+    RestoreAsked,
+    SilenceAsked,
     SolveSeen,
 )
 from shared.ids import firing_id, page_id
@@ -67,9 +72,7 @@ def fire(lane: Lane, rules: Rules, now: datetime) -> Sequence[PageFact]:
             begin_next_step(course, page.id, "nobody acknowledged in time")
         if page.reopens_at is not None and page.reopens_at <= now:
             course.cause = firing_id(page.id, "acknowledgement", page.reopens_at)
-            reason = "acknowledged, and neither solved nor resolved in time"
-            course.add(PageReopened, page.id, by=page.by, reason=reason)
-            begin_next_step(course, page.id, reason)
+            _reopen(course, page)
         for attempt in course.lane.pages[page.id].attempts.values():
             if attempt.retry_at is not None and attempt.retry_at <= now:
                 course.cause = firing_id(page.id, attempt.id, attempt.retry_at)
@@ -79,15 +82,22 @@ def fire(lane: Lane, rules: Rules, now: datetime) -> Sequence[PageFact]:
 
 def on_page_wanted(course: Course, event: PageWanted) -> None:
     lane = course.lane
-    if lane.page_of(event.obligation) or event.obligation in lane.settled:
+    if event.obligation in lane.settled:
+        return
+    if (known := lane.page_of(event.obligation)) is not None:
+        on_told_again(course, known, event)
         return
     if event.obligation in lane.tombstones:
         reason = "it was taken back before it was asked for: nobody is woken"
         course.add(PageCancelled, "", obligation=event.obligation, by="system", reason=reason)
         return
-    about = {"ticket_id": event.ticket_id, "obligation": event.obligation, "subject": event.subject, "requester": event.requester}
-    if (page := lane.open_page()) is not None:
+    about = {
+        "ticket_id": event.ticket_id, "obligation": event.obligation, "subject": event.subject, "requester": event.requester,
+        "components": event.components,
+    }  # fmt: skip
+    if (page := lane.open_page() or lane.silenced_page()) is not None:
         course.add(PageJoined, page.id, **about)
+        on_joined(course, page.id, event)
         return
     new = page_id(event.key, event.obligation)
     asked = event.escalation if event.escalation in course.rules.on_call.escalation else None
@@ -96,7 +106,20 @@ def on_page_wanted(course: Course, event: PageWanted) -> None:
         escalation=asked or course.rules.escalation, policy={**event.policy, **course.rules.stamp}, incident_id=event.incident_id,
         severity=event.severity, began=event.began,
     )  # fmt: skip
-    begin_next_step(course, new, "opened")
+    if event.silenced_by is not None:
+        silence(course, course.lane.pages[new], event.silenced_by, [event.obligation], "it began during a maintenance of what it is about")
+    else:
+        begin_next_step(course, new, "opened")
+
+
+def _reopen(course: Course, page: Page) -> None:
+    """Under a maintenance that covers it, it waits for the end of that instead."""
+    reason = "acknowledged, and neither solved nor resolved in time"
+    if page.is_muted():
+        hush(course, page.id, f"{reason}; a maintenance of what it is about is under way")
+        return
+    course.add(PageReopened, page.id, by=page.by, reason=reason)
+    begin_next_step(course, page.id, reason)
 
 
 def on_ack_asked(course: Course, event: AckAsked) -> None:
@@ -106,9 +129,7 @@ def on_ack_asked(course: Course, event: AckAsked) -> None:
     if page.state is State.ACKNOWLEDGED and page.reopens_at is None:
         _refuse(course, page.id, "already-acknowledged", f"{page.by} has acknowledged it already")
         return
-    escalation = course.rules.on_call.escalation.get(page.escalation)
-    again = course.now + escalation.ack_timeout if escalation and escalation.ack_timeout else None
-    course.add(PageAcknowledged, page.id, by=event.by, via=event.via, reopens_at=again)
+    course.add(PageAcknowledged, page.id, by=event.by, via=event.via, reopens_at=reopens_at(course, page))
     if page.state is State.OPEN:  # once more is a sign of life: it puts off the reopening, and everybody was told before
         stand_down(course, page)
 
@@ -126,7 +147,11 @@ def on_escalate_asked(course: Course, event: EscalateAsked) -> None:
     if page.state is State.ACKNOWLEDGED:
         _refuse(course, page.id, "already-acknowledged", f"{page.by} has acknowledged it: there is no next step")
         return
-    begin_next_step(course, page.id, f"asked for by {event.by}")
+    asked = f"asked for by {event.by}"
+    if page.state is State.SILENCED:
+        restore(course, page, page.obligations, by=event.by, silenced_by="", resumed=True, reason=asked)
+    else:
+        begin_next_step(course, page.id, asked)
 
 
 def on_downgrade_seen(course: Course, event: DowngradeSeen) -> None:
@@ -177,6 +202,9 @@ DECISIONS: dict[type[Event], Callable[[Course, Any], None]] = {
     EscalateAsked: on_escalate_asked,
     DowngradeSeen: on_downgrade_seen,
     SolveSeen: on_solve_seen,
+    SilenceAsked: on_silence_asked,
+    RestoreAsked: on_restore_asked,
+    ActivitySeen: on_activity_seen,
     ContactCheckWanted: on_contact_check_wanted,
     AttemptOutcome: on_attempt_outcome,
 }
@@ -209,4 +237,6 @@ def _taken_back(course: Course, obligation: str, by: str, reason: str) -> Page |
     if page is not None and page.obligations == (obligation,):
         return page
     course.add(PageCancelled, "", obligation=obligation, by=by, reason=reason)
+    if page is not None and page.state is State.OPEN:
+        hush(course, page.id, "a maintenance covers all that is left of it")
     return None

@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 from prometheus_client import Counter
 
-from services.notifier.alerting import on_raise_alert
+from services.notifier.alerting import on_raise_alert, on_restore_alerts, on_silence_alerts
 from shared import topics
 from shared.access import may_handle_pages
 from shared.bus import Consumer, Producer
@@ -25,6 +25,7 @@ from shared.events import (
     KAFKA_AWAY,
     AckAsked,
     Acknowledge,
+    ActivitySeen,
     ContactCheckWanted,
     DirectPage,
     DirectPageSeen,
@@ -32,16 +33,21 @@ from shared.events import (
     EscalateAsked,
     EscalatePage,
     Event,
+    NoteAdded,
     OpenTicket,
     PagedDirectly,
     PageWanted,
     PriorityReviewed,
     PrioritySet,
     RaiseAlert,
+    ReplyAdded,
     ResolveAsked,
     ResolvePage,
+    RestoreAlerts,
     SenderConfirmed,
+    SilenceAlerts,
     SolveSeen,
+    TicketAssigned,
     TicketSolved,
     VerifyContact,
 )
@@ -107,6 +113,27 @@ def on_ticket_solved(fact: TicketSolved) -> Iterable[Event]:
         yield SolveSeen(id=derive("slv", fact.id), key=fact.lane, at=fact.at, ticket_id=fact.key, obligations=fact.obligations, by=fact.by)
 
 
+def on_reply(fact: ReplyAdded) -> Iterable[Event]:
+    return _activity(fact, "answer")
+
+
+def on_note(fact: NoteAdded) -> Iterable[Event]:
+    return _activity(fact, "note")
+
+
+def on_assigned(fact: TicketAssigned) -> Iterable[Event]:
+    return _activity(fact, "hand-over" if fact.provider else "take")
+
+
+def _activity(fact: ReplyAdded | NoteAdded | TicketAssigned, activity: str) -> Iterable[Event]:
+    """The router names what is owed only where one of ours is at work."""
+    if fact.obligations:
+        yield ActivitySeen(
+            id=derive("act", fact.id), key=fact.lane, at=fact.at, ticket_id=fact.key, obligations=fact.obligations, by=fact.by,
+            activity=activity,
+        )  # fmt: skip
+
+
 def on_acknowledge(request: Acknowledge) -> Iterable[Event]:
     may = request.via_link or may_handle_pages(request.actor)
     via = "link" if request.via_link else str(request.actor.via)
@@ -137,12 +164,17 @@ HANDLERS: dict[str, dict[type[Event], Callable[[Any], Iterable[Event]]]] = {
         PriorityReviewed: on_priority_reviewed,
         SenderConfirmed: on_sender_confirmed,
         TicketSolved: on_ticket_solved,
+        ReplyAdded: on_reply,
+        NoteAdded: on_note,
+        TicketAssigned: on_assigned,
     },
     "requests": {
         Acknowledge: on_acknowledge,
         ResolvePage: on_resolve,
         EscalatePage: on_escalate,
         RaiseAlert: on_raise_alert,
+        SilenceAlerts: on_silence_alerts,
+        RestoreAlerts: on_restore_alerts,
         VerifyContact: on_verify_contact,
     },
     "status": {},

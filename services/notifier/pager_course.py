@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +11,7 @@ from services.notifier.pager_steps import ESCALATES_BY_ITSELF, STAND_DOWN_TRIES,
 from shared.events import AttemptOutcome, PageAttempted, PageEscalated, PageFact, PageFailed, PageReachedNobody
 from shared.ids import attempt_id, dedup_key
 from shared.policy.on_call import ContactMethod
-from shared.policy.steps import following, next_method
+from shared.policy.steps import Step, following, next_method
 
 
 class Course:
@@ -32,7 +33,7 @@ def begin_next_step(course: Course, page: str, reason: str) -> None:
     policy = course.rules.on_call
     while True:
         now_at = course.lane.pages[page]
-        step = following(policy, now_at.escalation, now_at.step, now_at.round, course.now)
+        step = following_of(course, now_at)
         method = next_method(policy, step.person)
         place = {"step": step.number, "round": step.round}
         if method is not None or step.is_fallback:
@@ -47,6 +48,12 @@ def begin_next_step(course: Course, page: str, reason: str) -> None:
             reason = f"step {step.number} reached nobody"
         if step.is_fallback or (method is not None and step.wait):
             return
+
+
+def following_of(course: Course, page: Page) -> Step:
+    """The step after the present one. Rounds are counted from where its course began, and never used twice: keys are made of them."""
+    step = following(course.rules.on_call, page.escalation, page.step, page.round - page.base, course.now)
+    return replace(step, round=page.base + step.round)
 
 
 def _attempt_first(course: Course, page: str, person: str, method: ContactMethod) -> None:
@@ -81,7 +88,7 @@ def try_other_method(course: Course, page: str, failed: Attempt, event: AttemptO
     elif all(a.sending is Sending.OVER and not a.doubtful for a in of_step):
         why = f"every contact method of {failed.to} refused"
         course.add(PageReachedNobody, page, step=now_at.step, round=now_at.round, reason=why)
-        step = following(course.rules.on_call, now_at.escalation, now_at.step, now_at.round, course.now)
+        step = following_of(course, now_at)
         if step.round == now_at.round or not step.is_fallback:  # the fallback itself keeps to its pace
             begin_next_step(course, page, f"step {now_at.step} reached nobody")
 

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from datetime import datetime
-from enum import StrEnum
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any
 
-from pydantic import Field
-
+from services.notifier.pager_row import Attempt, Check, Lane, Page, Sending, State, due_at
 from services.notifier.pager_steps import ESCALATES_BY_ITSELF
 from shared.events import (
     ContactChecked,
     ContactCheckStarted,
-    Instant,
     PageAccepted,
     PageAcknowledged,
     PageAttempted,
+    PageAttended,
     PageCancelled,
     PageEscalated,
     PageFact,
@@ -27,116 +24,12 @@ from shared.events import (
     PageReopened,
     PageRequestRefused,
     PageResolved,
-    Value,
+    PageRestored,
+    PageSilenced,
 )
 from shared.policy.on_call import Channel
-from shared.rows import Row
 
-
-class State(StrEnum):
-    OPEN = "open"
-    ACKNOWLEDGED = "acknowledged"
-    CANCELLED = "cancelled"
-    RESOLVED = "resolved"
-
-
-class Sending(StrEnum):
-    """`owed`: recorded, no outcome yet. `waiting`: to be tried again at `retry_at`. `over`: given up or refused."""
-
-    OWED = "owed"
-    WAITING = "waiting"
-    ACCEPTED = "accepted"
-    OVER = "over"
-
-
-class Attempt(Value):
-    """One contact method tried for one step. `doubtful`: a try of it may have reached them without a receipt."""
-
-    id: str
-    step: int
-    round: int
-    to: str
-    channel: Channel
-    method: str
-    dedup_key: str
-    purpose: Literal["page", "stand-down"]
-    tries: int
-    sending: Sending = Sending.OWED
-    doubtful: bool = False
-    retry_at: Instant | None = None
-
-    @property
-    def is_pending(self) -> bool:
-        return self.sending in (Sending.OWED, Sending.WAITING)
-
-
-class Page(Value):
-    """`obligations` are those still owed; `by` is who ended or acknowledged it; `next_at` when the next step begins.
-
-    `reopens_at`: when an acknowledged one is opened again.
-    """
-
-    id: str
-    ticket_id: str
-    subject: str
-    requester: str
-    app: str | None
-    escalation: str
-    accepted_at: Instant
-    state: State = State.OPEN
-    by: str = ""
-    step: int = 0
-    round: int = 0
-    next_at: Instant | None = None
-    obligations: tuple[str, ...]
-    attempts: dict[str, Attempt] = Field(default_factory=dict)
-    began: str = ""
-    reopens_at: Instant | None = None
-
-
-class Check(Value):
-    """A code that is to be sent to a contact method, and has no outcome yet. `id` is that of the request."""
-
-    id: str
-    person: str
-    method: str
-    asked_at: Instant
-    version: int
-
-
-class Lane(Row):
-    """`tombstones`: taken back before they were asked for. `settled`: no longer owed, nothing will come of them again.
-
-    The lane of a person's contact methods has no pages, only `checks`.
-    """
-
-    pages: dict[str, Page] = Field(default_factory=dict)
-    tombstones: tuple[str, ...] = ()
-    settled: tuple[str, ...] = ()
-    checks: dict[str, Check] = Field(default_factory=dict)
-
-    def open_page(self) -> Page | None:
-        """The page nobody has acknowledged: a lane has two only where one was opened again."""
-        return next((page for page in self.pages.values() if page.state is State.OPEN), None)
-
-    def page_of(self, obligation: str) -> Page | None:
-        """The page that still owes `obligation`."""
-        return next((page for page in self.pages.values() if obligation in page.obligations), None)
-
-
-def due_at(lane: Lane) -> datetime | None:
-    """The earliest escalation or retry."""
-    return min((at for page in lane.pages.values() for at in _instants(page)), default=None)
-
-
-def _instants(page: Page) -> Iterator[datetime]:
-    if page.next_at is not None:
-        yield page.next_at
-    if page.reopens_at is not None:
-        yield page.reopens_at
-    for attempt in page.attempts.values():
-        if attempt.retry_at is not None:
-            yield attempt.retry_at
+__all__ = ["Attempt", "Check", "Lane", "Page", "Sending", "State", "due_at", "evolve"]
 
 
 def evolve(lane: Lane | None, fact: PageFact) -> Lane:
@@ -150,14 +43,19 @@ def _opened(lane: Lane, fact: PageOpened) -> Lane:
         Page(
             id=fact.page, ticket_id=fact.ticket_id, subject=fact.subject, requester=fact.requester, app=fact.app,
             escalation=fact.escalation, accepted_at=fact.accepted_at, obligations=(fact.obligation,),
-            began=fact.began,
+            began=fact.began, touches=_touched(fact),
         ),
     )  # fmt: skip
 
 
 def _joined(lane: Lane, fact: PageJoined) -> Lane:
     page = lane.pages[fact.page]
-    return _with(lane, page.model_copy(update={"obligations": (*page.obligations, fact.obligation)}))
+    owes = {"obligations": (*page.obligations, fact.obligation), "touches": {**page.touches, **_touched(fact)}}
+    return _with(lane, page.model_copy(update=owes))
+
+
+def _touched(fact: PageOpened | PageJoined) -> dict[str, tuple[str, ...]]:
+    return {fact.obligation: fact.components} if fact.components else {}
 
 
 def _escalated(lane: Lane, fact: PageEscalated) -> Lane:
@@ -189,12 +87,34 @@ def _failed(lane: Lane, fact: PageFailed) -> Lane:
 
 
 def _acknowledged(lane: Lane, fact: PageAcknowledged) -> Lane:
-    silenced = _silenced(lane.pages[fact.page], State.ACKNOWLEDGED, fact.by)
-    return _with(lane, silenced.model_copy(update={"reopens_at": fact.reopens_at}))
+    stopped = _stopped(lane.pages[fact.page], State.ACKNOWLEDGED, fact.by)
+    return _with(lane, stopped.model_copy(update={"reopens_at": fact.reopens_at}))
+
+
+def _attended(lane: Lane, fact: PageAttended) -> Lane:
+    return _with(lane, lane.pages[fact.page].model_copy(update={"reopens_at": fact.reopens_at}))
 
 
 def _reopened(lane: Lane, fact: PageReopened) -> Lane:
     return _with(lane, lane.pages[fact.page].model_copy(update={"state": State.OPEN, "by": "", "reopens_at": None}))
+
+
+def _silenced(lane: Lane, fact: PageSilenced) -> Lane:
+    page = lane.pages[fact.page]
+    muted = {**page.muted, **{owed: (*page.muted.get(owed, ()), fact.silenced_by) for owed in fact.obligations}}
+    page = page.model_copy(update={"muted": muted})
+    return _with(lane, _stopped(page, State.SILENCED, fact.silenced_by) if fact.stopped else page)
+
+
+def _restored(lane: Lane, fact: PageRestored) -> Lane:
+    """Named: that maintenance silences them no more. Unnamed: none does."""
+    page = lane.pages[fact.page]
+    left = {owed: tuple(each for each in by if fact.silenced_by and each != fact.silenced_by) for owed, by in page.muted.items()}
+    muted = {owed: left[owed] if owed in fact.obligations else by for owed, by in page.muted.items()}
+    change: dict[str, Any] = {"muted": {owed: by for owed, by in muted.items() if by}}
+    if fact.resumed:
+        change |= {"state": State.OPEN, "by": "", "reopens_at": None, "step": 0, "round": fact.round, "base": fact.round}
+    return _with(lane, page.model_copy(update=change))
 
 
 def _resolved(lane: Lane, fact: PageResolved) -> Lane:
@@ -206,12 +126,19 @@ def _cancelled(lane: Lane, fact: PageCancelled) -> Lane:
         return _closed(lane, fact.page, State.CANCELLED, fact.by)
     owing = lane.page_of(fact.obligation)
     if owing is not None:
-        left = tuple(each for each in owing.obligations if each != fact.obligation)
-        lane = _with(lane, owing.model_copy(update={"obligations": left}))
+        lane = _with(lane, owing.model_copy(update=_owing_no_more(owing, fact.obligation)))
     elif fact.obligation not in lane.tombstones:
         return lane.model_copy(update={"tombstones": (*lane.tombstones, fact.obligation)})
     tombstones = tuple(each for each in lane.tombstones if each != fact.obligation)
     return lane.model_copy(update={"tombstones": tombstones, "settled": (*lane.settled, fact.obligation)})
+
+
+def _owing_no_more(page: Page, obligation: str) -> dict[str, Any]:
+    return {
+        "obligations": tuple(each for each in page.obligations if each != obligation),
+        "touches": {owed: what for owed, what in page.touches.items() if owed != obligation},
+        "muted": {owed: by for owed, by in page.muted.items() if owed != obligation},
+    }
 
 
 def _unchanged(lane: Lane, fact: PageRequestRefused) -> Lane:
@@ -236,7 +163,10 @@ _EVOLVE: dict[type[PageFact], Callable[[Lane, Any], Lane]] = {
     PageAccepted: _accepted,
     PageFailed: _failed,
     PageAcknowledged: _acknowledged,
+    PageAttended: _attended,
     PageReopened: _reopened,
+    PageSilenced: _silenced,
+    PageRestored: _restored,
     PageCancelled: _cancelled,
     PageResolved: _resolved,
     PageRequestRefused: _unchanged,
@@ -259,7 +189,7 @@ def _settle(lane: Lane, fact: PageAccepted | PageFailed, **changes: object) -> L
     return lane if attempt is None else _with(lane, _with_attempt(page, attempt.model_copy(update=changes)))
 
 
-def _silenced(page: Page, state: State, by: str) -> Page:
+def _stopped(page: Page, state: State, by: str) -> Page:
     """No step and no retry of a page follows any more; what is being sent now still gets its outcome."""
     stopped = {"sending": Sending.OVER, "retry_at": None}
     attempts = {
@@ -271,7 +201,7 @@ def _silenced(page: Page, state: State, by: str) -> Page:
 
 def _closed(lane: Lane, page_id: str, state: State, by: str) -> Lane:
     page = lane.pages[page_id]
-    closed = _silenced(page, state, by).model_copy(update={"obligations": ()})
+    closed = _stopped(page, state, by).model_copy(update={"obligations": (), "touches": {}, "muted": {}})
     return _with(lane.model_copy(update={"settled": (*lane.settled, *page.obligations)}), closed)
 
 

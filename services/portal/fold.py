@@ -200,7 +200,7 @@ class Fold:
         )  # fmt: skip
 
     def _asked(self, request: e.Request) -> None:
-        is_page = isinstance(request, e.Acknowledge | e.ResolvePage | e.EscalatePage | e.VerifyContact)
+        is_page = isinstance(request, e.Acknowledge | e.ResolvePage | e.EscalatePage | e.VerifyContact | e.SilenceAlerts | e.RestoreAlerts)
         about = "page" if is_page else "incident" if isinstance(request, e.StatusRequest) else "ticket"
         self.changes.settled.setdefault(request.id, {}).update(
             type=request.type, key=request.key, by=request.actor.email.lower(), at=iso(request.at), about=about

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from services.portal import shapes
-from services.portal.reasons import names_of, why_not, why_this
+from services.portal.reasons import names_of, why_not, why_stood_down, why_this
 from shared.access import may_see_desk
 from shared.certificate import certificate
 from shared.events import Actor
@@ -106,13 +106,11 @@ class Ledger:
             for sent in certificate(shapes.page_fact(doc) for doc in found).tries
             if sent.to in names and since <= sent.at < until
         ]  # fmt: skip
-        told = f"the page was {page['state']} by {page['ended_by'] or page['acknowledged_by']}" + (
-            f": {page['reason']}" if page["reason"] else ""
-        )
         items += [
             {
                 "at": attempt["at"], "kind": "stand-down", **about, "channel": attempt["channel"], "dedup_key": attempt["dedup_key"],
-                "outcome": attempt["outcome"], "said": attempt["receipt"] or attempt["reason"], "because": told,
+                "outcome": attempt["outcome"], "said": attempt["receipt"] or attempt["reason"],
+                "because": why_stood_down(page, attempt["at"]),
             }
             for attempt in page["attempts"]
             if attempt["purpose"] == "stand-down" and attempt["to"] in names

@@ -9,7 +9,7 @@ from services.portal.projection import Doc, iso
 from shared import events as e
 from shared.ids import dedup_key
 
-_STATE_RANK = {"open": 0, "acknowledged": 1, "cancelled": 2, "resolved": 2}
+_STATE_RANK = {"open": 0, "acknowledged": 1, "silenced": 1, "cancelled": 2, "resolved": 2}
 
 
 def unopened_page(page_id: str, lane: str) -> Doc:
@@ -17,7 +17,7 @@ def unopened_page(page_id: str, lane: str) -> Doc:
         "_id": page_id, "lane": lane, "seq": 0, "state": "open", "ticket_id": None, "ticket_ids": [], "subject": "", "requester": "",
         "app": None, "escalation": "", "opened_at": None, "step": 0, "round": 0, "attempts": [], "dedup_key": dedup_key(page_id, 1),
         "next_at": None, "acknowledged_by": None, "acknowledged_at": None, "ended_by": None, "ended_at": None, "reason": "",
-        "reached_nobody": False,
+        "reached_nobody": False, "acknowledged_via": None, "silences": [], "reopenings": [],
     }  # fmt: skip
 
 
@@ -80,11 +80,31 @@ def on_page_reached_nobody(doc: Doc, fact: e.PageReachedNobody) -> None:
 
 
 def on_page_acknowledged(doc: Doc, fact: e.PageAcknowledged) -> None:
-    doc.update(state="acknowledged", acknowledged_by=fact.by, acknowledged_at=iso(fact.at), next_at=None)
+    doc.update(state="acknowledged", acknowledged_by=fact.by, acknowledged_at=iso(fact.at), acknowledged_via=fact.via, next_at=None)
+    doc["reopens_at"] = iso(fact.reopens_at) if fact.reopens_at else None
+
+
+def on_page_attended(doc: Doc, fact: e.PageAttended) -> None:
+    doc["reopens_at"] = iso(fact.reopens_at) if fact.reopens_at else None
 
 
 def on_page_reopened(doc: Doc, fact: e.PageReopened) -> None:
-    doc.update(state="open", acknowledged_by=None, acknowledged_at=None, reason=fact.reason)
+    doc.update(state="open", acknowledged_by=None, acknowledged_at=None, reason=fact.reason, reopens_at=None)
+    doc["reopenings"] = [*doc.get("reopenings", []), {"by": fact.by, "at": iso(fact.at)}]
+
+
+def on_page_silenced(doc: Doc, fact: e.PageSilenced) -> None:
+    if fact.stopped:
+        doc.update(state="silenced", next_at=None, reopens_at=None, acknowledged_by=None, acknowledged_at=None, reason=fact.reason)
+        doc["silences"] = [*doc.get("silences", []), {"by": fact.silenced_by, "at": iso(fact.at), "until": None, "round": None}]
+
+
+def on_page_restored(doc: Doc, fact: e.PageRestored) -> None:
+    """`round` of a silence: the one in which the page began anew."""
+    if fact.resumed:
+        doc.update(state="open", reason=fact.reason)
+        last = {**doc["silences"][-1], "until": iso(fact.at), "round": fact.round}
+        doc["silences"] = [*doc["silences"][:-1], last]
 
 
 def on_page_cancelled(doc: Doc, fact: e.PageCancelled) -> None:
@@ -108,7 +128,10 @@ PAGE_VIEW: Mapping[type[e.PageFact], Callable[[Doc, Any], None]] = {
     e.PageEscalated: on_page_escalated,
     e.PageReachedNobody: on_page_reached_nobody,
     e.PageAcknowledged: on_page_acknowledged,
+    e.PageAttended: on_page_attended,
     e.PageReopened: on_page_reopened,
+    e.PageSilenced: on_page_silenced,
+    e.PageRestored: on_page_restored,
     e.PageCancelled: on_page_cancelled,
     e.PageResolved: on_page_resolved,
 }

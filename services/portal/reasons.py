@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
+from services.portal import shapes
 from shared.policy import OnCallPolicy
 from shared.policy.on_call import EscalationPolicy, EscalationStep
 from shared.policy.rota import person_on
@@ -24,7 +25,9 @@ def names_of(policy: OnCallPolicy | None, email: str) -> frozenset[str]:
 def why_this(page: Doc, step: int, round_: int, names: Collection[str], policy: OnCallPolicy | None, at: datetime) -> str:
     """Why the step `step` of round `round_` paged one of `names`."""
     escalation = _escalation(page, policy)
-    first = "it is the first step" if (step, round_) == (1, 0) else "nobody before had acknowledged in time, or could be reached"
+    begun = _begun(page, round_)
+    first = _first(page, step, round_, at)
+    round_ -= begun
     if escalation is None:
         return f"step {step} of {page['escalation'] or 'the escalation'}: {first}"
     again = f", round {round_ + 1}" if round_ else ""
@@ -46,16 +49,45 @@ def why_not(page: Doc, names: Collection[str], policy: OnCallPolicy | None, at: 
     if place is None:
         asked = ", then ".join(_word(step) for step in escalation.steps)
         return f"{page['escalation']} asks {asked}, in the end {escalation.fallback}: that was somebody else"
+    if page["state"] == "silenced":
+        return f"it is silent: maintenance {page['silences'][-1]['by']} covers what it is about, and it rings afterwards if it still fires"
     reached = page["round"] > 0 or page["step"] >= place
     if reached and not any(method.verified for name in names for method in policy.people[name].methods):
         return f"step {place} was theirs, and they have no verified contact method"
     if reached:
         return f"step {place} had somebody else when it began: the rota changed"
     if page["state"] == "acknowledged":
-        return f"{page['acknowledged_by']} acknowledged at step {page['step']}; theirs is step {place}"
+        how = " by a reply to the mail" if page.get("acknowledged_via") == "email" else ""
+        return f"{page['acknowledged_by']} acknowledged{how} at step {page['step']}; theirs is step {place}"
     if page["state"] in ("cancelled", "resolved"):
         return f"it was {page['state']} by {page['ended_by']} at step {page['step']}; theirs is step {place}"
     return f"it is at step {page['step']}; theirs is step {place}"
+
+
+def why_stood_down(page: Doc, at: str) -> str:
+    """Why somebody was told at `at` (as it stands in the document) that nothing is needed."""
+    silence = next((silence for silence in page.get("silences", ()) if silence["at"] == at), None)
+    if silence is not None:
+        return f"maintenance {silence['by']} had begun: the page went silent"
+    return f"the page was {page['state']} by {page['ended_by'] or page['acknowledged_by']}" + (
+        f": {page['reason']}" if page["reason"] else ""
+    )
+
+
+def _first(page: Doc, step: int, round_: int, at: datetime) -> str:
+    """Why the escalation was there at all by then."""
+    if (step, round_) == (1, 0):
+        return "it is the first step"
+    if any(shapes.instant(again["at"]) == at for again in page.get("reopenings", ())):
+        return "it had been acknowledged, and nothing came of it in time"
+    if (step, round_) == (1, _begun(page, round_)):
+        return "a maintenance had silenced it, and it still fired afterwards"
+    return "nobody before had acknowledged in time, or could be reached"
+
+
+def _begun(page: Doc, round_: int) -> int:
+    """The round in which the course began that `round_` is part of: after a maintenance it begins anew."""
+    return max((each["round"] for each in page.get("silences", ()) if each["round"] is not None and each["round"] <= round_), default=0)
 
 
 def _escalation(page: Doc, policy: OnCallPolicy | None) -> EscalationPolicy | None:

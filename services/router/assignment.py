@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from services.router.decision import PolicyOf, about, moved, people
+from services.router.decision import PolicyOf, about, moved, people, work_on
 from services.router.rules import CSA, PLATFORM
 from services.router.ticket import TicketRow
 from shared.errors import Refused
@@ -59,5 +59,5 @@ def _is_overtaken(row: TicketRow, provider: str | None, missed: datetime) -> boo
 def _assigned(row: TicketRow, request: Request, queue: str, provider: str | None, reason: str) -> TicketAssigned:
     return TicketAssigned(
         **about(request), queue=queue, provider=provider, previous=row.provider, reason=reason, body=row.excerpt,
-        requester_name=row.requester_name, app=row.app, priority=row.priority, **people(row),
+        requester_name=row.requester_name, app=row.app, priority=row.priority, **people(row), **work_on(row, request),
     )  # fmt: skip

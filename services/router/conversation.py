@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.router.decision import PolicyOf, about, moved, people, side_of, standing_of
+from services.router.decision import PolicyOf, about, moved, people, side_of, standing_of, work_on
 from services.router.ticket import TicketRow
 from shared.access import READERS
 from shared.errors import Refused
@@ -40,11 +40,11 @@ def on_reply(row: TicketRow, request: AddReply, policy_of: PolicyOf) -> list[Fac
     actor = request.actor
     author: dict[str, Any] = {"author": actor.email, "author_name": actor.name, "via": actor.via, "body": request.body}
     if request.audience is Audience.STAFF:
-        return [NoteAdded(**about(request), **author, attachments=request.attachments)]
+        return [NoteAdded(**about(request), **author, attachments=request.attachments, **work_on(row, request))]
     reply = ReplyAdded(
         **about(request), **author, side=side, audience=request.audience, attachments=request.attachments, automatic=request.automatic,
         quoted=request.quoted,
-        status=status, provider=row.provider, priority=row.priority, **people(row),
+        status=status, provider=row.provider, priority=row.priority, **people(row), **work_on(row, request),
     )  # fmt: skip
     if row.status is Status.SOLVED and status is Status.OPEN:
         return [_reopening(row, request, "the customer replied"), reply]

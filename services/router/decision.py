@@ -8,7 +8,7 @@ from typing import Any
 from services.router.ticket import TicketRow
 from shared.access import Standing, standing
 from shared.errors import Refused
-from shared.events import Request, RequestRefused, Status
+from shared.events import Request, RequestRefused, Status, Via
 from shared.lifecycle import Move, after
 from shared.policy import DeskPolicy
 
@@ -28,6 +28,14 @@ def about(request: Request) -> dict[str, Any]:
 def people(row: TicketRow) -> dict[str, Any]:
     """What a fact says so that its notices need no look-up."""
     return {"subject": row.subject if row.verified else UNCONFIRMED, "requester": row.requester, "participants": row.participants}
+
+
+def work_on(row: TicketRow, request: Request) -> dict[str, Any]:
+    """What a fact says of the pages owed, where one of ours is at work: a machine, a timer and anybody else is not."""
+    is_person = request.actor.via is not Via.SYSTEM and not getattr(request, "automatic", False)
+    if not row.obligations or not is_person or side_of(row, request) != Standing.STAFF.value:
+        return {}
+    return {"lane": row.lane, "obligations": row.obligations}
 
 
 def standing_of(row: TicketRow, request: Request) -> Standing | None:

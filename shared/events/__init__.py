@@ -48,7 +48,9 @@ from shared.events.incident_requests import (
     RaiseAlert,
     RescheduleMaintenance,
     ResolveIncident,
+    RestoreAlerts,
     ScheduleMaintenance,
+    SilenceAlerts,
     StatusRequest,
     UpdateIncident,
 )
@@ -69,6 +71,7 @@ from shared.events.notices import NoticeAttempted, NoticeDelivered, NoticeFact, 
 from shared.events.pages import (
     KAFKA_AWAY,
     AckAsked,
+    ActivitySeen,
     AttemptOutcome,
     ContactChecked,
     ContactCheckStarted,
@@ -81,6 +84,7 @@ from shared.events.pages import (
     PageAccepted,
     PageAcknowledged,
     PageAttempted,
+    PageAttended,
     PageCancelled,
     PagedDirectly,
     PageEscalated,
@@ -92,8 +96,12 @@ from shared.events.pages import (
     PageReopened,
     PageRequestRefused,
     PageResolved,
+    PageRestored,
+    PageSilenced,
     PageWanted,
     ResolveAsked,
+    RestoreAsked,
+    SilenceAsked,
     SolveSeen,
 )
 from shared.events.reference import DeadLetter, DirectoryRecorded, FigureComputed, PolicyPublished

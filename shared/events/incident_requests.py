@@ -82,7 +82,22 @@ class RaiseAlert(StatusRequest):
     started_at: Instant
     pages: bool = True
     silenced_by: str | None = None
-    """A maintenance under way that was to make such alerts: nobody is woken for it."""
+    """A maintenance under way that was to make such alerts: nobody is woken for it while that lasts. Only of one that would page."""
+
+
+class SilenceAlerts(Request):
+    """Maintenance `maintenance` of `components` (ids) has begun: alerts of incident `key` about these are silent. The pager decides."""
+
+    type: Literal["SilenceAlerts"] = "SilenceAlerts"
+    maintenance: str
+    components: tuple[str, ...]
+
+
+class RestoreAlerts(Request):
+    """It is over: what still fires in incident `key` wakes people again. The pager decides."""
+
+    type: Literal["RestoreAlerts"] = "RestoreAlerts"
+    maintenance: str
 
 
 class ScheduleMaintenance(StatusRequest):

@@ -31,6 +31,10 @@ class PageWanted(Event):
     severity: str = ""
     began: str = ""
     """When it began, in UTC and as written."""
+    components: tuple[str, ...] = ()
+    """The ids of what an alert is about. A ticket's page names none: no maintenance silences it."""
+    silenced_by: str | None = None
+    """The maintenance under way that was to make such an alert: it is owed, and rings when that is over, if it still fires."""
 
 
 class DirectAttempt(Value):
@@ -128,6 +132,31 @@ class SolveSeen(Event):
     by: str
 
 
+class ActivitySeen(Event):
+    """Somebody of ours is at work on a ticket that woke people: `activity` is a word of `services/notifier/pager_activity.py`."""
+
+    type: Literal["ActivitySeen"] = "ActivitySeen"
+    ticket_id: str
+    obligations: tuple[str, ...]
+    by: str
+    activity: str
+
+
+class SilenceAsked(Event):
+    """Maintenance `maintenance` has begun: what alerts about `components` (ids) owe is silent from now on. `id` is the request's id."""
+
+    type: Literal["SilenceAsked"] = "SilenceAsked"
+    maintenance: str
+    components: tuple[str, ...]
+
+
+class RestoreAsked(Event):
+    """It is over: what it silenced, and still fires, wakes people again. `id` is the request's id."""
+
+    type: Literal["RestoreAsked"] = "RestoreAsked"
+    maintenance: str
+
+
 class ContactCheckWanted(Event):
     """A code is to be sent to a contact method. `id` is the request's; `version`: the on-call document it was asked under."""
 
@@ -158,6 +187,7 @@ class PageOpened(PageFact):
     incident_id: str | None = None
     severity: str = ""
     began: str = ""
+    components: tuple[str, ...] = ()
 
 
 class PageJoined(PageFact):
@@ -168,6 +198,7 @@ class PageJoined(PageFact):
     obligation: str
     subject: str
     requester: str
+    components: tuple[str, ...] = ()
 
 
 class PageAttempted(PageFact):
@@ -239,6 +270,40 @@ class PageReopened(PageFact):
 
     type: Literal["PageReopened"] = "PageReopened"
     by: str
+    reason: str
+
+
+class PageAttended(PageFact):
+    """Somebody of ours works on what it is about, so the time after which it opens again begins anew: at `reopens_at`."""
+
+    type: Literal["PageAttended"] = "PageAttended"
+    by: str
+    activity: str
+    reopens_at: Instant | None = None
+
+
+class PageSilenced(PageFact):
+    """Maintenance `silenced_by` covers what `obligations` are about. `stopped`: all it owes is silent by now, so its escalation stops."""
+
+    type: Literal["PageSilenced"] = "PageSilenced"
+    silenced_by: str
+    obligations: tuple[str, ...] = ()
+    stopped: bool = False
+    reason: str
+
+
+class PageRestored(PageFact):
+    """`obligations` are silent no longer: the maintenance is over, or (`silenced_by` empty) somebody wants it to ring.
+
+    `resumed`: the page goes on, from the first step, in round `round`.
+    """
+
+    type: Literal["PageRestored"] = "PageRestored"
+    by: str
+    silenced_by: str = ""
+    obligations: tuple[str, ...] = ()
+    resumed: bool = False
+    round: int = 0
     reason: str
 
 

@@ -114,7 +114,8 @@ class SuggestionDismissed(TicketFact):
 class TicketAssigned(TicketFact):
     """Given to a provider's agent account (`provider`) or taken to a queue of ours (`provider` is null).
 
-    Carries what its notices need; `previous` is the provider that had it.
+    Carries what its notices need; `previous` is the provider that had it. `lane` and `obligations`: what it owes of pages, where one
+    of ours did this, so that a page somebody acknowledged knows of the work (as in ReplyAdded and NoteAdded).
     """
 
     type: Literal["TicketAssigned"] = "TicketAssigned"
@@ -129,6 +130,8 @@ class TicketAssigned(TicketFact):
     participants: tuple[str, ...] = ()
     app: str | None = None
     priority: Priority
+    lane: str = ""
+    obligations: tuple[str, ...] = ()
 
 
 class PriorityReviewed(TicketFact):
@@ -193,6 +196,8 @@ class ReplyAdded(TicketFact):
     participants: tuple[str, ...] = ()
     provider: str | None = None
     priority: Priority
+    lane: str = ""
+    obligations: tuple[str, ...] = ()
 
 
 class NoteAdded(TicketFact):
@@ -204,6 +209,8 @@ class NoteAdded(TicketFact):
     attachments: tuple[str, ...] = ()
     via: Via
     body: str
+    lane: str = ""
+    obligations: tuple[str, ...] = ()
 
 
 class TicketSolved(TicketFact):

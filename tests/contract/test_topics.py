@@ -58,7 +58,7 @@ def test_every_event_of_a_decision_is_heard(name: str) -> None:
 
 
 def test_every_request_has_its_decider() -> None:
-    pages = {e.Acknowledge, e.ResolvePage, e.EscalatePage, e.VerifyContact}
+    pages = {e.Acknowledge, e.ResolvePage, e.EscalatePage, e.VerifyContact, e.SilenceAlerts, e.RestoreAlerts}
     assert set(topics.REQUESTS.events) - pages - {e.Heartbeat, e.RedeliverNotice} == set(router.HANDLERS)
     assert set(front.HANDLERS["requests"]) == pages | {e.RaiseAlert}
     assert set(topics.PAGE_INBOX.events) == set(pager.DECISIONS) - {e.AttemptOutcome}
