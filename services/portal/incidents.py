@@ -35,12 +35,21 @@ class IncidentReads:
     clock: Clock
 
     async def listed(
-        self, actor: Actor | None, family: str, *, state: str = "all", limit: int = 50, cursor: str | None = None
+        self,
+        actor: Actor | None,
+        family: str,
+        *,
+        state: str = "all",
+        limit: int = 50,
+        cursor: str | None = None,
+        provider: str | None = None,
     ) -> dict[Literal["items", "next"], Any]:
-        """`{items, next}`, the latest first. `state`: live, over, all. Raises Refused for what is none of them."""
+        """`{items, next}`, the latest first; `provider`: of this one alone. `state`: live, over, all. Raises Refused for another word."""
         if state not in STATES:
             raise Refused("bad-parameter", f"state is one of {', '.join(STATES)}", status=422)
         where: list[Shape] = [{"aggregate": {"$in": list(AGGREGATES[family])}}, shapes.visible_to(actor), STATES[state]]
+        if provider is not None:
+            where.append({"provider": provider})
         if family == "maintenances":
             where.append({"starts_at": {"$ne": None}})
         clauses = [clause for clause in (*where, after_cursor("order_key", -1, cursor)) if clause]
@@ -58,6 +67,13 @@ class IncidentReads:
         if actor is not None and actor.is_staff:
             found["tickets"] = await self.store["tickets"].count({"incident_ids": key, "status": {"$ne": "closed"}})
         return found
+
+    async def unexplained(self, actor: Actor, provider: str) -> list[Shape]:
+        """The provider's incidents that are over and whose users are owed a post-mortem (seed 003), the latest first."""
+        where = {"aggregate": "incident", "provider": provider, "public": True, "state": "resolved", "postmortem": None}
+        docs = await self.store["incidents"].find(where, order=[("order_key", -1)], limit=10)
+        now = self.clock.now()
+        return [shapes.shown(doc, actor, now) for doc in docs if shapes.may_see(actor, doc)]
 
     async def matching(self, subject: str, body: str) -> list[Shape]:
         """The open incidents that a text may be about, sure ones first: `{id, title}`. Empty while MongoDB is away."""

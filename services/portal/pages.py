@@ -69,11 +69,12 @@ def install(app: FastAPI, portal: Portal) -> None:
         pages_sign_in,
         pages_desk,
         pages_rota,
-        pages_incidents,
         pages_help,
         pages_announce,
     ):
         app.include_router(part.router)
+    for home in (pages_incidents.OPS, pages_incidents.ADD_ON):
+        app.include_router(pages_incidents.router, prefix=home)
     app.include_router(router)
     screens.install_errors(app)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -11,11 +12,12 @@ from starlette.responses import Response
 
 from services.portal.api_incidents import Reads
 from services.portal.fields import fields_of
-from services.portal.incident_forms import action_document, instant
+from services.portal.incident_forms import instant
 from services.portal.incidents import IncidentReads
 from services.portal.proxy import Answer
 from services.portal.screens import Screens, see_other
 from services.portal.submission import problems_by_field
+from services.portal.tabs import outcome_of
 from services.portal.visitors import Drawn, Parts, Who, not_found
 from services.portal.wiring import Portal
 from shared.errors import Unavailable
@@ -23,7 +25,8 @@ from shared.events import CRITICAL, Actor, Purpose
 from shared.store import Store
 
 _FIELDS = frozenset({"purpose", "subject", "body", "starts_at", "ends_at", "override_reason"})
-_MOVES = frozenset({"reschedule", "cancel", "end", "updates"})
+_REQUEST = re.compile(r"req_[a-z2-7]{26}")
+AFTER_S = 2.0
 
 router = APIRouter(include_in_schema=False, prefix="/announce")
 
@@ -39,34 +42,32 @@ Provider = Annotated[Actor, Depends(announcing)]
 
 
 @router.get("")
-async def listed(request: Request, actor: Provider, portal: Parts, reads: Reads, screens: Drawn) -> Response:
-    return await _page(request, actor, portal, reads, screens, {}, {}, 200)
+async def listed(
+    request: Request, actor: Provider, portal: Parts, reads: Reads, screens: Drawn, purpose: str = "", after: str = "", sent: str = ""
+) -> Response:
+    outcome = None
+    if _REQUEST.fullmatch(after):
+        is_there = await portal.hub.settled(after, AFTER_S)
+        outcome = outcome_of(await portal.queries.request(actor, after) if is_there else None, after, "")
+    return await _page(request, actor, portal, reads, screens, {"purpose": purpose}, {}, 200, outcome=outcome, is_again=sent == "again")
 
 
 @router.post("")
 async def announce(request: Request, actor: Provider, portal: Parts, reads: Reads, screens: Drawn) -> Response:
     fields = await fields_of(request, portal.settings.max_body)
     document = {name: fields[name] for name in ("purpose", "subject", "body", "override_reason") if fields.get(name, "").strip()}
-    document |= {name: instant(fields[name]) for name in ("starts_at", "ends_at") if fields.get(name)}
+    if fields.get("purpose") == Purpose.MAINTENANCE:
+        document |= {name: instant(fields[name]) for name in ("starts_at", "ends_at") if fields.get(name)}
     answer = await _ask(portal, actor, "/v1/announcements", document, fields)
     if answer.is_accepted:
-        return see_other("/announce")
+        return see_other(f"/announce?after={answer.json['request_id']}")
     return await _page(request, actor, portal, reads, screens, fields, problems_by_field(answer.json, _FIELDS), _status(answer))
 
 
 @router.post("/webhooks/{notice}")
 async def redeliver(notice: str, request: Request, actor: Provider, portal: Parts, screens: Drawn) -> Response:
     answer = await _ask(portal, actor, f"/v1/notices/{notice}/redeliver", {}, await fields_of(request, portal.settings.max_body))
-    return see_other("/announce") if answer.is_accepted else _wrong(request, screens, answer)
-
-
-@router.post("/{key}/{action}")
-async def move(key: str, action: str, request: Request, actor: Provider, portal: Parts, screens: Drawn) -> Response:
-    if action not in _MOVES:
-        raise not_found()
-    fields = await fields_of(request, portal.settings.max_body)
-    answer = await _ask(portal, actor, f"/v1/announcements/{key}/{action}", action_document(action, fields), fields)
-    return see_other("/announce") if answer.is_accepted else _wrong(request, screens, answer)
+    return see_other("/announce?sent=again") if answer.is_accepted else _wrong(request, screens, answer)
 
 
 async def announcements_of(store: Store, reads: IncidentReads, actor: Actor) -> list[dict[str, Any]]:
@@ -84,13 +85,14 @@ async def announcements_of(store: Store, reads: IncidentReads, actor: Actor) -> 
 
 async def _page(
     request: Request, actor: Actor, portal: Portal, reads: IncidentReads, screens: Screens, values: Mapping[str, str],
-    errors: Mapping[str, str], status: int,
+    errors: Mapping[str, str], status: int, *, outcome: Mapping[str, Any] | None = None, is_again: bool = False,
 ) -> Response:  # fmt: skip
     failed = {"to": f"provider:{actor.provider}", "kind": "webhook", "state": "failed"}
     return screens.page(
         request, "announce.html", actor=actor, place="announce", status=status, values=values, errors=errors,
         announcements=await announcements_of(portal.store, reads, actor), purposes=[(each.value, each in CRITICAL) for each in Purpose],
         failed=await portal.store["notices"].find(failed, order=[("at", -1)], limit=50), idempotency_key=secrets.token_urlsafe(12),
+        outcome=outcome, flash={"tone": "good", "text": "It is sent again now."} if is_again else None,
     )  # fmt: skip
 
 

@@ -1,10 +1,15 @@
-"""Incidents and maintenances as ops run them: the list, opening, updating, publishing, resolving, telling, explaining."""
+"""Incidents and maintenances as those run them who are in charge: opening, updating, publishing, resolving, telling, explaining.
+
+The same screens twice: ops run everything at `/ops/incidents`, a provider's users run what they declared for their own add-on at
+`/add-on/incidents` (seed 003: acknowledge, restore and notify, explain).
+"""
 
 from __future__ import annotations
 
 import re
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -14,6 +19,7 @@ from services.portal.api_incidents import Reads
 from services.portal.fields import fields_of
 from services.portal.incident_forms import ACTIONS, FAMILY, action_document, opening_document
 from services.portal.incident_shapes import draft_of_postmortem, sections_from
+from services.portal.incidents import IncidentReads
 from services.portal.proxy import Answer
 from services.portal.screens import Screens, see_other
 from services.portal.submission import problems_by_field
@@ -25,93 +31,121 @@ from shared.errors import Unavailable
 from shared.events import Actor
 from shared.policy import COMPONENTS, ComponentsPolicy
 
+OPS, ADD_ON = "/ops/incidents", "/add-on/incidents"
 AFTER_S = 2.0
 MOST_SECTIONS = 12
 _REQUEST = re.compile(r"req_[a-z2-7]{26}")
+_BEGINNING = {"production": "yellow"}
+"""What the form of a new incident says at first: one without any impact is seldom meant."""
 
-router = APIRouter(include_in_schema=False, prefix="/ops/incidents")
-
-
-async def running(actor: Who) -> Actor:
-    """Who runs incidents: for everybody else there is no such page."""
-    if not runs_incidents(actor):
-        raise not_found()
-    return actor
+router = APIRouter(include_in_schema=False)
 
 
-Ops = Annotated[Actor, Depends(running)]
+@dataclass(frozen=True)
+class Desk:
+    """Where somebody runs incidents. `provider`: whose alone; None: everybody's, which is for ops."""
+
+    actor: Actor
+    home: str
+    provider: str | None = None
+
+    @property
+    def place(self) -> str:
+        """The entry of the navigation."""
+        return "incidents" if self.provider else "ops"
+
+    async def one(self, reads: IncidentReads, key: str) -> dict[str, Any] | None:
+        """One of those that are run here."""
+        found = await reads.one(self.actor, key)
+        return None if found is None or (self.provider and found["provider"] != self.provider) else found
+
+
+async def running(request: Request, actor: Who) -> Desk:
+    """Who runs incidents here: for everybody else there is no such page."""
+    if request.url.path.startswith(OPS) and runs_incidents(actor):
+        return Desk(actor, OPS)
+    if request.url.path.startswith(ADD_ON) and actor.provider is not None and not actor.is_staff:
+        return Desk(actor, ADD_ON, actor.provider)
+    raise not_found()
+
+
+At = Annotated[Desk, Depends(running)]
 
 
 @router.get("")
-async def listed(request: Request, actor: Ops, reads: Reads, screens: Drawn, state: str = "live", cursor: str = "") -> Response:
+async def listed(request: Request, desk: At, reads: Reads, screens: Drawn, state: str = "live", cursor: str = "") -> Response:
     if state not in ("live", "over"):
         raise not_found()
-    incidents = await reads.listed(actor, "incidents", state=state, cursor=cursor or None)
-    maintenances = await reads.listed(actor, "maintenances", state=state) if not cursor else {"items": []}
+    incidents = await reads.listed(desk.actor, "incidents", state=state, cursor=cursor or None, provider=desk.provider)
+    maintenances = {"items": []} if cursor else await reads.listed(desk.actor, "maintenances", state=state, provider=desk.provider)
+    owed = [] if desk.provider is None else await reads.unexplained(desk.actor, desk.provider)
     names = (("live", "Going on"), ("over", "Over"))
-    tabs = [{"href": href("/ops/incidents", {"state": key}), "label": label, "n": "", "current": key == state} for key, label in names]
-    more = href("/ops/incidents", {"state": state, "cursor": incidents["next"]}) if incidents["next"] else ""
-    return screens.page(
-        request, "incidents.html", actor=actor, place="ops", incidents=incidents["items"], maintenances=maintenances["items"], tabs=tabs,
-        state=state, more_href=more,
+    tabs = [{"href": href(desk.home, {"state": key}), "label": label, "n": "", "current": key == state} for key, label in names]
+    more = href(desk.home, {"state": state, "cursor": incidents["next"]}) if incidents["next"] else ""
+    return _page(
+        request, desk, screens, "incidents.html", incidents=incidents["items"], maintenances=maintenances["items"], tabs=tabs,
+        state=state, more_href=more, owed=owed,
     )  # fmt: skip
 
 
 @router.get("/new")
-async def new(request: Request, actor: Ops, portal: Parts, screens: Drawn, what: str = "incident", follows: str = "") -> Response:
-    return await _form(request, actor, portal, screens, {"what": what, "follow_up_of": follows}, {}, 200)
+async def new(request: Request, desk: At, portal: Parts, screens: Drawn, what: str = "incident", follows: str = "") -> Response:
+    if desk.provider and what == "maintenance":
+        return see_other("/announce?purpose=maintenance")
+    first = {} if what == "maintenance" else _BEGINNING
+    return await _form(request, desk, portal, screens, {**first, "what": what, "follow_up_of": follows}, {}, 200)
 
 
 @router.post("")
-async def begin(request: Request, actor: Ops, portal: Parts, screens: Drawn) -> Response:
+async def begin(request: Request, desk: At, portal: Parts, screens: Drawn) -> Response:
     fields = await fields_of(request, portal.settings.max_body)
     what = "maintenance" if fields.get("what") == "maintenance" else "incident"
-    answer = await _ask(portal, actor, f"/v1/{what}s", opening_document(what, fields), fields)
+    answer = await _ask(portal, desk.actor, f"/v1/{what}s", opening_document(what, fields), fields)
     if answer.is_accepted:
-        return see_other(f"/ops/incidents/{answer.json[f'{what}_id']}?after={answer.json['request_id']}")
+        return see_other(f"{desk.home}/{answer.json[f'{what}_id']}?after={answer.json['request_id']}")
     wrong = problems_by_field(answer.json, frozenset({"title", "body", "components", "starts_at", "ends_at", "override_reason"}))
-    return await _form(request, actor, portal, screens, fields, wrong, _status(answer))
+    return await _form(request, desk, portal, screens, fields, wrong, _status(answer))
 
 
 @router.get("/{key}")
-async def one(key: str, request: Request, actor: Ops, portal: Parts, reads: Reads, screens: Drawn, after: str = "") -> Response:
+async def one(key: str, request: Request, desk: At, portal: Parts, reads: Reads, screens: Drawn, after: str = "") -> Response:
     outcome = None
     if _REQUEST.fullmatch(after):
         is_there = await portal.hub.settled(after, AFTER_S)
-        outcome = outcome_of(await portal.queries.request(actor, after) if is_there else None, after, key)
-    return await _shown(key, request, actor, portal, reads, screens, outcome=outcome)
+        outcome = outcome_of(await portal.queries.request(desk.actor, after) if is_there else None, after, key)
+    return await _shown(key, request, desk, portal, reads, screens, outcome=outcome)
 
 
 @router.get("/{key}/postmortem")
-async def editor(key: str, request: Request, actor: Ops, reads: Reads, screens: Drawn) -> Response:
-    found = await reads.one(actor, key)
+async def editor(key: str, request: Request, desk: At, reads: Reads, screens: Drawn) -> Response:
+    found = await desk.one(reads, key)
     if found is None or found["state"] != "resolved":
         raise not_found()
     sections = found["postmortem"]["sections"] if found["postmortem"] else draft_of_postmortem(found)
-    return _editor(request, actor, screens, found, sections, "", 200)
+    return _editor(request, desk, screens, found, sections, "", 200)
 
 
 @router.post("/{key}/postmortem")
-async def publish_postmortem(key: str, request: Request, actor: Ops, portal: Parts, reads: Reads, screens: Drawn) -> Response:
-    found = await reads.one(actor, key)
+async def publish_postmortem(key: str, request: Request, desk: At, portal: Parts, reads: Reads, screens: Drawn) -> Response:
+    found = await desk.one(reads, key)
     if found is None:
         raise not_found()
     fields = await fields_of(request, portal.settings.max_body)
     pairs = [(fields.get(f"heading.{number}", ""), fields.get(f"body.{number}", "")) for number in range(MOST_SECTIONS)]
-    answer = await _ask(portal, actor, f"/v1/incidents/{key}/postmortem", {"sections": sections_from(pairs)}, fields)
+    answer = await _ask(portal, desk.actor, f"/v1/incidents/{key}/postmortem", {"sections": sections_from(pairs)}, fields)
     if answer.is_accepted:
-        return see_other(f"/ops/incidents/{key}?after={answer.json['request_id']}")
+        return see_other(f"{desk.home}/{key}?after={answer.json['request_id']}")
     given = [{"heading": heading, "body": body} for heading, body in pairs if heading or body]
-    return _editor(request, actor, screens, found, given, _said(answer), _status(answer))
+    return _editor(request, desk, screens, found, given, _said(answer), _status(answer))
 
 
 @router.post("/{key}/{action}")
-async def act(key: str, action: str, request: Request, actor: Ops, portal: Parts, reads: Reads, screens: Drawn) -> Response:
+async def act(key: str, action: str, request: Request, desk: At, portal: Parts, reads: Reads, screens: Drawn) -> Response:
     if action not in ACTIONS:
         raise not_found()
     fields = await fields_of(request, portal.settings.max_body)
     family = FAMILY.get(key[:4], "incidents")
-    answer = await _ask(portal, actor, f"/v1/{family}/{key}/{action}", action_document(action, fields), fields)
+    answer = await _ask(portal, desk.actor, f"/v1/{family}/{key}/{action}", action_document(action, fields), fields)
     if answer.is_accepted and action == "message":
         n = int(answer.json["tickets"])
         told = {
@@ -120,44 +154,50 @@ async def act(key: str, action: str, request: Request, actor: Ops, portal: Parts
             "text": f"{n} {'ticket gets' if n == 1 else 'tickets get'} it as a reply.",
             "clears": None,
         }
-        return await _shown(key, request, actor, portal, reads, screens, outcome=told)
+        return await _shown(key, request, desk, portal, reads, screens, outcome=told)
     if answer.is_accepted:
-        return see_other(f"/ops/incidents/{key}?after={answer.json['request_id']}")
+        return see_other(f"{desk.home}/{key}?after={answer.json['request_id']}")
     refused = {"tone": "bad", "title": "That was not done.", "text": _said(answer), "clears": None}
-    return await _shown(key, request, actor, portal, reads, screens, outcome=refused, values=fields, status=_status(answer))
+    return await _shown(key, request, desk, portal, reads, screens, outcome=refused, values=fields, status=_status(answer))
 
 
 async def _shown(
-    key: str, request: Request, actor: Actor, portal: Portal, reads: Reads, screens: Screens, *, status: int = 200,
+    key: str, request: Request, desk: Desk, portal: Portal, reads: IncidentReads, screens: Screens, *, status: int = 200,
     values: Mapping[str, str] | None = None, **context: Any,
 ) -> Response:  # fmt: skip
-    found = await reads.one(actor, key)
+    found = await desk.one(reads, key)
     if found is None and context.get("outcome") is None:
         raise not_found()
-    return screens.page(
-        request, "incident.html", actor=actor, place="ops", status=status, incident=found, key=key,
-        tickets=await reads.tickets(actor, key) if found else [], components=await _components(portal), values=values or {},
+    return _page(
+        request, desk, screens, "incident.html", status=status, incident=found, key=key,
+        tickets=await reads.tickets(desk.actor, key) if found else [], components=await _components(portal), values=values or {},
         idempotency_key=secrets.token_urlsafe(12), **context,
     )  # fmt: skip
 
 
 async def _form(
-    request: Request, actor: Actor, portal: Portal, screens: Screens, fields: Mapping[str, str], errors: Mapping[str, str], status: int
+    request: Request, desk: Desk, portal: Portal, screens: Screens, fields: Mapping[str, str], errors: Mapping[str, str], status: int
 ) -> Response:
-    return screens.page(
-        request, "incident_form.html", actor=actor, place="ops", status=status, components=await _components(portal), values=fields,
+    return _page(
+        request, desk, screens, "incident_form.html", status=status, components=await _components(portal), values=fields,
         errors=errors, what="maintenance" if fields.get("what") == "maintenance" else "incident", idempotency_key=secrets.token_urlsafe(18),
         stacks=(await _policy(portal)).stacks,
     )  # fmt: skip
 
 
 def _editor(
-    request: Request, actor: Actor, screens: Screens, incident: dict[str, Any], sections: list[dict[str, str]], problem: str, status: int
+    request: Request, desk: Desk, screens: Screens, incident: dict[str, Any], sections: list[dict[str, str]], problem: str, status: int
 ) -> Response:
     blank = [{"heading": "", "body": ""}] if len(sections) < MOST_SECTIONS else []
-    return screens.page(
-        request, "postmortem.html", actor=actor, place="ops", status=status, incident=incident, sections=[*sections, *blank],
+    return _page(
+        request, desk, screens, "postmortem.html", status=status, incident=incident, sections=[*sections, *blank],
         problem=problem, idempotency_key=secrets.token_urlsafe(18),
+    )  # fmt: skip
+
+
+def _page(request: Request, desk: Desk, screens: Screens, template: str, *, status: int = 200, **context: Any) -> Response:
+    return screens.page(
+        request, template, actor=desk.actor, place=desk.place, status=status, home=desk.home, own=desk.provider, **context
     )  # fmt: skip
 
 

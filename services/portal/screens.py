@@ -100,7 +100,8 @@ class Screens:
                 found.append(("pages", "/pages", "Pages"))
             found += [("on-call", "/on-call", "On call"), ("ops", "/ops", "Operations")]
         elif actor is not None and actor.provider:
-            found = [("tickets", "/tickets", "Tickets"), ("announce", "/announce", "Announce")]
+            found = [("tickets", "/tickets", "Tickets"), ("incidents", "/add-on/incidents", "Incidents")]
+            found.append(("announce", "/announce", "Announce"))
         elif actor is not None:
             found = [("tickets", "/tickets", "My tickets"), ("new", "/tickets/new", "New ticket")]
             if (self._directory.get("accounts", actor.email) or {}).get("plan") in _ENTERPRISE:

@@ -47,7 +47,10 @@ def may_receive(actor: Actor, fact: Shape) -> Standing | None:
     if fact["topic"] == "pages":
         return Standing.STAFF if may_handle_pages(actor) else None
     if fact["topic"] == "status":
-        return Standing.STAFF if runs_incidents(actor) or (actor.is_staff and _is_public(fact)) else None
+        if runs_incidents(actor) or (actor.is_staff and _is_public(fact)):
+            return Standing.STAFF
+        is_theirs = actor.provider is not None and fact["data"].get("provider") == actor.provider
+        return Standing.PROVIDER if is_theirs and _is_public(fact) else None
     seen_by = fact.get("seen_by") or {"people": [], "provider": None}
     who = standing(actor, requester="", participants=seen_by["people"], provider=seen_by["provider"])
     return who if who is not None and may_see_fact(who, fact["type"], fact.get("audience")) else None

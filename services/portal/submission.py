@@ -18,9 +18,16 @@ URGENT_TEXTS = (
 
 FIELD_OF_CODE = {
     "unknown-app": "app", "app-unknown": "app", "not-a-collaborator": "app", "no-such-app": "app", "addon-not-attached": "addon",
-    "unknown-addon": "addon", "priority-not-allowed": "priority", "plan-may-not-choose": "priority",
+    "unknown-addon": "addon", "priority-not-allowed": "priority", "plan-may-not-choose": "priority", "no-time": "starts_at",
+    "no-such-window": "ends_at", "notice-too-short": "override_reason",
 }  # fmt: skip
 """Refusals of intake that are about one field though they carry no pointer."""
+
+WORDS_OF_CODE = {
+    "notice-too-short": "It begins in less than 24 hours. Give people more time, or say here why it cannot wait.",
+    "no-time": "Say when it begins.",
+}
+"""Refusals whose own words speak to programs."""
 
 
 def ticket_document(fields: Fields) -> dict[str, Any]:
@@ -129,15 +136,16 @@ def audiences_for(ticket: Mapping[str, Any], provider_name: str) -> list[tuple[s
 def problems_by_field(document: Mapping[str, Any], known: frozenset[str]) -> dict[str, str]:
     """A problem document in words, by form field; what belongs to no field of `known` stands under `form`."""
     found: dict[str, str] = {}
-    for error in document.get("errors") or []:
+    code = str(document.get("type", "")).rpartition("/")[2]
+    for error in () if code in WORDS_OF_CODE else document.get("errors") or ():
         parts = [part for part in str(error.get("pointer", "")).lstrip("#").split("/") if part]
         while parts and ".".join(parts) not in known:
             parts.pop()
         found.setdefault(".".join(parts) or "form", _sentence(str(error.get("detail", ""))))
     if not found:
-        code = str(document.get("type", "")).rpartition("/")[2]
         field = FIELD_OF_CODE.get(code, "form")
-        found[field if field in known else "form"] = _sentence(str(document.get("detail") or "It was not accepted."))
+        said = WORDS_OF_CODE.get(code) or str(document.get("detail") or "It was not accepted.")
+        found[field if field in known else "form"] = _sentence(said)
     return found
 
 

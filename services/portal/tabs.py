@@ -59,18 +59,25 @@ _DONE_WORDS = {
     "LinkIncident": ("Linked.", "The customer sees which incident it is about, and is asked whether all is well when it is over."),
     "UnlinkIncident": ("Taken off.", "The ticket stands for itself again."),
     "OpenIncident": ("Recorded.", ""),
-    "UpdateIncident": ("Sent.", ""),
+    "UpdateIncident": ("Sent.", "It is on the timeline."),
     "PublishIncident": ("Published.", "Everybody sees it now."),
-    "ResolveIncident": ("Over.", ""),
-    "PublishPostmortem": ("Published.", ""),
+    "ResolveIncident": ("Over.", "Customers whose tickets are linked to it are asked whether all is well."),
+    "PublishPostmortem": ("Published.", "Whoever was told of the incident is told of it."),
+    "MakeAnnouncement": ("Announced.", "Mails go out now; below is how many were delivered."),
     "ScheduleMaintenance": ("Scheduled.", "It begins and ends by itself."),
-    "RescheduleMaintenance": ("Moved.", ""),
+    "RescheduleMaintenance": ("Moved.", "Whoever was told of it is told of the new time."),
     "EndMaintenance": ("Ended.", ""),
-    "CancelMaintenance": ("Cancelled.", ""),
+    "CancelMaintenance": ("Cancelled.", "Whoever was told of it is told."),
     "Acknowledge": ("Acknowledged.", "Nobody else will be woken for this."),
     "EscalatePage": ("Escalated.", "The next person is being paged."),
     "ResolvePage": ("Resolved.", ""),
 }
+
+
+_DRAFTS = {
+    "OpenTicket": "new-ticket", "AddReply": "reply-{}", "MakeAnnouncement": "announcement", "PublishPostmortem": "postmortem-{}",
+}  # fmt: skip
+"""Request → the draft in the browser that is done with once it is taken."""
 
 
 def _count(text: str) -> int:
@@ -98,5 +105,5 @@ def outcome_of(request: Mapping[str, Any] | None, request_id: str, about: str) -
     if request["state"] == "refused":
         return {"tone": "bad", "title": "That was not done.", "text": request["reason"] or "", "clears": None}
     title, text = _DONE_WORDS.get(str(request["type"]), ("Done.", ""))
-    clears = {"OpenTicket": "new-ticket", "AddReply": f"reply-{about}"}.get(str(request["type"]))
+    clears = {name: draft.format(about) for name, draft in _DRAFTS.items()}.get(str(request["type"]))
     return {"tone": "good", "title": title, "text": text, "clears": clears}

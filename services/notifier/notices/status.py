@@ -135,7 +135,10 @@ def _provider(fact: StatusFact, slug: str, directory: Lookup, house: House) -> I
     provider = directory.get("providers", slug) or {}
     mailbox = str(provider.get("agent_email", "")).lower()
     if mailbox:
-        body = {"subject": fact.title, "to_name": provider.get("name", slug), **_link(fact, house)}
+        body = {
+            "subject": fact.title, "to_name": provider.get("name", slug), "link": "Write the post-mortem",
+            "url": f"{house.public_url}/add-on/incidents/{fact.key}/postmortem",
+        }  # fmt: skip
         yield told(fact, "mail", mailbox, "postmortem-asked", BULK_DESTINATION, body, house, _own(mailbox, house))
 
 

@@ -217,3 +217,30 @@ def test_what_is_half_written_stays_while_the_page_moves_on(visit: Visit, origin
     expect(agent.locator(".line")).to_contain_text("One more thing.")
     expect(agent.locator("#solve-how")).to_have_value("Half a sentence")
     expect(agent.locator("textarea[data-reply]")).to_have_value("Half a reply")
+
+
+def test_a_provider_declares_and_explains_and_support_links_a_ticket(visit: Visit, origin: str) -> None:
+    customer, title = visit(origin, "premium"), unique("Redisco is disturbed")
+    ticket = submit(customer, unique("Redisco refuses connections"), "Since noon.", app="premium-production")
+    provider = visit(origin, "redisco", "/add-on/incidents/new")
+    provider.fill("#title", title)
+    provider.fill("#body", "New connections are refused. We are failing over.")
+    provider.get_by_role("button", name="Tell everybody").click()
+    expect(provider.locator("h1")).to_have_text(title)
+
+    agent = visit(origin, "agent", f"/tickets/{ticket}")
+    agent.get_by_role("button", name=f"Yes, link to {title}").click()
+    expect(agent.locator(".say[role=status]").first).to_contain_text("Linked.")
+    expect(customer.locator("#ticket-side")).to_contain_text(title)
+    act(agent, "It is not about the incident", {}, "Take it off")
+    expect(customer.locator("#ticket-side")).not_to_contain_text(title)
+
+    act(provider, "Resolve", {"body": "All connections are back."}, "It is over")
+    expect(provider.locator("#live-body")).to_contain_text("Resolved")
+    provider.goto("/add-on/incidents")
+    owed = provider.locator(".say", has_text=title)
+    owed.get_by_role("link", name="Write it").click()
+    provider.get_by_role("button", name="Publish").click()
+    expect(provider.locator(".say[role=status]").first).to_contain_text("Published.")
+    provider.goto("/add-on/incidents")
+    expect(owed).to_have_count(0)

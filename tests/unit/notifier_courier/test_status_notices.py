@@ -190,6 +190,12 @@ def test_whoever_has_two_places_is_told_once() -> None:
     assert len({one.id for one in told}) == len({one.url or one.to for one in told})
 
 
+def test_a_provider_is_led_to_where_it_explains() -> None:
+    resolved = next(row[1] for row in NEWS if row[0] == "resolved, of a provider")
+    (one,) = [one for one in reached(resolved, Crowd()) if one.to == "agents@redisco.example"]
+    assert one.body["url"] == f"{HOUSE.public_url}/add-on/incidents/inc_1/postmortem"
+
+
 def test_a_subscriber_who_uses_the_add_on_hears_of_an_announced_maintenance_once() -> None:
     scheduled, made = (row[1] for row in NEWS if row[0] in ("scheduled, announced", "announced maintenance"))
     ids = [{one.id for one in reached(fact, Crowd()) if one.to == "all@example.com"} for fact in (scheduled, made)]

@@ -168,3 +168,15 @@ def test_what_ops_prepare_of_an_incident_is_streamed_to_ops_alone(kind: str, dat
     fact = {"topic": "status", "type": kind, "data": data}
     seen = {name for name, actor in ACTORS.items() if may_receive(actor, fact) is not None}
     assert seen == ({"ops", "agent"} if for_staff else {"ops"})
+
+
+@pytest.mark.parametrize(("kind", "data", "for_them"), [
+    ("IncidentOpened", {"provider": "redisco"}, True),
+    ("IncidentOpened", {"provider": "mailgrid"}, False),
+    ("IncidentOpened", {"provider": None}, False),
+    ("IncidentUpdated", {"provider": "redisco", "internal": True}, False),
+    ("IncidentDrafted", {"provider": "redisco", "draft": True}, False),
+])  # fmt: skip
+def test_a_provider_hears_of_its_own_incidents(kind: str, data: dict[str, Any], for_them: bool) -> None:
+    fact = {"topic": "status", "type": kind, "data": data}
+    assert may_receive(ACTORS["redisco"], fact) is (Standing.PROVIDER if for_them else None)

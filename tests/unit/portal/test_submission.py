@@ -47,6 +47,8 @@ def test_the_urgent_guide_goes_along_with_an_urgent_ticket_only() -> None:
         ("review", {"priority": "high", "reason": "R"}, {"priority": "high", "reason": "R"}),
         ("solve", {"resolution": "R"}, {"resolution": "R"}),
         ("hand-back", {"reason": "R"}, {"reason": "R"}),
+        ("link", {"incident_id": "inc_a"}, {"incident_id": "inc_a"}),
+        ("unlink", {"incident_id": "inc_a"}, {"incident_id": "inc_a"}),
         ("unheard-of", {"reason": "R"}, {}),
     ],
 )
@@ -62,6 +64,10 @@ def test_actions(action: str, fields: dict[str, str], document: dict[str, str]) 
         ({"errors": [{"pointer": "#/nowhere", "detail": "x"}]}, {"form": "X."}),
         ({"type": "/problems/not-a-collaborator", "detail": "You are not."}, {"app": "You are not."}),
         ({"type": "/problems/else", "detail": "No."}, {"form": "No."}),
+        (
+            {"type": "/problems/no-time", "detail": "x", "errors": [{"pointer": "#/starts_at", "detail": "needed, or not known"}]},
+            {"form": "Say when it begins."},
+        ),
         ({}, {"form": "It was not accepted."}),
     ],
 )
