@@ -16,6 +16,7 @@ from starlette.responses import Response
 from services.intake.answering import answered
 from services.intake.attachments import MOST_BYTES, Attachments
 from services.intake.door import Door
+from services.intake.masking import said_of_file
 from shared.errors import Refused
 
 _WITHIN_S = 120.0
@@ -41,7 +42,8 @@ def install(app: FastAPI, files: Attachments | None, door: Door) -> None:
                 kept = await files.keep(_chunks(request), name[:300], actor.email, now)
         except TimeoutError as error:
             raise Refused("request-timeout", f"The file did not come within {_WITHIN_S:g} seconds.", status=408) from error
-        return answered(201, {"id": kept["_id"], **{field: kept[field] for field in ("name", "type", "size", "scan")}})
+        about = {field: kept[field] for field in ("name", "type", "size", "scan", "masked")}
+        return answered(201, {"id": kept["_id"], **about, "warnings": said_of_file(kept["name"], kept["masked"])})
 
     app.add_api_route("/v1/attachments", upload, methods=["POST"], name="upload-attachment", status_code=201, openapi_extra=_ANY_BYTES)
 

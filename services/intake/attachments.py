@@ -1,5 +1,7 @@
 """Attachments: bytes in `blobs.py`, and beside them who uploaded what under which name, on the disk first, then in MongoDB.
 
+Secrets in text files are masked before anything is on the disk (`file_secrets.py`), and whoever uploaded one is told.
+
 An attachment is its uploader's until a ticket or a reply names it; from then on whoever may see that may fetch it (the portal
 asks). The same bytes under the same name of the same person are the same attachment, so a repeated upload makes no second.
 
@@ -10,6 +12,7 @@ A file that our virus scanner knows is refused. Where a scanner is set but does 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import re
 import unicodedata
@@ -25,9 +28,12 @@ from aioclamd import ClamdAsyncClient, ClamdError
 
 from services.intake import disk
 from services.intake.blobs import Blobs
+from services.intake.file_secrets import TextFiles
+from services.intake.masking import said_of_file
 from shared.errors import Refused, Unavailable
 from shared.ids import derive
 from shared.store import Document
+from shared.text.redact import Masked, redact
 
 log = structlog.get_logger()
 
@@ -89,22 +95,28 @@ class Attachments:
         self._directory, self._blobs, self._documents, self._scanner = directory, blobs, documents, scanner
         self._come = asyncio.Event()
         self._slots = asyncio.Semaphore(8)
+        self._texts = TextFiles()
         directory.mkdir(parents=True, exist_ok=True)
 
     async def keep(self, chunks: AsyncIterator[bytes], name: str, by: str, at: datetime) -> Document:
-        """The attachment's document; its bytes and it are on the disk. Raises Refused: too-large, empty, infected, disk-full."""
-        async with self._slots:
-            kept = await self._blobs.keep_stream(chunks, {}, MOST_BYTES)
+        """The attachment's document; its bytes and it are on the disk. Raises Refused: too-large, empty, infected, disk-full.
+
+        `masked`: the kinds of secrets that were in it, which is a text, and are in nothing that is kept.
+        """
+        found: list[Masked] = []
+        async with self._slots, contextlib.aclosing(self._texts.masked(chunks, found, MOST_BYTES)) as safe:
+            kept = await self._blobs.keep_stream(safe, {}, MOST_BYTES)
         if not kept.size:
             raise Refused("empty", "This file is empty.")
-        named = file_name(name)
-        found: Document = {
+        named = file_name(redact(name).text)
+        document: Document = {
             "_id": derive("att", by.lower(), kept.id, named), "blob": kept.id, "name": named, "type": kind_of(kept.head),
             "size": kept.size, "by": by.lower(), "at": at.isoformat(), "scan": await self._scan(kept.id),
+            "masked": [one.kind for one in found],
         }  # fmt: skip
-        await asyncio.to_thread(disk.write_durably, self._directory / f"{found['_id']}.json", orjson.dumps(found))
+        await asyncio.to_thread(disk.write_durably, self._directory / f"{document['_id']}.json", orjson.dumps(document))
         self._come.set()
-        return found
+        return document
 
     async def known(self, ids: Sequence[str], by: str) -> Known:
         """Those of `ids` that `by` has uploaded. Raises Refused `no-such-attachment` for others'.
@@ -126,8 +138,10 @@ class Attachments:
                     "no-such-attachment", f"There is no attachment {name} of yours. Upload it first, with POST /v1/attachments.",
                     extra={"errors": [{"pointer": f"#/attachments/{place}", "detail": "not an attachment of yours"}]},
                 )  # fmt: skip
-        words = tuple(f"Attachment {name} cannot be looked up just now and was left out. Please add it in a reply." for name in unsure)
-        return Known(tuple(name for name in dict.fromkeys(ids) if name in found), words)
+        words = [f"Attachment {name} cannot be looked up just now and was left out. Please add it in a reply." for name in unsure]
+        kept = tuple(name for name in dict.fromkeys(ids) if name in found)
+        words += [warning for name in kept for warning in said_of_file(found[name]["name"], found[name].get("masked") or ())]
+        return Known(kept, tuple(words))
 
     async def run(self) -> None:
         """Move documents to MongoDB, after their bytes; until cancelled."""

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
-from shared.text.redact import Masked, redact
+from shared.text.redact import Masked, hint_for, redact
 
 NOT_TEXT = frozenset({
     "app", "addon", "provider", "queue", "attachments", "token", "share_token", "email", "audience", "kind", "priority", "incident_id",
@@ -35,6 +35,19 @@ def said(found: Iterable[Masked]) -> list[str]:
         f"We masked {f'{count} secrets' if count > 1 else 'a secret'} in your text ({one.kind}) and kept no copy. "
         f"It was sent over the network and may be in your own logs: {one.hint[:1].lower()}{one.hint[1:]}."
         for one, count in counted.items()
+    ]
+
+
+def said_of_file(name: str, kinds: Iterable[str]) -> list[str]:
+    """The same about a file: one sentence for all that was in it; none where nothing was."""
+    counted = Counter(kinds)
+    if not counted:
+        return []
+    what = ", ".join(f"{kind} ({count} times)" if count > 1 else kind for kind, count in counted.items())
+    hints = "; ".join(dict.fromkeys(f"{hint[:1].lower()}{hint[1:]}" for hint in map(hint_for, counted)))
+    return [
+        f"We masked secrets in the file {name} ({what}) before it was stored, and kept no copy as it was. "
+        f"It was sent over the network and may be in your own logs: {hints}."
     ]
 
 

@@ -213,7 +213,7 @@ async def test_over_http(store: Store) -> None:
         me, other = {"Authorization": "Bearer demo-premier"}, {"Authorization": "Bearer demo-free"}
         up = await client.post("/v1/attachments?name=../x%20y.png", content=PNG, headers=me)
         shown = {"id": up.json()["id"], "name": "x y.png", "type": "image/png", "size": 48, "scan": "not-scanned"}
-        assert (up.status_code, up.json()) == (201, shown)
+        assert (up.status_code, up.json()) == (201, {**shown, "masked": [], "warnings": []})
         assert (await client.post("/v1/attachments", content=PNG)).status_code == 401
         too_much = await client.post("/v1/attachments", content=b"x", headers={**me, "Content-Length": str(MOST_BYTES + 1)})
         assert too_much.status_code == 413
