@@ -18,7 +18,7 @@ run: setup ## All services with the demo's data at http://127.0.0.1:8000; Ctrl-C
 	@exec $(BIN)/signalbox up --demo $(ARGS)
 
 test: setup browser ## Every test, quick ones first: real Kafka, real MongoDB, a real browser
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 2 $(ARGS)
 
 check: packages ## Style, types and the direction of imports; starts nothing
 	@$(BIN)/ruff check .

@@ -1,5 +1,8 @@
 """One stack for everything that needs one, started when first asked for; quick tests first, whatever the random order within.
 
+`make test` runs two processes of pytest-xdist, one for each lane. Most of a test with a stack is waiting, and the unit tests and those
+with engines of their own fit into that. What shares a stack stays in one process and is never run beside itself.
+
 Benchmarks run only when asked for (`make bench`).
 """
 
@@ -11,12 +14,36 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.support.desk import Desk, FarEnd
 from tests.support.stack import ClockHand, Stack, running
 
 ORDER = ("unit", "contract", "integration", "e2e", "chaos")
 HERE = Path(__file__).parent
+
+DESK, ELSEWHERE = "desk", "elsewhere"
+OWN_STACK = ("tests/e2e/test_j11_outage.py", "tests/e2e/test_j12_kafka_away.py")
+"""Journeys that stop whole engines: in stacks of their own, so they need not wait for the others'."""
+
+
+def lane_of(path: str) -> str:
+    """Which process runs the tests of a file, named from the root: those at the one stack, or all others."""
+    return DESK if path.startswith("tests/e2e/") and path not in OWN_STACK else ELSEWHERE
+
+
+class Lanes(LoadScopeScheduling):
+    """A lane is one piece of work, done in one process and in its order."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return lane_of(nodeid.partition("::")[0])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Lanes:
+    return Lanes(config, log)
+
 
 settings.register_profile("any-machine", deadline=None)  # how long one example takes says more about the machine than about us
 settings.load_profile("any-machine")
@@ -45,17 +72,24 @@ def stack() -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="session")
+def engine() -> Iterator[Stack]:
+    """Kafka and MongoDB alone, for tests that start the parts they are about themselves."""
+    with running("--only", "sink") as up:
+        yield up
+
+
+@pytest.fixture(scope="session")
 def kafka_bootstrap(request: pytest.FixtureRequest) -> str:
-    """A broker for integration tests: the environment's, or else the stack's (each test has a topic prefix of its own)."""
+    """A broker for integration tests: the environment's, or else the engine's (each test has a topic prefix of its own)."""
     given = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
-    return given or str(request.getfixturevalue("stack").kafka)
+    return given or str(request.getfixturevalue("engine").kafka)
 
 
 @pytest.fixture(scope="session")
 def mongodb_uri(request: pytest.FixtureRequest) -> str:
-    """A MongoDB for integration tests: the environment's, or else the stack's (each test has a database of its own)."""
+    """A MongoDB for integration tests: the environment's, or else the engine's (each test has a database of its own)."""
     given = os.environ.get("MONGODB_URI")
-    return given or str(request.getfixturevalue("stack").mongodb)
+    return given or str(request.getfixturevalue("engine").mongodb)
 
 
 @pytest.fixture(scope="session")

@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
+from xdist.workermanage import WorkerController
 
 from tests.chaos.goals import FOUND
 
+LINES: list[str] = []
+"""What the processes that ran the tests found, where this one only tells of it."""
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if (handed := getattr(session.config, "workeroutput", None)) is not None:
+        handed["goals"] = [str(figure) for figure in FOUND]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: WorkerController) -> None:
+    LINES.extend(getattr(node, "workeroutput", {}).get("goals", ()))
+
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if FOUND:
+    if lines := [*LINES, *map(str, FOUND)]:
         terminalreporter.section("goals")
-        for figure in FOUND:
-            terminalreporter.write_line(str(figure))
+        load = " ".join(f"{value:.1f}" for value in os.getloadavg())
+        terminalreporter.write_line(f"load average {load} on {os.cpu_count()} cores")
+        for line in lines:
+            terminalreporter.write_line(line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -19,6 +20,10 @@ from typing import Any
 from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
+
+PORTS = (11000 + 20 * ((16 * os.getpid() + n) % 900) for n in itertools.count())
+"""Where each stack's ports begin. A part that is being started again leaves its port free for a moment, and no other stack may take it
+then; below 32768 no client's connection takes it either."""
 
 
 @dataclass
@@ -50,7 +55,7 @@ class ClockHand:
 
 @dataclass
 class Stack:
-    """Addresses, the state file with names and pids, the clock."""
+    """Addresses (empty: it does not run here), the state file with names and pids, the clock."""
 
     process: subprocess.Popen[str]
     data: Path
@@ -95,7 +100,8 @@ def running(
         data = keep or Path(folder) / "data"
         hand = ClockHand(Path(folder) / "clock")
         hand.path.write_text("0")
-        command = [sys.executable, "-m", "cli.main", "up", "--demo", "--json", "--free-ports", "--data-dir", str(data), *arguments]
+        command = [sys.executable, "-m", "cli.main", "up", "--demo", "--json", "--data-dir", str(data), *arguments]
+        command += ["--port-base", str(next(PORTS)), "--free-ports"]
         if not auditor and "--only" not in arguments:
             command += ["--without", "auditor"]
         if clock:
@@ -109,7 +115,8 @@ def running(
             ready = _read_until_ready(process, data)
             at = ready["addresses"]
             threading.Thread(target=_drain, args=(process,), daemon=True).start()
-            yield Stack(process, data, hand, at["portal"], at["intake"], at["sink"], at["kafka"], at["mongodb"], at.get("smtp", ""))
+            places = {name: at.get(name, "") for name in ("portal", "intake", "sink", "kafka", "mongodb", "smtp")}
+            yield Stack(process, data, hand, **places)
         finally:
             process.terminate()
             try:
