@@ -24,6 +24,7 @@ from cli import (
     up,
     verify,
 )
+from cli.erase import command as erasing
 
 app = typer.Typer(
     name="signalbox",
@@ -46,6 +47,7 @@ app.add_typer(policy.app, name="policy")
 app.command()(simulate.simulate)
 app.command()(verify.verify)
 app.command()(rebuild.rebuild)
+app.command()(erasing.erase)
 app.command()(replay.record)
 app.command()(replay.replay)
 app.add_typer(articles.app, name="articles")

@@ -65,6 +65,8 @@ SERVICES: dict[str, tuple[str, ...]] = {
 """Name → `python -m` words, in the order they are shown. The sink is the demo's far end and runs only with it."""
 
 ENGINE = ("kafka", "mongod")
+ENGINES_ALONE = "engines"
+"""What `--only` names where Kafka and MongoDB are wanted and no service: for `signalbox erase`."""
 
 NICENESS = {"courier": 1, "projector": 4, "sink": 5, "pulse": 10, "auditor": 10}
 """Who gives way when there is more to do than the machine can: figures and the demo's far end first, then the screens, then
@@ -80,7 +82,9 @@ class UnknownName(Exception):
 
 
 def chosen(*, only: Collection[str], without: Collection[str], demo: bool) -> tuple[str, ...]:
-    """The services to run; `only` wins over the demo's rule, so a test can have the sink alone."""
+    """The services to run; `only` wins over the demo's rule, so a test can have the sink alone, or `engines` and no service."""
+    if set(only) == {ENGINES_ALONE}:
+        return ()
     if unknown := sorted({*only, *without} - SERVICES.keys()):
         raise UnknownName(f"unknown: {', '.join(unknown)}; there are {', '.join(SERVICES)}")
     names = [name for name in SERVICES if name in only] if only else [name for name in SERVICES if demo or name != "sink"]

@@ -22,7 +22,7 @@ from cli import stack
 from cli.screen import Screen
 from cli.settings import CommandSettings
 from cli.supervise import BAD_CONFIGURATION, Child, Program, Supervisor, tail
-from cli.topics import create_missing
+from cli.topics import create_missing, is_being_erased
 from deploy.demo.seed import seed
 from deploy.embedded import broker, mongo
 from deploy.embedded.commands import CannotPrepare
@@ -91,7 +91,7 @@ async def bring_up(plan: Plan, supervisor: Supervisor, screen: Screen) -> None:
         await side_by_side(_kafka(plan, supervisor, screen), _mongod(plan, supervisor, screen))
         supervisor.start(stack.service_programs(plan.services, env=plan.env, ports=plan.ports, data=plan.data))
         steps = [_service(name, plan, supervisor, screen, http) for name in plan.services]
-        await side_by_side(*steps, *([_demo(plan, screen)] if plan.demo else []))
+        await side_by_side(*steps, *([_demo(plan, screen)] if plan.demo and plan.services else []))
 
 
 async def side_by_side(*steps: Coroutine[Any, Any, None]) -> None:
@@ -121,6 +121,10 @@ async def _kafka(plan: Plan, supervisor: Supervisor, screen: Screen) -> None:
 
     async def topics_are_there() -> bool:
         try:
+            if await is_being_erased(plan.kafka_address, plan.settings):
+                if plan.services:
+                    raise StartFailed("an erasure was begun and not ended: run `signalbox up --only engines`, and `signalbox erase` again")
+                return True
             await create_missing(plan.kafka_address, plan.settings)
         except Unavailable:
             return False

@@ -13,7 +13,7 @@ import typer
 from cli.settings import CommandSettings
 from shared.errors import Unavailable
 from shared.settings import load
-from shared.topics import TOPICS, Topic
+from shared.topics import ERASING, TOPICS, Topic
 
 app = typer.Typer(help="Kafka's topics, as shared/topics.py lists them.", no_args_is_help=True)
 
@@ -55,6 +55,14 @@ async def create_missing(bootstrap: str, settings: CommandSettings) -> list[str]
         asked = wanted(TOPICS.values(), partitions=settings.topic_partitions, replication=settings.topic_replication)
         missing = [topic for topic in asked if topic.name not in there]
         return [topic.name for topic in missing if await admin.create_topic(topic.name, topic.partitions, topic.replication, topic.config)]
+
+
+async def is_being_erased(bootstrap: str, settings: CommandSettings) -> bool:
+    """Whether an erasure was begun and not ended: its topics may be half made anew. Raises Unavailable."""
+    from shared.bus import Admin
+
+    async with Admin(bootstrap, settings.topic_prefix) as admin:
+        return ERASING in await admin.topics()
 
 
 @app.command()

@@ -10,7 +10,7 @@ import typer
 
 def up(
     demo: Annotated[bool, typer.Option(envvar="SIGNALBOX_DEMO", help="Load the demo's people and apps, run its far end.")] = False,
-    only: Annotated[str, typer.Option(help="Run these services alone, comma-separated.")] = "",
+    only: Annotated[str, typer.Option(help="Run these services alone, comma-separated; `engines`: none of them.")] = "",
     without: Annotated[str, typer.Option(help="Leave these services out, comma-separated.")] = "",
     port_base: Annotated[int | None, typer.Option(envvar="SIGNALBOX_PORT_BASE", help="Put all ports in the 20 from here.")] = None,
     free_ports: Annotated[bool, typer.Option(help="Where a port is taken, use a free one instead of stopping.")] = False,

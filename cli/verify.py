@@ -134,6 +134,7 @@ def _tell(tally: Tally, seconds: float, most: int | None) -> None:
         "inputs not decided on yet": tally.waiting,
         "keys whose beginning is not kept": tally.incomplete,
         "inputs in dead-letters": tally.put_aside,
+        "inputs erased, not recomputed": tally.erased,
     }
     for name, count in notes.items():
         if count:

@@ -136,6 +136,12 @@ POLICIES = Topic(
 )  # fmt: skip
 DEAD_LETTERS = Topic("dead-letters", key="original key", author="everybody", readers=("portal.projector",), events=(e.DeadLetter,))
 
+ERASURES = Topic("erasures", key="pseudonym", author="operator", readers=(), events=(e.PersonErased,))
+"""That somebody was erased, written by `signalbox erase` alone."""
+
+ERASING = "erasing"
+"""A topic that is there only while an erasure is under way: the others may be half made anew, so nobody reads or writes them."""
+
 CHANGELOG_WORKERS = {"router": REQUESTS, "sla": TICKETS, "pager": PAGE_INBOX}
 """Spine worker → its one input; its rows are in `<worker>-state`, with as many partitions as the input."""
 
@@ -149,6 +155,7 @@ CHANGELOGS = tuple(
 
 PUBLIC = (
     REQUESTS, URGENT, TICKETS, CLOCKS, PAGE_INBOX, PAGES, STATUS, NOTICES, FIGURES, MAIL, DIRECTORY, POLICIES, DEAD_LETTERS,
+    ERASURES,
 )  # fmt: skip
 PULSE_TABLES = tuple(
     Topic(f"pulse-{table}-changelog", key="counter and window", author="portal.pulse", readers=("portal.pulse",), cleanup="compact")

@@ -85,6 +85,8 @@ class Tally:
     waiting: int = 0
     incomplete: int = 0
     put_aside: int = 0
+    erased: int = 0
+    """Inputs that lost a text when a person was erased (docs/decisions/0014): not decided again."""
 
     def add(self, other: Tally) -> None:
         """What another process found."""
@@ -94,6 +96,7 @@ class Tally:
         self.waiting += other.waiting
         self.incomplete += other.incomplete
         self.put_aside += other.put_aside
+        self.erased += other.erased
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -101,6 +104,7 @@ class Tally:
             "repeats": [vars(repeat) for repeat in self.repeats],
             "counts": dict(sorted(self.counts.items())),
             "waiting": self.waiting, "incomplete": self.incomplete, "put_aside": self.put_aside,
+            "erased": self.erased,
         }  # fmt: skip
 
 

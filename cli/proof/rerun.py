@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from cli.erase.mark import MARK
 from cli.proof.differences import Kind, Tally, about
 from cli.proof.log import Decided, Place
 from cli.proof.recorded import Light, Recorded, recorded
@@ -91,6 +92,8 @@ class Rerun(Redeciding):
     def _take(self, message: Message, event: Event) -> bool:
         """Decide on an input. False: the worker has not come to it yet."""
         caused = self.facts.causes.get(event.id)
+        if MARK in message.headers:
+            return self._erased(message, caused)
         light = self.facts.by_seq.get(caused) if caused is not None else self.facts.after(self.next)
         at = light.at if light is not None else event.at
         try:
@@ -104,6 +107,21 @@ class Rerun(Redeciding):
             return False
         if found or caused is not None:
             self._compare(found, f"{event.type} {event.id} decides so")
+        return True
+
+    def _erased(self, message: Message, caused: int | None) -> bool:
+        """A text of it was erased, so what was decided on it is taken as the log has it. `_take`'s answer."""
+        if caused is None:
+            decided = self.around.decided(self.subject.work.name, message)
+            self.tally.erased += decided
+            return decided
+        self.tally.erased += 1
+        first, seq = self.facts.by_seq[caused], caused
+        while (more := self.facts.by_seq.get(seq + 1)) is not None and (
+            more.cause == first.cause or (more.cause in self.consumed and more.at == first.at)
+        ):
+            seq += 1  # with it, requests that had waited for it were decided
+        self._keep_recorded(seq)
         return True
 
     def _fired(self, light: Light) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Collection, Coroutine
 from typing import TypeVar
 
 from aiokafka import ConsumerRecord
 from aiokafka.errors import KafkaError
 
 from shared.errors import Unavailable
+from shared.topics import ERASING
 from shared.wire import Message
 
 T = TypeVar("T")
@@ -27,6 +28,12 @@ async def bounded(what: str, waiting: Awaitable[T], timeout: float) -> T:
         raise Unavailable("kafka", f"{what}: no answer in {timeout:g} s") from error
     except (KafkaError, OSError) as error:
         raise Unavailable("kafka", f"{what}: {error!r}") from error
+
+
+def refuse_while_erasing(prefix: str, topics: Collection[str]) -> None:
+    """Raises Unavailable where an erasure is under way (`cli/erase`): asked at each connection, so it costs no record anything."""
+    if prefix + ERASING in topics:
+        raise Unavailable("kafka", "an erasure is under way and its topics may be half made anew; run `signalbox erase` to its end")
 
 
 async def let_end(ending: Coroutine[None, None, None], patience: float) -> bool:

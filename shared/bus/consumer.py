@@ -12,7 +12,7 @@ from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import CommitFailedError, KafkaError
 from aiokafka.structs import OffsetAndMetadata
 
-from shared.bus.connection import BACKOFF_MS, bounded, let_end, message_of
+from shared.bus.connection import BACKOFF_MS, bounded, let_end, message_of, refuse_while_erasing
 from shared.errors import Unavailable
 from shared.wire import Batch
 
@@ -76,6 +76,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._kafka.subscribe([self._prefix + topic for topic in self._topics], listener=self)
         try:
             await bounded("connecting", self._kafka.start(), self._timeout)
+            refuse_while_erasing(self._prefix, await bounded("listing topics", self._kafka.topics(), self._timeout))
         except Unavailable:
             await self.stop()
             raise

@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import MessageSizeTooLargeError
 from aiokafka.partitioner import murmur2
 
-from shared.bus.connection import BACKOFF_MS, bounded, let_end
+from shared.bus.connection import BACKOFF_MS, bounded, let_end, refuse_while_erasing
 from shared.errors import Poisonous, Unavailable
 from shared.wire import Record
 
@@ -152,6 +152,8 @@ class Producer:
                 )  # fmt: skip
                 try:
                     await bounded("connecting", candidate.start(), self._timeout)
+                    there = await bounded("listing topics", candidate.client.fetch_all_metadata(), self._timeout)
+                    refuse_while_erasing(self._prefix, there.topics())
                 except (Unavailable, asyncio.CancelledError):
                     self._let_go(candidate)
                     raise

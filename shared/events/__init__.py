@@ -104,7 +104,7 @@ from shared.events.pages import (
     SilenceAsked,
     SolveSeen,
 )
-from shared.events.reference import DeadLetter, DirectoryRecorded, FigureComputed, PolicyPublished
+from shared.events.reference import DeadLetter, DirectoryRecorded, FigureComputed, PersonErased, PolicyPublished
 from shared.events.requests import (
     Acknowledge,
     AddonKnown,

@@ -38,6 +38,20 @@ class FigureComputed(Event):
     value: float
 
 
+class PersonErased(Event):
+    """Somebody was erased from the log (docs/decisions/0014): `pseudonym` stands in their place. Who they were is not kept.
+
+    `records`: topic → how many records were changed; `texts`: how many of them lost a text, and are marked by the header
+    `ce_erased`; `by`: who ran the command. `key` is the pseudonym.
+    """
+
+    type: Literal["PersonErased"] = "PersonErased"
+    pseudonym: str
+    by: str
+    records: dict[str, int]
+    texts: int
+
+
 class DeadLetter(Event):
     """Input nobody could handle: the raw record (base64), where it stood, and why. `worker` put it here."""
 

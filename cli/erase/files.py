@@ -1,0 +1,109 @@
+"""What this machine's data directory holds of a person: copies of the log, which are made again; logs; what waits to be sent on.
+
+| below the data directory | |
+|---|---|
+| `intake/directory.sqlite`, `policies.json`, `incidents.json`, `auditor/`, `status-page/` | copies of the log: deleted, they come again |
+| `intake/spool/**.drained` | in Kafka, kept for a day: deleted |
+| `intake/spool`, `intake/mail-*`, `intake/blobs`, `intake/attachments` | not in Kafka or MongoDB yet: nobody is erased before they are |
+| `sink.jsonl` | the demo's far end: lines to or about them are deleted |
+| `kafka/`, `mongodb/` | the embedded engines' own: they forget by themselves (`command.py` says when) |
+| everything else, the logs | the address and the full name are replaced |
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from cli.erase.person import Person
+from services.intake.journal import Journal
+
+_COPIES = ("intake/directory.sqlite*", "intake/policies.json", "intake/incidents.json", "auditor/*", "status-page/**/*")
+_WAITING = ("intake/mail-*/**/*", "intake/blobs/*", "intake/attachments/*", "intake/spool/**/*.damaged", "intake/spool/**/aside.journal")
+_ENGINES = frozenset({"kafka", "mongodb"})
+_FAR_END = "sink.jsonl"
+
+
+def in_the_way(data: Path, person: Person) -> list[str]:
+    """What must go on its way first: one sentence each."""
+    found = [
+        f"{folder} holds submissions that Kafka does not have yet. Start intake and let it drain them first."
+        for folder in sorted({path.parent for path in (data / "intake" / "spool").rglob("*") if path.is_file()})
+        if Journal.is_left_over(folder)
+    ]
+    for pattern in _WAITING:
+        for path in sorted(data.glob(pattern)):
+            if path.is_file() and (path.name.removesuffix(".json") in person.blobs | person.attachments or _names(path, person)):
+                found.append(f"{path} waits and concerns them. Start intake and let it be taken, or look at it and delete it.")
+    return found
+
+
+def sweep(data: Path, person: Person, *, dry_run: bool = False) -> tuple[list[str], list[str]]:
+    """(files deleted or changed, files that name them and are no text: a person must look). Paths are relative to `data`."""
+    touched: list[Path] = []
+    left: list[Path] = []
+    for pattern in (*_COPIES, "intake/spool/**/*.drained"):
+        for path in sorted(data.glob(pattern)):
+            if path.is_file() and (path.suffix == ".drained" or _any_names(data, pattern, person)):
+                touched.append(path)
+                if not dry_run:
+                    path.unlink(missing_ok=True)
+    for path in _others(data):
+        if path in touched or not _concerns(path, person):
+            continue
+        try:
+            text = path.read_bytes().decode()
+        except UnicodeDecodeError:
+            left.append(path)
+            continue
+        touched.append(path)
+        if not dry_run:
+            _rewrite(path, _without(path, text, person))
+    return [str(path.relative_to(data)) for path in touched], [str(path.relative_to(data)) for path in left]
+
+
+def _any_names(data: Path, pattern: str, person: Person) -> bool:
+    """A copy goes as a whole: the file and what SQLite keeps beside it."""
+    return any(_concerns(path, person) for path in data.glob(pattern) if path.is_file())
+
+
+def _others(data: Path) -> Iterator[Path]:
+    for folder, folders, names in os.walk(data):
+        if Path(folder) == data:
+            folders[:] = [name for name in folders if name not in _ENGINES]
+        for name in sorted(names):
+            path = Path(folder, name)
+            if path.is_file() and not path.is_symlink():
+                yield path
+
+
+def _names(path: Path, person: Person) -> bool:
+    return person.is_named(path.read_bytes().decode("utf-8", "replace"))
+
+
+def _concerns(path: Path, person: Person) -> bool:
+    if path.name == _FAR_END:
+        return any(_is_about(line, person) for line in path.read_text(errors="replace").splitlines())
+    return _names(path, person)
+
+
+def _is_about(line: str, person: Person) -> bool:
+    return person.is_named(line) or any(ticket in line for ticket in person.tickets)
+
+
+def _without(path: Path, text: str, person: Person) -> str:
+    if path.name == _FAR_END:
+        return "".join(line for line in text.splitlines(keepends=True) if not _is_about(line, person))
+    return person.replaced(text)
+
+
+def _rewrite(path: Path, text: str) -> None:
+    """In one step, with the rights it had."""
+    fresh = path.with_name(f".{path.name}.erasing")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, path.stat().st_mode & 0o777)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)

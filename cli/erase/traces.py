@@ -1,0 +1,77 @@
+"""What of the log concerns a person: read once for their tickets, names and attachments, then the mail once more for its files. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cli.erase.erasing import NAMES
+from cli.erase.person import Person
+
+Json = dict[str, Any]
+
+
+class Traces:
+    """`heard` for every event, then `sent` for every event of topic `mail`, then `person`."""
+
+    def __init__(self, address: str, pseudonym: str) -> None:
+        self._them = Person(address=address.strip().lower(), pseudonym=pseudonym)
+        self._names: set[str] = set()
+        self._tickets: set[str] = set()
+        self._mails: set[str] = set()
+        self._blobs: set[str] = set()
+        self._attachments: set[str] = set()
+        self.is_known = False
+        """Whether the address stands anywhere in what was heard."""
+
+    def heard(self, event: Json) -> None:
+        """An event of any topic, in any order, that the address stands in somewhere."""
+        self.is_known = True
+        self._take_names(event)
+        is_theirs = self._them.is_them
+        kind, key = event.get("type"), str(event.get("key"))
+        actor = event.get("actor") or {}
+        if (kind == "OpenTicket" and is_theirs(actor.get("email"))) or (kind == "TicketOpened" and is_theirs(event.get("requester"))):
+            self._tickets.add(key)
+        if is_theirs(actor.get("email")) or is_theirs(event.get("author")) or (kind == "TicketOpened" and is_theirs(event.get("by"))):
+            self._attachments |= set(event.get("attachments") or ())
+        if kind == "DirectoryRecorded" and event.get("kind") == "accounts" and is_theirs(event.get("doc_id")):
+            self._add_name((event.get("document") or {}).get("name"))
+        if kind == "MailReceived" and (is_theirs(event.get("sender")) or is_theirs(event.get("mail_from"))):
+            self._mails.add(key)
+        if kind in ("MailTicketed", "MailThreaded", "MailQuarantined") and is_theirs(event.get("sender")):
+            self._mails.add(key)
+        if kind == "MailBounced" and any(is_theirs(each.get("address")) for each in event.get("recipients") or ()):
+            self._mails.add(key)  # it repeats what we had written to them
+
+    def joined(self, event: Json) -> None:
+        """An event of topic `mail`: what others mailed into a ticket of theirs quotes them."""
+        if event.get("ticket_id") in self._tickets:
+            self._mails.add(str(event.get("key")))
+
+    def sent(self, event: Json) -> None:
+        """An event of topic `mail`, when all mails are known: the files of theirs."""
+        if event.get("type") == "MailReceived" and event.get("key") in self._mails and event.get("blob"):
+            self._blobs.add(str(event["blob"]))
+
+    def person(self) -> Person:
+        return self._them.model_copy(
+            update={
+                "names": frozenset(self._names), "tickets": frozenset(self._tickets), "mails": frozenset(self._mails),
+                "blobs": frozenset(self._blobs), "attachments": frozenset(self._attachments),
+            }
+        )  # fmt: skip
+
+    def _take_names(self, value: Any) -> None:
+        if isinstance(value, list):
+            for each in value:
+                self._take_names(each)
+        elif isinstance(value, dict):
+            for name, whose in NAMES.items():
+                if self._them.is_them(value.get(whose)):
+                    self._add_name(value.get(name))
+            for each in value.values():
+                self._take_names(each)
+
+    def _add_name(self, name: object) -> None:
+        if isinstance(name, str) and name.strip() and not name.startswith("erased-"):
+            self._names.add(name.strip())
