@@ -49,6 +49,9 @@ async def test_a_replica_has_what_was_written_and_follows(kafka_bootstrap: str, 
         await replica.caught_up()
         assert replica.get("apps", "shop") == {"name": "shop"}
         assert replica.all("accounts") == {"a@b": {"email": "a@b"}}
+        assert replica.all() == {"apps:shop": {"name": "shop"}, "accounts:a@b": {"email": "a@b"}}
+        assert replica.ids("apps") == ["shop"] and replica.ids("app") == [] and len(replica) == 2
+        assert replica.record("apps:shop") == b'{"document":{"name":"shop"}}', "the envelope would be most of what memory holds"
         offset = await producer.send(recorded("apps", "shop", {"name": "shop", "stage": "production"}))
         await replica.wait_for(1, offset)
         assert replica.get("apps", "shop") == {"name": "shop", "stage": "production"}
@@ -70,6 +73,7 @@ async def test_a_replica_on_disk_answers_with_kafka_away(kafka_bootstrap: str, p
     changed: list[str] = []
     async with Replica("directory", "127.0.0.1:1", prefix, path=path, on_change=lambda message: changed.append(message.key)) as away:
         assert away.get("apps", "shop") == {"name": "shop"}
+        assert away.record("apps:shop") == b'{"document":{"name":"shop"}}'
         assert changed == ["apps:shop"]
         assert "behind" in (await away.unready() or "")
         with pytest.raises(Unavailable):
