@@ -27,11 +27,15 @@ _DAY = (
 )
 _DATED = rf"{_DAY}(?:,? (?:at |@ ?|around |about )?|T){_FULL_CLOCK}{_ZONE}?"
 _TIMED = rf"{_FULL_CLOCK}{_ZONE}(?:,? (?:on )?{_DAY})?|{_FULL_CLOCK}{_ZONE}?,? (?:on )?{_DAY}"
+_CLOCK = re.compile(r"\d(?::[0-5]\d| ?[ap]\.?m)")
+"""What every time that is said has in it."""
 _SAID = re.compile(rf"(?<![\w:./+-])(?:{_DATED}|{_TIMED})(?![\w:])")
 
 
 def said_in(text: str, at: datetime, zone: tzinfo | None = None) -> tuple[Read, ...]:
     """The first times said in `text`, each as `read_time` reads it; log lines have their own reading (`exact_times`)."""
+    if _CLOCK.search(text, 0, _MOST_TEXT) is None:
+        return ()
     exact = {read.original for read in exact_times(text[:_MOST_TEXT])}
     found: dict[str, Read] = {}
     for match in _SAID.finditer(text[:_MOST_TEXT]):
