@@ -24,6 +24,7 @@ from prometheus_client import Gauge
 from services.intake.mail.case import Names
 from services.intake.mail.reading.shape import MESSAGE_MOST, Envelope
 from services.intake.mail.room import MailRoom
+from services.intake.mail.session import Session
 from shared.clock import Clock
 from shared.errors import Refused
 from shared.ids import derive
@@ -33,8 +34,6 @@ log = structlog.get_logger()
 COMMANDS_MOST = {"MAIL": 200, "DATA": 200, "RSET": 200, "RCPT": 2_000, "*": 50}
 """Of each command on one connection; then 421, and the sender connects again."""
 RECIPIENTS_MOST = 100
-LINE_MOST = 1024 * 1024
-"""RFC 5321 asks for 1,000; real mail has longer lines, and refusing it loses it."""
 AWAY = "451 4.3.0 It could not be stored just now; send it again"
 
 CONNECTIONS = Gauge("signalbox_smtp_connections", "SMTP connections that are open")
@@ -67,10 +66,8 @@ class Limits:
         CONNECTIONS.set(self.open)
 
 
-class _Connection(SMTP):
-    """aiosmtpd's protocol, behind the limits on connections."""
-
-    line_length_limit = LINE_MOST
+class _Connection(Session):
+    """The protocol, behind the limits on connections."""
 
     def __init__(self, limits: Limits, handler: Handler, **options: Any) -> None:
         super().__init__(handler, **options)
@@ -104,6 +101,11 @@ class Handler:
 
     def __init__(self, room: MailRoom, names: Names, clock: Clock) -> None:
         self._room, self._names, self._clock = room, names, clock
+
+    async def handle_EHLO(self, _: SMTP, session: Connected, handed: Handed, name: str, offers: list[str]) -> list[str]:  # noqa: N802
+        """Commands may come without waiting for each answer (RFC 2920), as mail servers send them where they may."""
+        session.host_name = name
+        return [*offers[:-1], "250-PIPELINING", offers[-1]]
 
     async def handle_RCPT(self, _: SMTP, session: Connected, handed: Handed, address: str, options: list[str]) -> str:  # noqa: N802
         if len(handed.rcpt_tos) >= RECIPIENTS_MOST:
