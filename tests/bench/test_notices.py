@@ -15,7 +15,7 @@ from tests.integration.test_fan_out import happens, people, subscribe, update
 
 pytestmark = pytest.mark.bench
 
-MANY = 2000
+MANY = int(os.environ.get("SIGNALBOX_BENCH_NOTICES", "2000"))
 
 
 @pytest.fixture

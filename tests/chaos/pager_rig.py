@@ -64,7 +64,7 @@ class Phone:
 
 
 class Rig:
-    """`pager` is the process that lives now. Restarting it is the caller's part: `await ended()`, then `await start_pager()`."""
+    """`pager` is the process that lives now. One that ended is started again at once, as `signalbox up` does; `ended`: with which codes."""
 
     def __init__(self, bootstrap: str, prefix: str, phone: Phone, port: int, producer: Producer) -> None:
         self.phone = phone
@@ -72,6 +72,7 @@ class Rig:
         self._version = 0
         self.front: asyncio.subprocess.Process | None = None
         self.pager: asyncio.subprocess.Process | None = None
+        self.ended: list[int] = []
 
     async def publishes_policy(self, *, send_timeout: str = "10s") -> None:
         """The primary has two providers, and two hours to answer: longer than any run, so no step but the first has a key."""
@@ -101,8 +102,11 @@ class Rig:
     async def start_front(self) -> None:
         self.front = await self._start("front")
 
-    async def start_pager(self) -> None:
-        self.pager = await self._start("pager")
+    async def keep_pager(self) -> None:
+        """Until cancelled."""
+        while True:
+            self.pager = await self._start("pager")
+            self.ended.append(await self.pager.wait())
 
     def kill_pager(self) -> None:
         """SIGKILL, at once."""
@@ -158,15 +162,17 @@ async def rig_on(bootstrap: str) -> AsyncIterator[Rig]:
     async with Admin(bootstrap, prefix) as admin:
         for topic in NEEDED:
             await admin.create_topic(topic, PARTITIONS, config={"cleanup.policy": TOPICS[topic].cleanup})
-        rig = Rig(bootstrap, prefix, phone, runner.addresses[0][1], producer)
+        rig, keeping = Rig(bootstrap, prefix, phone, runner.addresses[0][1], producer), None
         try:
             await rig.publishes_policy()
             await rig.start_front()
-            await rig.start_pager()
+            keeping = asyncio.create_task(rig.keep_pager())
             warm = await rig.urgent()
             await until(lambda: phone.first(warm, "first"), 60, "the first page of all")
             yield rig
         finally:
+            if keeping is not None:
+                keeping.cancel()
             await rig.stop()
             await producer.stop()
             await admin.delete_all()

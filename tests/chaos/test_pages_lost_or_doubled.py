@@ -14,7 +14,7 @@ import pytest
 from shared.certificate import Verdict, certificate
 from shared.events import PageAccepted, PageFact, PageFailed, PageOpened
 from tests.bench.table import Figure
-from tests.chaos.goals import LONG, shown
+from tests.chaos.goals import LONG, SLACK, shown
 from tests.chaos.pager_rig import Mode, Rig, rig_on, until
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1800)]
@@ -65,31 +65,33 @@ async def test_a_provider_that_is_slow_to_say_yes_is_not_overtaken(kafka_bootstr
 
 async def test_a_pager_killed_between_send_and_record_repeats_under_the_same_key_and_says_so(kafka_bootstrap: str) -> None:
     async with rig_on(kafka_bootstrap) as rig:
+        killed: dict[str, float] = {}
+
+        def die(ticket: str) -> None:
+            """Once for each page, in the moment between its arrival and our answer."""
+            if ticket not in killed:
+                killed[ticket] = time.monotonic()
+                rig.kill_pager()
+
+        rig.phone.on_ring = die
         tickets, longest = [], 0.0
         for _ in range(KILLS):
-            ticket = await rig.urgent()
-            rig.phone.on_ring = lambda about, wanted=ticket: rig.kill_pager() if about == wanted else None  # type: ignore[misc]
-            await until(lambda wanted=ticket: rig.phone.first(wanted, "first"), 60, "the page that kills")  # type: ignore[misc]
-            assert rig.pager is not None
-            await rig.pager.wait()
-            assert rig.pager.returncode == -9, "it died of our signal"
-            killed = time.monotonic()
-            rig.phone.on_ring = lambda _: None
-            await rig.start_pager()
-            await until(lambda wanted=ticket: len(rig.phone.keys(wanted)) > 1, 60, "the page again")  # type: ignore[misc]
-            longest = max(longest, time.monotonic() - killed)
-            tickets.append(ticket)
+            tickets.append(ticket := await rig.urgent())
+            await until(lambda wanted=ticket: len(rig.phone.keys(wanted)) > 1, 90, "the page that kills, and the page again")  # type: ignore[misc]
+            again = [at for about, _, _, at in rig.phone.rang if about == ticket][1]
+            longest = max(longest, again - killed[ticket])
         facts = await _settled(rig, tickets)
         keys = {ticket: rig.phone.keys(ticket) for ticket in tickets}
+        kills = rig.ended.count(-9)
     pages = {fact.ticket_id: [one for one in facts if one.page == fact.page] for fact in facts if isinstance(fact, PageOpened)}
     unsaid = [ticket for ticket in tickets if len(keys[ticket]) > 1 and certificate(pages[ticket]).verdict is not Verdict.UNKNOWN]
     shown(
-        Figure("R5 kills between send and record", KILLS, "kills"),
+        Figure("R5 kills between send and record", kills, "kills", KILLS, low=False),
         Figure("R5 pages lost", sum(not keys[ticket] for ticket in tickets), "pages", 0),
         Figure("R5 raw repeats under the same key", sum(len(found) - 1 for found in keys.values()), "sends"),
         Figure("R5 doubled for a far end that knows its keys", sum(len(set(found)) - 1 for found in keys.values()), "pages", 0),
         Figure("R5 repeated without saying so", len(unsaid), "pages", 0),
-        Figure("R3 across a kill of the pager, worst", longest, "s", 15),
+        Figure("R3 across a kill of the pager, worst", longest, "s", 15 * SLACK),
     )
 
 

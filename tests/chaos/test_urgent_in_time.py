@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from tests.bench.table import Figure, at_share
-from tests.chaos.goals import LONG, shown
+from tests.chaos.goals import LONG, SLACK, shown
 from tests.chaos.load import Customer
 from tests.chaos.storm import Sent, at_a_pace, enrol, latencies, pages_in, submit
 from tests.support.stack import Stack, running
@@ -25,9 +25,6 @@ URGENTS = 500 if LONG else 40
 STORM, STORM_RATE = (10_000, 10_000 / 600) if LONG else (1_000, 40.0)
 BEFORE = 4
 """Customers who write before anybody has declared the incident: each is an emergency of its own until then."""
-
-SLACK = 1 if LONG else 5
-"""What the idle latency's goals are multiplied by: `make test` runs on machines that do other things as well."""
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,6 +24,8 @@ from services.auditor.audit import TOPICS
 from shared.bus import Admin, Producer, Reader
 from shared.ids import lane_of
 from shared.wire import Message, Record
+from tests.bench.table import Figure
+from tests.chaos.goals import shown
 from tests.support.desk import Desk, FarEnd, Person
 from tests.support.stack import ClockHand
 from tests.support.waiting import eventually
@@ -206,7 +209,12 @@ def test_each_of_eight_planted_losses_is_named(desk: Desk, far_end: FarEnd, tmp_
                     assert found == wanted, f"too many: {sorted(found - wanted)}, too few: {sorted(wanted - found)}"
                     return True
 
+                began = time.monotonic()
                 eventually(exactly, within=60, what="each planted loss, and nothing else")
+                shown(
+                    Figure("R18 planted losses named, and nothing else", len(PLANTED), "losses"),
+                    Figure("R18 from the auditor's start until all are named", time.monotonic() - began, "s", 60),
+                )
                 eventually(
                     lambda: {alert["groupKey"] for alert in world.alerts} == {f"auditor:{kind}" for _, kind in wanted}, what="alerts"
                 )
