@@ -65,7 +65,7 @@ class TextFiles:
 
     async def _block(self, block: bytes, encoding: str, found: list[Masked], size: int) -> bytes:
         async with self._turn if size > _SMALL_BYTES else contextlib.nullcontext():
-            return await asyncio.to_thread(_masked, block, encoding, found)
+            return await asyncio.to_thread(mask_block, block, encoding, found)
 
 
 def _taken(held: bytearray, end: int) -> bytes:
@@ -93,7 +93,16 @@ def cut(held: bytes | bytearray, encoding: str) -> int:
     return end
 
 
-def _masked(block: bytes, encoding: str, found: list[Masked]) -> bytes:
+def mask_all(content: bytes, encoding: str, found: list[Masked]) -> bytes:
+    """Content that is all there, block by block: a search of it all would let no other thread run meanwhile."""
+    held, safe = bytearray(content), list[bytes]()
+    while len(held) >= 2 * BLOCK_BYTES:
+        safe.append(mask_block(_taken(held, cut(held, encoding)), encoding, found))
+    return b"".join([*safe, mask_block(bytes(held), encoding, found)])
+
+
+def mask_block(block: bytes, encoding: str, found: list[Masked]) -> bytes:
+    """`block`, of which `encoding_of` knew the encoding, without secrets; itself where there is none."""
     errors = "surrogateescape" if encoding == "utf-8" else "surrogatepass"
     even = len(block) if encoding == "utf-8" else len(block) // 2 * 2
     redacted = redact(block[:even].decode(encoding, errors))

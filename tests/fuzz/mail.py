@@ -15,6 +15,7 @@ with atheris.instrument_imports(include=["services.intake.mail.reading", "mailpa
     from services.intake.mail.reading.message import read_message
     from services.intake.mail.reading.signatures import key_name, verify
 
+from services.intake.mail.masked import without_secrets
 from services.intake.mail.reading.names import Zone
 from tests.fuzz.running import run
 from tests.support.fitness import unfit
@@ -27,6 +28,7 @@ def one(raw: bytes) -> None:
     for around in (envelope(), envelope("")):
         reading = read_message(raw, around)
         assert not (wrong := unfit(reading)), wrong
+    without_secrets(raw)
     verify(raw, {key_name(signature.domain, signature.selector): KEY for signature in reading.signatures})
 
 

@@ -20,6 +20,7 @@ from services.intake.mail.desk import MailDesk, Reads
 from services.intake.mail.files import keep_with
 from services.intake.mail.listener import Limits, listen
 from services.intake.mail.mailbag import Files, Mailbag
+from services.intake.mail.masked import without_secrets
 from services.intake.mail.reading.names import Zone
 from services.intake.mail.reading.reader import Reader
 from services.intake.mail.room import MailRoom
@@ -99,7 +100,7 @@ async def opened(house: House, reader: Reads | None = None, **tallies: Any) -> A
     blobs = Blobs(house.folder / "blobs", None, free=lambda _: house.free)
     files = Attachments(house.folder / "files", blobs, None)
     providers = {each.id: each.body for each in documents("http://sink") if each.kind == "providers"}
-    house.bag = bag = Mailbag(house.folder / "bag", house.files, free=lambda _: house.free)
+    house.bag = bag = Mailbag(house.folder / "bag", house.files, safe=without_secrets, free=lambda _: house.free)
     await bag.open()
     async with contextlib.AsyncExitStack() as stack:
         reads = reader or await stack.enter_async_context(Reader(Zone.of(DEMO_ZONE), children=2))

@@ -19,6 +19,7 @@ from services.intake.mail.bounces import stopped_by
 from services.intake.mail.case import Cases
 from services.intake.mail.delivery import Delivery
 from services.intake.mail.known import KnownMail
+from services.intake.mail.masked import is_plain
 from services.intake.mail.reading.shape import Attachment, Authentication, Envelope, Reading, Unreadable
 from services.intake.mail.requests import opening, replying, said_in
 from services.intake.reference import Reference
@@ -66,13 +67,16 @@ class MailDesk:
     ongoing: Callable[[], tuple[Ongoing, ...]] = tuple
     """The open incidents a ticket may be about."""
 
-    async def settle(self, delivery: Delivery, raw: bytes) -> None:
-        """Decide, and say it. Raises Unavailable, Refused and OSError where it must be tried again."""
+    async def settle(self, delivery: Delivery, raw: bytes) -> bool:
+        """Decide, and say it; whether the raw message is known to hold no secret.
+
+        Raises Unavailable, Refused and OSError where it must be tried again.
+        """
         now = self.clock.now()
         if not self.keys.claim(f"mail:{delivery.digest}", delivery.id, now):
             await self._say(facts.received(delivery, None, Authentication(), ""), facts.duplicate(delivery, now))
             OUTCOMES.labels("duplicate").inc()
-            return
+            return False
         reading, authentication = await self._read(delivery, raw)
         case, app = await self.cases.of(reading, delivery.envelope, authentication, delivery.envelope.received_at)
         outcome = decide(case)
@@ -81,7 +85,9 @@ class MailDesk:
         if (report := facts.bounced(delivery, reading, self.cases.names.message_domain, proven, now)) is not None:
             told.append(report)
             told += await self._stops(report, now)
-        await self._say(*told, *await self._meaning(delivery, case, app, outcome))
+        meaning = await self._meaning(delivery, case, app, outcome)
+        await self._say(*told, *meaning)
+        return isinstance(meaning[0], e.OpenTicket | e.AddReply) and is_plain(raw, reading, meaning[0])
 
     async def set_aside(self, delivery: Delivery) -> None:
         """A message that met a bug of ours: kept for a human, like one that cannot be read."""

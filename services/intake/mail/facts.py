@@ -21,9 +21,11 @@ from shared.events import (
     MailThreaded,
     MailTicketed,
     OpenTicket,
+    Request,
 )
 from shared.events.mail import Cause
 from shared.ids import derive
+from shared.text.redact import redact
 
 _NAMES = 20
 """Recipients, references and file names that are told of a message; the raw message has them all."""
@@ -43,7 +45,7 @@ def received(delivery: Delivery, reading: Reading | None, authentication: Authen
             "automatic": reading.automatic.reason[:300] if reading.automatic else "",
             "authentication": MailAuthentication(**authentication.model_dump()),
             "troubles": (*reading.troubles, *([reading.detail[:300]] if reading.unreadable else [])),
-            "attachments": tuple(each.filename for each in reading.attachments[:_NAMES]),
+            "attachments": tuple(redact(each.filename).text for each in reading.attachments[:_NAMES]),
         }  # fmt: skip
     return MailReceived(
         **_about(delivery, "MailReceived", envelope.received_at), blob=delivery.digest, size=delivery.size, via=delivery.via,
@@ -63,6 +65,13 @@ def threaded(delivery: Delivery, request: AddReply, now: datetime, again: str = 
     return MailThreaded(
         **_about(delivery, f"MailThreaded{again}", now), ticket_id=request.key, request_id=request.id, sender=request.actor.email,
         automatic=request.automatic,
+    )  # fmt: skip
+
+
+def answered(delivery: Delivery, request: Request, now: datetime, again: str = "") -> MailThreaded:
+    """It answers a page, whose id is the request's key."""
+    return MailThreaded(
+        **_about(delivery, f"MailThreaded{again}", now), ticket_id="", page=request.key, request_id=request.id, sender=request.actor.email,
     )  # fmt: skip
 
 

@@ -70,10 +70,21 @@ class _Waiting(NamedTuple):
 
 
 class Mailbag:
-    """One process's, in `directory`. `files` None: the bytes stay on the disk. Open before use."""
+    """One process's, in `directory`. `files` None: the bytes stay on the disk. Open before use.
 
-    def __init__(self, directory: Path, files: Files | None, *, free: Callable[[Path], float] = disk.free_share) -> None:
-        self._directory, self._files, self._free = directory, files, free
+    `safe` makes of a message what GridFS gets, in a thread; what is known to be `plain` goes as it is.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        files: Files | None,
+        *,
+        safe: Callable[[bytes], bytes] = lambda raw: raw,
+        free: Callable[[Path], float] = disk.free_share,
+    ) -> None:
+        self._directory, self._files, self._safe, self._free = directory, files, safe, free
+        self._plain: set[str] = set()
         self._thread = ThreadPoolExecutor(1, "mailbag")
         self._lock = -1
         self._segments: list[Segment] = []
@@ -141,6 +152,11 @@ class Mailbag:
             place.segment.live.discard(delivery.id)
             self._done.append(delivery.id)
             self._come.set()
+
+    def plain(self, delivery: Delivery) -> None:
+        """There is nothing in it that GridFS must not have."""
+        if delivery.id in self._places:
+            self._plain.add(delivery.id)
 
     async def raw_of(self, delivery: Delivery) -> bytes | None:
         """Its message, from the disk; None where it is not here (any more). Raises OSError."""
@@ -234,7 +250,10 @@ class Mailbag:
             some.append(delivery)
         places = [self._places[delivery.id] for delivery in some]
         read = await self._on_disk(lambda: [place.segment.read(place.at, place.size) for place in places])
-        await files.put_many([(delivery.digest, raw, _ABOUT) for delivery, raw in zip(some, read, strict=True)])
+        plain = {delivery.id for delivery in some} & self._plain
+        fit = [raw if delivery.id in plain else await asyncio.to_thread(self._safe, raw) for delivery, raw in zip(some, read, strict=True)]
+        await files.put_many([(delivery.digest, raw, _ABOUT) for delivery, raw in zip(some, fit, strict=True)])
+        self._plain -= plain
         for place in places:
             self._unmoved.popleft()
             place.segment.unmoved -= 1

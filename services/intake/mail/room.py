@@ -110,7 +110,8 @@ class MailRoom:
     async def _settle(self, delivery: Delivery, raw: bytes | None) -> None:
         raw = raw if raw is not None else await self._bag.raw_of(delivery)
         assert raw is not None, "what is not done is kept"
-        await self._desk.settle(delivery, raw)
+        if await self._desk.settle(delivery, raw):
+            self._bag.plain(delivery)
 
     async def _until_done(self, delivery: Delivery, work: Callable[[], Awaitable[None]]) -> None:
         pause = _FIRST_PAUSE_S

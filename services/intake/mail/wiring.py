@@ -14,6 +14,7 @@ from services.intake.mail.desk import MailDesk
 from services.intake.mail.files import keep_with
 from services.intake.mail.known import KnownMail
 from services.intake.mail.mailbag import Mailbag
+from services.intake.mail.masked import without_secrets
 from services.intake.mail.reading.names import resolver_of
 from services.intake.mail.reading.reader import Reader
 from services.intake.mail.room import MailRoom
@@ -54,7 +55,10 @@ class Mail:
 
 def names_of(settings: IntakeSettings) -> Names:
     ours = (settings.support_address, settings.mail_from, settings.pager_mail_from)
-    return Names(settings.support_address, frozenset(address.lower() for address in ours), settings.mail_domain, settings.mail_from)
+    return Names(
+        settings.support_address, frozenset(address.lower() for address in ours), settings.mail_domain, settings.mail_from,
+        settings.pager_mail_from.rpartition("@")[2],
+    )  # fmt: skip
 
 
 def mail_parts(
@@ -66,13 +70,14 @@ def mail_parts(
     secret = settings.secret.get_secret_value().encode() if settings.secret else None
     names = names_of(settings)
     known = KnownMail(store) if store is not None else None
+    view = View(store, _LOOK_WITHIN_S) if store is not None else None
     cases = Cases(
-        reference, lambda: directory.all("providers"), View(store, _LOOK_WITHIN_S) if store is not None else None, known, secret, names,
-        Tallies(settings.mail_tickets_hourly, settings.mail_replies_hourly),
+        reference, lambda: directory.all("providers"), view, known, secret, names,
+        Tallies(settings.mail_tickets_hourly, settings.mail_replies_hourly), view,
     )  # fmt: skip
     reader = Reader(resolver_of(settings.dns_zone, demo=settings.demo), children=settings.mail_readers)
     keys = Keys(folder / "seen.sqlite")
-    bag = Mailbag(folder / "bag", store.files("blobs") if store else None)
+    bag = Mailbag(folder / "bag", store.files("blobs") if store else None, safe=without_secrets)
     desk = MailDesk(
         reference=reference, publish=spool.publish, reader=reader, cases=cases, keys=keys, raw_of=bag.get,
         keep_file=keep_with(files, clock), known=known, clock=clock, ongoing=lambda: incidents.ongoing,

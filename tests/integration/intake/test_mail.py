@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from services.intake.mail.listener import Limits
+from services.intake.mail.reading.message import read_message
 from services.intake.mail.reading.shape import Address, Authentication, Envelope, Reading
 from shared.events import Cause, MailQuarantined, OpenTicket
 from tests.support.mailroom import House, opened
+from tests.support.mails import attached, envelope, multipart
 from tests.support.posting import written
+from tests.unit.text.samples import drawn
 
 
 def mail(subject: str = "Help", body: str = "It fails.", sender: str = "premium@example.com") -> bytes:
@@ -32,6 +37,19 @@ class Simple:
         return Authentication(dmarc="pass", aligned=True)
 
 
+class Shelf:
+    """GridFS's stand-in."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+
+    async def put_many(self, files: Sequence[tuple[str, bytes, Mapping[str, str]]]) -> None:
+        self.kept.update({name: raw for name, raw, _ in files})
+
+    async def get(self, name: str) -> bytes | None:
+        return self.kept.get(name)
+
+
 async def test_a_mail_becomes_a_ticket_and_its_repeat_nothing(tmp_path: Path) -> None:
     async with opened(House(tmp_path)) as house:
         raw = mail("[premium-production] Down", "password: correct-horse-battery")
@@ -42,6 +60,29 @@ async def test_a_mail_becomes_a_ticket_and_its_repeat_nothing(tmp_path: Path) ->
     (ticket,) = [event for event in house.said if isinstance(event, OpenTicket)]
     assert (ticket.app, ticket.verified, ticket.mail) == ("premium-production", True, facts[0].key)
     assert "correct-horse" not in ticket.body
+
+
+async def test_what_is_kept_for_staff_has_no_secret_either(tmp_path: Path) -> None:
+    shelf, hidden = Shelf(), drawn("a mail's password", 16)
+    log = attached(f"DATABASE_URL=postgres://u:{hidden}@db.example.com:5432/d\n".encode(), "app.log")
+    from_ann = {"From": "premium@example.com", "Subject": "[premium-production] Down"}
+    with_log = multipart(b"Content-Type: text/plain\r\n\r\nSee the log.", log, headers=from_ann)
+    told, plain = mail("[premium-production] Down", f"password: {hidden}"), mail("[premium-production] Slow", "It takes long.")
+    async with opened(House(tmp_path, files=shelf)) as house:
+        for raw in (with_log, told, plain):
+            assert (await house.sends(raw))[0] == 250
+        facts = await house.settles(3)
+        async with asyncio.timeout(20):
+            while len(shelf.kept) < 3:
+                await asyncio.sleep(0.01)
+    assert {fact.type for fact in facts} == {"MailTicketed"}
+    names = [hashlib.sha256(raw).hexdigest() for raw in (with_log, told, plain)]
+    assert shelf.kept[names[2]] == plain, "the hash of what came stays its name"
+    readable = [read_message(shelf.kept[name], envelope()) for name in names[:2]]
+    assert "[masked: password in an address]" in readable[0].attachments[0].content.decode()
+    assert "[masked: password]" in readable[1].text
+    files = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and "bag" not in path.parts)
+    assert hidden.encode() not in b"".join((files, *shelf.kept.values(), *(event.wire() for event in house.said)))
 
 
 async def test_the_log_is_away_and_the_mail_waits_on_the_disk(tmp_path: Path) -> None:

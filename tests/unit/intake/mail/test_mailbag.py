@@ -102,6 +102,20 @@ async def test_after_a_crash_what_was_done_is_not_done_again(tmp_path: Path) -> 
     await again.close()
 
 
+async def test_only_what_is_known_to_be_plain_goes_as_it_came(tmp_path: Path) -> None:
+    shelf, some = Shelf(), mails(3)
+    bag = Mailbag(tmp_path / "bag", shelf, safe=lambda raw: b"safe " + raw, free=lambda _: 0.5)
+    await bag.open()
+    await put(bag, some)
+    bag.plain(some[1][0])
+    moving = asyncio.create_task(bag.run())
+    await until(lambda: len(shelf.kept) == 3)
+    assert [shelf.kept[one.digest] for one, _ in some] == [b"safe " + some[0][1], some[1][1], b"safe " + some[2][1]]
+    assert await bag.raw_of(some[0][0]) == some[0][1], "what is not done is worked on as it came"
+    moving.cancel()
+    await bag.close()
+
+
 async def test_one_process_has_it(tmp_path: Path) -> None:
     bag = await opened(tmp_path)
     with pytest.raises(BlockingIOError):
