@@ -42,6 +42,7 @@ _TRAIL = "trail.because"
 _SCOPE = "stacks.effects"
 _HOUSE_REASON = _texts(house="reason")
 _BODY = _texts(house="body")
+_TITLE = _texts(house="title")
 
 TABLE: dict[str, Texts] = {
     # requests
@@ -64,8 +65,8 @@ TABLE: dict[str, Texts] = {
     "JoinTicket": _NONE,
     "GrantAccess": _NONE,
     "ConfirmSender": _NONE,
-    "LinkIncident": _NONE,
-    "UnlinkIncident": _NONE,
+    "LinkIncident": _TITLE,
+    "UnlinkIncident": _TITLE,
     "Acknowledge": _NONE,
     "ResolvePage": _NONE,
     "EscalatePage": _NONE,
@@ -112,7 +113,7 @@ TABLE: dict[str, Texts] = {
     "AccessEnded": _HOUSE_REASON,
     "SenderConfirmed": _texts(owner="subject", house="reason"),
     "TicketLinked": _texts(owner="subject", house="title"),
-    "TicketUnlinked": _NONE,
+    "TicketUnlinked": _TITLE,
     "RequestRefused": _HOUSE_REASON,
     "RequestParked": _NONE,  # `request` is a request again: it is erased as one
     # clocks
@@ -124,7 +125,7 @@ TABLE: dict[str, Texts] = {
     "ClockMet": _NONE,
     "ClockBreached": _SUBJECT,
     "ClockStopped": _HOUSE_REASON,
-    "ClockRanOut": _SUBJECT,
+    "ClockRanOut": _NONE,
     # page-inbox
     "PageWanted": _texts(owner="subject began"),
     "DirectPageSeen": _texts(owner="subject began", house="attempts.reason attempts.receipt"),
@@ -159,14 +160,14 @@ TABLE: dict[str, Texts] = {
     "IncidentDrafted": _texts(house=f"title body {_SCOPE}"),
     "IncidentOpened": _texts(house=f"title body {_SCOPE}"),
     "IncidentUpdated": _texts(house=f"title body {_SCOPE}"),
-    "ImpactChanged": _texts(house="title"),
+    "ImpactChanged": _TITLE,
     "IncidentResolved": _texts(house="title body"),
     "PostmortemPublished": _texts(house="title sections.heading sections.body"),
     "AlertRaised": _texts(house="title summary description labels.*"),
     "AlertCleared": _texts(house="title summary"),
     "MaintenanceScheduled": _texts(house="title body override_reason"),
     "MaintenanceRescheduled": _texts(house="title body override_reason"),
-    "MaintenanceStarted": _texts(house="title"),
+    "MaintenanceStarted": _TITLE,
     "MaintenanceEnded": _texts(house="title body"),
     "MaintenanceCancelled": _texts(house="title body"),
     "AnnouncementMade": _texts(house="title body override_reason"),
@@ -223,7 +224,7 @@ previous_components components.id components.name components.words components.ad
 admission.addons.slug admission.addons.name admission.addons.aliases admission.addons.hosts admission.app_owner
 admission.app_collaborators admission.open_incidents admission.requester_name
 attempts.attempt attempts.to attempts.channel attempts.method attempts.dedup_key
-figure group doc_id worker topic headers.* policy.* pseudonym
+complaint figure group doc_id worker topic headers.* policy.* pseudonym
 """
 
 PLAIN = frozenset(_PLAIN.split())
