@@ -1,4 +1,7 @@
-"""The addresses of subscriptions. No account is needed: a link's token is what counts, and the rates are the addresses'."""
+"""The addresses of subscriptions. No account is needed: a link's token is what counts, and the rates are the addresses'.
+
+Under `/v1/account` whoever is signed in says the same for their own address, without a mail.
+"""
 
 from __future__ import annotations
 
@@ -11,17 +14,19 @@ from dataclasses import dataclass, field
 from fastapi import FastAPI, Request
 from starlette.responses import Response
 
-from services.intake import subscriptions
+from services.intake import own_news, subscriptions
 from services.intake.answering import done, named, trace_of
 from services.intake.api import Answer, Intake
 from services.intake.domain import Asked
 from services.intake.door import Allowance, Door, read_object, too_many
 from services.intake.forms import Form, fill
+from services.intake.own_news import UpdatesForm
 from services.intake.subscriptions import SubscribeForm, TokenForm
 from shared.subscriptions import asker
 
 _SUBSCRIPTION = re.compile(r"sub_[a-z2-7]{26}")
 _LEAVABLE = re.compile(r"sub_[a-z2-7]{26}|from-[a-z0-9][a-z0-9._-]{0,99}")
+_PROVIDER = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 _STOP = re.compile(r"stp_[a-z2-7]{26}")
 
 
@@ -42,7 +47,7 @@ class Rates:
 
 def forms() -> list[type[Form]]:
     """Every form of these addresses, for the contract."""
-    return [SubscribeForm, TokenForm]
+    return [SubscribeForm, TokenForm, UpdatesForm]
 
 
 def install(app: FastAPI, intake: Intake, door: Door, write: Callable[..., None], rates: Rates | None = None) -> None:
@@ -75,6 +80,31 @@ def install(app: FastAPI, intake: Intake, door: Door, write: Callable[..., None]
     write(app, "POST", "/v1/subscriptions/{key}/unsubscribe", leave, TokenForm, name="unsubscribe", status=200)
     write(app, "DELETE", "/v1/subscriptions/{key}", leave, TokenForm, name="end-subscription", status=200)
     app.add_api_route("/v1/subscriptions/{key}/lift", lift, methods=["POST"], name="lift-stop")
+    _of_ones_own(app, intake, door, write)
+
+
+def _of_ones_own(app: FastAPI, intake: Intake, door: Door, write: Callable[..., None]) -> None:
+    async def want_updates(request: Request) -> Response:
+        body, asked = await door.asked(request)
+        doing = own_news.want_updates(intake, fill(UpdatesForm, body), asked.actor, asked.at, trace_of(request))
+        return await done("status-updates", asked, doing)
+
+    def asking(does: Callable[..., Awaitable[Answer]], *, of_provider: bool) -> Callable[[Request], Awaitable[Response]]:
+        async def ask(request: Request) -> Response:
+            about = (named(request, "provider", _PROVIDER),) if of_provider else ()
+            _, asked = await door.asked(request)
+            return await done("own-news", asked, does(intake, *about, asked.actor, asked.at, trace_of(request)))
+
+        return ask
+
+    write(app, "PUT", "/v1/account/status-updates", want_updates, UpdatesForm, name="want-status-updates", status=200)
+    for path, method, does, name in (
+        ("/v1/account/status-updates", "DELETE", own_news.end_updates, "end-status-updates"),
+        ("/v1/account/opt-outs/{provider}", "PUT", own_news.opt_out, "opt-out"),
+        ("/v1/account/opt-outs/{provider}", "DELETE", own_news.opt_in, "opt-in"),
+        ("/v1/account/mail-stop", "DELETE", own_news.resume_mail, "resume-mail"),
+    ):
+        app.add_api_route(path, asking(does, of_provider="{provider}" in path), methods=[method], name=name)
 
 
 async def _token(request: Request) -> str:

@@ -14,7 +14,7 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.responses import Response
 
-from services.portal import api, api_articles, api_incidents, api_ledger, api_mail, pages
+from services.portal import api, api_articles, api_incidents, api_ledger, api_mail, pages, pages_notifications
 from services.portal.answers import Json
 from services.portal.desk import Desk
 from services.portal.incidents import IncidentReads
@@ -90,6 +90,7 @@ def make_app(settings: PortalSettings) -> FastAPI:
     app.include_router(api_incidents.router)
     app.include_router(api_mail.router)
     app.include_router(api_ledger.router)
+    app.include_router(pages_notifications.api)
     app.include_router(api.router)
     app.include_router(api_articles.router)
     pages.install(app, portal)

@@ -133,6 +133,12 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("POST", "/v1/subscriptions/{key}/unsubscribe"): Line(NOBODY, {}),
     ("DELETE", "/v1/subscriptions/{key}"): Line(NOBODY, {}),
     ("POST", "/v1/subscriptions/{key}/lift"): Line(ADMIN, {}, answer=(404,)),
+    ("PUT", "/v1/account/status-updates"): Line(SIGNED_IN, {"components": []}, undo="DELETE"),
+    ("DELETE", "/v1/account/status-updates"): Line(SIGNED_IN),
+    ("PUT", "/v1/account/opt-outs/{provider}"): Line(SIGNED_IN, {}, undo="DELETE"),
+    ("DELETE", "/v1/account/opt-outs/{provider}"): Line(SIGNED_IN),
+    ("DELETE", "/v1/account/mail-stop"): Line(SIGNED_IN),
+    ("GET", "/v1/account/notifications"): Line(SIGNED_IN),
     ("POST", "/v1/notices/{notice_id}/redeliver"): Line(STAFF, {}, answer=(404,)),
     # Mail and files
     ("POST", "/v1/mail"): Line(STAFF, "From: nobody\r\n\r\nHello.", raw="message/rfc822"),

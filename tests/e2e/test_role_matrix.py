@@ -131,6 +131,7 @@ class World:
         method, path = call
         found: dict[str, Any] = {"kind": "accounts", "doc_id": self.customer.email, "name": "default", "schedule": "support-primary"}
         found["slug"] = "h12-request-timeout"
+        found["provider"] = "logdrain"
         found["email"] = self.customer.email
         found["notice_id"] = "ntc_" + "a" * 26
         if "{person}" in path:
