@@ -1,8 +1,9 @@
-"""The address by which one person answers one ticket: `support+<ticket>.<seal>@<domain>`. Pure.
+"""The address by which one person answers one ticket, `support+<ticket>.<seal>@<domain>`, or one page, `support+pg_<hash>.<seal>@…`. Pure.
 
 The seal is an HMAC-SHA256 over ticket and person, 20 characters of base32 (100 bits). It is bound to the person it was made
 for, so the address of A is no good to B, and it is written in lower case, because not every mail server keeps the case.
-A local part has at most 64 characters (RFC 5321, section 4.5.3.1.1); this one has 59 with a mailbox of seven.
+A local part has at most 64 characters (RFC 5321, section 4.5.3.1.1); this one has 59 with a mailbox of seven. A page's id does not
+fit beside the seal, so its address has the id's second half, the hash of the obligation; the lane stands in our Message-ID.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import hmac
 import re
 
 _SEAL = 20
+_OF_PAGES = "signalbox-page-reply"
+_PAGE = re.compile(r"pg_([a-z2-7]{26})\.([a-z2-7]{20})", re.IGNORECASE)
 _TAGGED = re.compile(r"(tkt_[a-z2-7]{26})\.([a-z2-7]{20})", re.IGNORECASE)
 
 
@@ -22,13 +25,29 @@ def reply_address(secret: bytes, mailbox: str, ticket: str, person: str) -> str:
     return f"{local}+{ticket}.{_seal(secret, ticket, person)}@{domain}"
 
 
+def page_reply_address(secret: bytes, mailbox: str, page: str, person: str) -> str:
+    """Where `person` (their name in the on-call document) answers `page`, a page id."""
+    local, _, domain = mailbox.partition("@")
+    owed = page.rpartition(".")[2]
+    return f"{local}+pg_{owed}.{_seal(secret, owed, person, _OF_PAGES)}@{domain}"
+
+
 def ticket_in(mailbox: str, address: str) -> tuple[str, str] | None:
     """Ticket and seal of a reply address of ours; None for any other. The seal is not checked here."""
+    return _tagged(_TAGGED, mailbox, address)
+
+
+def page_in(mailbox: str, address: str) -> tuple[str, str] | None:
+    """The second half of a page's id, and the seal, of the address a page is answered at; None for any other."""
+    return _tagged(_PAGE, mailbox, address)
+
+
+def _tagged(shape: re.Pattern[str], mailbox: str, address: str) -> tuple[str, str] | None:
     local, _, domain = mailbox.lower().partition("@")
     given, _, at = address.lower().rpartition("@")
     if at != domain or not given.startswith(f"{local}+"):
         return None
-    found = _TAGGED.fullmatch(given[len(local) + 1 :])
+    found = shape.fullmatch(given[len(local) + 1 :])
     return (found[1], found[2]) if found else None
 
 
@@ -37,9 +56,14 @@ def is_made_for(secret: bytes, ticket: str, seal: str, person: str) -> bool:
     return hmac.compare_digest(seal.lower().encode(), _seal(secret, ticket, person).encode())
 
 
-def _seal(secret: bytes, ticket: str, person: str) -> str:
+def is_page_made_for(secret: bytes, owed: str, seal: str, person: str) -> bool:
+    """The same for the second half of a page's id."""
+    return hmac.compare_digest(seal.lower().encode(), _seal(secret, owed, person, _OF_PAGES).encode())
+
+
+def _seal(secret: bytes, ticket: str, person: str, purpose: str = "signalbox-reply") -> str:
     hasher = hmac.new(secret, digestmod=hashlib.sha256)
-    for part in ("signalbox-reply", ticket, person.lower()):
+    for part in (purpose, ticket, person.lower()):
         raw = part.encode()
         hasher.update(b"%d:" % len(raw))
         hasher.update(raw)

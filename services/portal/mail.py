@@ -91,6 +91,6 @@ _TOLD = (
 def _item(doc: Mapping[str, Any]) -> Shape:
     return {
         "id": doc["_id"], "from": doc["sender"], "from_name": doc["sender_name"], "subject": doc["subject"], "state": doc["state"],
-        "cause": doc["why"], "ticket_id": doc["ticket_id"], "received_at": doc["received_at"], "deliveries": doc["deliveries"],
-        "size": doc["size"], "released_by": doc["released_by"],
+        "cause": doc["why"], "ticket_id": doc["ticket_id"], "page_id": doc.get("page_id"), "received_at": doc["received_at"],
+        "deliveries": doc["deliveries"], "size": doc["size"], "released_by": doc["released_by"],
     }  # fmt: skip

@@ -35,10 +35,10 @@ _HISTORY = 30
 def unread(digest: str) -> Doc:
     """A message of which no delivery has been read yet."""
     return {
-        "_id": digest, "state": "received", "why": None, "explanation": "", "answer": "", "ticket_id": None, "request_id": None,
-        "verified": None, "automatic_reply": False, "delivery": "", "deliveries": 0, "outcomes": [], "early": None, "blob": "", "size": 0,
-        "sender": "", "sender_name": "", "subject": "", "received_at": "", "order_key": "", "released_by": None, "released_at": None,
-        "bounced": None, "history": [],
+        "_id": digest, "state": "received", "why": None, "explanation": "", "answer": "", "ticket_id": None, "page_id": None,
+        "request_id": None, "verified": None, "automatic_reply": False, "delivery": "", "deliveries": 0, "outcomes": [], "early": None,
+        "blob": "", "size": 0, "sender": "", "sender_name": "", "subject": "", "received_at": "", "order_key": "", "released_by": None,
+        "released_at": None, "bounced": None, "history": [],
     }  # fmt: skip
 
 
@@ -118,8 +118,9 @@ def on_ticketed(work: _Work, fact: e.MailTicketed) -> None:
 def on_threaded(work: _Work, fact: e.MailThreaded) -> None:
     if _settle(work, fact):
         work.mail.update(
-            ticket_id=fact.ticket_id, request_id=fact.request_id, automatic_reply=fact.automatic, why=None, explanation="", answer=""
-        )
+            ticket_id=fact.ticket_id or None, page_id=fact.page or None, request_id=fact.request_id, automatic_reply=fact.automatic,
+            why=None, explanation="", answer="",
+        )  # fmt: skip
         early = work.mail["early"]
         if early is not None:  # the router's refusal was heard before this was
             work.mail["early"] = None

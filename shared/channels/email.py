@@ -1,4 +1,7 @@
-"""A page as mail through our relay. The Message-ID is the idempotency key, so a repeat is recognisable."""
+"""A page as mail through our relay. The Message-ID is the idempotency key, so a repeat is recognisable.
+
+Answering it acknowledges the page: Reply-To is an address made for this page and this person.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import aiosmtplib
 
 from shared.channels.line import Line
 from shared.channels.outcome import Accepted, Outcome, Refused, Summons, TryLater, Unknown, shortened
+from shared.reply_address import page_reply_address
 
 
 def message_for(line: Line, address: str, summons: Summons) -> EmailMessage:
@@ -36,6 +40,9 @@ def message_for(line: Line, address: str, summons: Summons) -> EmailMessage:
         message["Importance"] = "high"
         about = [f"{summons.requester} needs help now: {subject}", *_began(summons)]
         lines = [*about, "", f"Acknowledge: {summons.ack_url}", f"Ticket: {summons.ticket_url}"]
+        if line.answers_to:
+            message["Reply-To"] = page_reply_address(line.secret, line.answers_to, summons.page_id, summons.person)
+            lines += ["", "Answering this mail acknowledges, too. RESOLVE or ESCALATE alone in the first line does that instead."]
     else:
         message["Subject"] = f"No longer needed: {subject}"
         lines = ["You were paged about this ticket. Nothing is needed from you any more.", "", f"Ticket: {summons.ticket_url}"]

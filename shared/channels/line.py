@@ -27,7 +27,10 @@ class Twilio:
 
 @dataclass(frozen=True)
 class Line:
-    """`http` goes through the guard; `secret` signs; `now` is business time. `twilio`: None where no account is set."""
+    """`http` goes through the guard; `secret` signs; `now` is business time. `twilio`: None where no account is set.
+
+    `answers_to`: our support address, at whose tagged forms people answer mail; empty: they cannot.
+    """
 
     http: aiohttp.ClientSession
     now: Callable[[], datetime]
@@ -37,6 +40,7 @@ class Line:
     smtp_port: int
     mail_from: str
     twilio: Twilio | None = None
+    answers_to: str = ""
 
 
 def twilio_of(settings: PagingSettings) -> Twilio | None:
@@ -53,4 +57,5 @@ async def open_line(settings: PagingSettings, secret: str, clock: Clock) -> Asyn
         yield Line(
             http=http, now=clock.now, secret=secret.encode(), pagerduty_url=settings.pagerduty_url, smtp_host=settings.relay_host,
             smtp_port=settings.relay_port, mail_from=settings.pager_mail_from, twilio=twilio_of(settings),
+            answers_to=settings.support_address,
         )  # fmt: skip

@@ -22,6 +22,8 @@ class Cause(StrEnum):
     UNVERIFIED_REPLY = "unverified-reply"
     WRONG_REPLY_TOKEN = "wrong-reply-token"  # noqa: S105 (a word, no secret)
     NOT_A_PARTICIPANT = "not-a-participant"
+    UNVERIFIED_ACKNOWLEDGEMENT = "unverified-acknowledgement"
+    UNKNOWN_PAGE = "unknown-page"
     REFUSED = "refused"
     """The router decided for good that this reply or ticket cannot be."""
     LOOP = "loop"
@@ -93,13 +95,14 @@ class MailTicketed(MailFact):
 
 
 class MailThreaded(MailFact):
-    """It is a reply on a ticket. `automatic`: a machine's, which moves nothing."""
+    """It is a reply on a ticket. `automatic`: a machine's, which moves nothing. Or it answers `page`, and then it names no ticket."""
 
     type: Literal["MailThreaded"] = "MailThreaded"
     ticket_id: str
     request_id: str
     sender: str
     automatic: bool = False
+    page: str = ""
 
 
 class MailDuplicate(MailFact):

@@ -8,6 +8,8 @@
 | our_own | quarantine `loop`: our own mail came back |
 | bounce | quarantine `bounce`; the report itself becomes a MailBounced |
 | nobody | quarantine `no-sender` |
+| to_a_page | acknowledges a page: from a mailbox of the person paged, vouched for by DMARC or by the address made for them; else quarantine
+`automatic` (an out-of-office wakes nobody up, and calms nobody), `wrong-reply-token`, `unverified-acknowledgement`, `unknown-page` |
 | a_sites_code | quarantine `verification-code`: for staff only (it may open somebody else's account) |
 | by_token | a reply where the address was made for this sender; else quarantine `wrong-reply-token`, `not-a-participant` |
 | by_reference | a reply where the sender is vouched for and takes part; else `unverified-reply`, `not-a-participant` |
@@ -27,6 +29,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from services.intake.mail.answering import explanation_of, why_not_answered
+from services.intake.mail.page_answers import Asked, PageNamed, asked_in
 from services.intake.mail.reading.shape import Authentication, Envelope, Reading, Unreadable
 from shared.access import Standing
 from shared.events import Actor, Cause
@@ -80,11 +83,13 @@ class Case:
     is_loop: bool = False
     tally: Tally = Tally()
     released: bool = False
+    page: PageNamed | None = None
 
     @property
     def is_vouched_for(self) -> bool:
         """By the From domain (DMARC), by the address only they were given, or by staff."""
-        return self.authentication.aligned or self.released or bool(self.named and self.named.genuine)
+        by_address = (self.named is not None and self.named.genuine) or (self.page is not None and self.page.genuine)
+        return self.authentication.aligned or self.released or by_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +108,16 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer to page `page` by `person`, as the on-call document names them and their account's address."""
+
+    page: str
+    person: str
+    email: str
+    asked: Asked
+
+
+@dataclass(frozen=True, slots=True)
 class Quarantine:
     """Kept under `cause`; `unanswerable` empty: the sender is told once."""
 
@@ -112,7 +127,7 @@ class Quarantine:
     ticket_id: str | None = None
 
 
-Outcome = Open | Reply | Quarantine
+Outcome = Open | Reply | Answer | Quarantine
 Rule = Callable[[Case], Outcome | None]
 
 
@@ -148,6 +163,21 @@ def bounce(case: Case) -> Outcome | None:
 
 def nobody(case: Case) -> Outcome | None:
     return None if case.sender.address else _kept(case, Cause.NO_SENDER)
+
+
+def to_a_page(case: Case) -> Outcome | None:
+    named = case.page
+    if named is None:
+        return None
+    if case.reading.automatic is not None:
+        return _kept(case, Cause.AUTOMATIC)
+    if named.by_token and named.person and not named.genuine and not case.released:
+        return _kept(case, Cause.WRONG_REPLY_TOKEN)
+    if not named.person or not case.is_vouched_for:
+        return _kept(case, Cause.UNVERIFIED_ACKNOWLEDGEMENT)
+    if not named.page:
+        return _kept(case, Cause.UNKNOWN_PAGE)
+    return Answer(named.page, named.person, named.email, asked_in(case.reading.reply))
 
 
 def a_sites_code(case: Case) -> Outcome | None:
@@ -196,7 +226,8 @@ def new(case: Case) -> Outcome | None:
 
 
 RULES: tuple[Rule, ...] = (
-    unreadable, our_own, bounce, nobody, a_sites_code, by_token, by_reference, a_machine, a_stranger, no_access, too_many, new,
+    unreadable, our_own, bounce, nobody, to_a_page, a_sites_code, by_token, by_reference, a_machine, a_stranger, no_access, too_many,
+    new,
 )  # fmt: skip
 
 _HELD: frozenset[Rule] = frozenset({our_own, bounce, a_sites_code, a_machine, too_many})

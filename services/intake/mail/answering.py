@@ -33,6 +33,11 @@ EXPLANATIONS: Mapping[Cause, str] = {
         "You do not take part in the ticket this mail answers. Ask its requester to share it with you; then you can write on it. "
         "Being in copy of a mail gives no access."
     ),
+    Cause.UNVERIFIED_ACKNOWLEDGEMENT: (
+        "We could not make sure that this answer to a page comes from the person who was paged, so nothing was acknowledged and the next "
+        "person is paged in turn. Answer from the mailbox the page went to, or use the link in it."
+    ),
+    Cause.UNKNOWN_PAGE: "No page is open that this could be the answer to. Nothing was acknowledged.",
     Cause.REFUSED: "The ticket could not take this mail.",
     Cause.LOOP: "This is a mail of our own that came back.",
     Cause.BOUNCE: "This reports that a mail of ours was not delivered.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -12,13 +12,15 @@ from typing import Any, Protocol
 from services.intake.directory import App
 from services.intake.mail.admission import Case, Named, Sender, Tally
 from services.intake.mail.naming import app_named, messages_of_ours, tokens_in, unique
+from services.intake.mail.page_answers import PageNamed, page_tokens_in, pages_of_ours, people_at
 from services.intake.mail.reading.shape import Authentication, Envelope, Reading
+from services.intake.phone import Waiting
 from services.intake.reference import Reference
 from services.intake.view import Seen
 from shared.access import standing
 from shared.events import Actor, Role, Via
 from shared.identity import actor_of
-from shared.reply_address import is_made_for
+from shared.reply_address import is_made_for, is_page_made_for
 from shared.return_path import is_return_path, proven_notice
 
 HOUR = timedelta(hours=1)
@@ -32,6 +34,12 @@ class Tickets(Protocol):
     """`services.intake.view.View`."""
 
     async def ticket(self, ticket_id: str) -> Seen | None: ...
+
+
+class Pages(Protocol):
+    """`services.intake.view.View`."""
+
+    async def waiting_for(self, names: Collection[str]) -> list[Waiting]: ...
 
 
 class Notices(Protocol):
@@ -48,6 +56,8 @@ class Names:
     own: frozenset[str]
     message_domain: str
     bot: str = ""
+    pager_domain: str = ""
+    """That of the Message-IDs of pages."""
 
     def takes(self, address: str) -> bool:
         """Whether mail for `address` is taken: for the support address and its tagged forms, for our own senders and return paths."""
@@ -95,8 +105,9 @@ class Cases:
 
     def __init__(
         self, reference: Reference, providers: Providers, tickets: Tickets | None, notices: Notices | None, secret: bytes | None,
-        names: Names, tallies: Tallies,
+        names: Names, tallies: Tallies, pages: Pages | None = None,
     ) -> None:  # fmt: skip
+        self._pages = pages
         self._reference, self._providers, self._tickets, self._notices = reference, providers, tickets, notices
         self._secret, self.names, self.tallies = secret, names, tallies
         self._agents: tuple[float, dict[str, Actor]] = (float("-inf"), {})
@@ -111,6 +122,7 @@ class Cases:
         case = Case(
             reading=reading, envelope=envelope, authentication=authentication, sender=sender, named=named,
             app_refused=named is None and app.refused, is_loop=self._is_loop(reading), released=released,
+            page=await self._page(reading, envelope, sender),
         )  # fmt: skip
         tally = self.tallies.of(sender.address, case.is_vouched_for, now)
         return Case(**{**{name: getattr(case, name) for name in Case.__slots__}, "tally": tally}), app.app
@@ -158,6 +170,32 @@ class Cases:
         if not tickets and notices and self._notices is not None:
             tickets = [ticket for notice in notices[:5] if (ticket := await self._notices.ticket_of(notice))]
         return await self._standing(tickets[0], sender, by_token=False, genuine=False) if tickets else None
+
+    async def _page(self, reading: Reading, envelope: Envelope, sender: Sender) -> PageNamed | None:
+        """The page a message answers. Its whole id stands in our Message-ID; without that, among the pages that wait for the sender."""
+        given = unique([*envelope.rcpt_to, *(each.address for each in (*reading.to, *reading.cc))])
+        tokens = page_tokens_in(given, self.names.support)
+        pages = pages_of_ours([*reading.references, *reading.in_reply_to], self.names.pager_domain)
+        if not tokens and not pages:
+            return None
+        policy = self._reference.on_call()
+        people = people_at(policy, sender.address) if policy and sender.address else []
+        made = [(owed, person) for owed, seal in tokens for person in people if self._is_page_made_for(owed, seal, person)]
+        if made:
+            owed, person = made[0]
+            page = next((page for page in pages if page.endswith(f".{owed}")), None) or await self._waiting(person, owed)
+        else:
+            page, person = pages[0] if pages else "", people[0] if people else ""
+        email = policy.people[person].email if policy and person else ""
+        return PageNamed(page, person, email, by_token=bool(tokens), genuine=bool(made))
+
+    def _is_page_made_for(self, owed: str, seal: str, person: str) -> bool:
+        return self._secret is not None and is_page_made_for(self._secret, owed, seal, person)
+
+    async def _waiting(self, person: str, owed: str) -> str:
+        """Raises Unavailable."""
+        waiting = await self._pages.waiting_for([person]) if self._pages is not None else []
+        return next((page.page for page in waiting if page.page.endswith(f".{owed}")), "")
 
     def _people(self, sender: Sender) -> list[str]:
         """For whom a reply address may have been made that this sender uses: a provider's users answer what went to their desk."""

@@ -13,7 +13,7 @@ from services.intake.directory import App
 from services.intake.domain import World
 from services.intake.keys import Keys
 from services.intake.mail import facts
-from services.intake.mail.admission import Case, Open, Outcome, Quarantine, Reply, decide
+from services.intake.mail.admission import Answer, Case, Open, Outcome, Quarantine, Reply, decide
 from services.intake.mail.answering import explanation_of
 from services.intake.mail.bounces import stopped_by
 from services.intake.mail.case import Cases
@@ -21,7 +21,7 @@ from services.intake.mail.delivery import Delivery
 from services.intake.mail.known import KnownMail
 from services.intake.mail.masked import is_plain
 from services.intake.mail.reading.shape import Attachment, Authentication, Envelope, Reading, Unreadable
-from services.intake.mail.requests import opening, replying, said_in
+from services.intake.mail.requests import answering, opening, replying, said_in
 from services.intake.reference import Reference
 from shared import events as e
 from shared.clock import Clock
@@ -123,8 +123,8 @@ class MailDesk:
         now = self.clock.now()
         meaning = await self._meaning(delivery, case, app, outcome, again=".released")
         await self._say(facts.released(delivery, by.email, held.why, now), *meaning)
-        ticket = outcome.ticket_id if isinstance(outcome, Reply) else meaning[0].key
-        return {"id": digest, "ticket_id": ticket, "request_id": meaning[0].id}
+        named = {"page_id": outcome.page} if isinstance(outcome, Answer) else {"ticket_id": meaning[0].key}
+        return {"id": digest, **named, "request_id": meaning[0].id}
 
     async def _stops(self, report: e.MailBounced, now: datetime) -> list[e.Event]:
         """Raises Unavailable."""
@@ -144,6 +144,10 @@ class MailDesk:
     async def _meaning(self, delivery: Delivery, case: Case, app: App | None, outcome: Outcome, again: str = "") -> list[e.Event]:
         """The request a message makes, if any, first; then what became of it."""
         now, at, actor = self.clock.now(), delivery.envelope.received_at, case.sender.actor
+        if isinstance(outcome, Answer):
+            answer = answering(outcome, delivery.digest, at, self.reference.rules().stamp, again)
+            OUTCOMES.labels("answered").inc()
+            return [answer, facts.answered(delivery, answer, now, again)]
         if isinstance(outcome, Quarantine) or actor is None:
             assert isinstance(outcome, Quarantine)
             OUTCOMES.labels(outcome.cause).inc()

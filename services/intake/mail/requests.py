@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from services.intake.domain import Asked, World, admit, ask
-from services.intake.forms import ReplyForm, TicketForm
+from services.intake.forms import AcknowledgeForm, ReplyForm, TicketForm
+from services.intake.mail.admission import Answer
 from services.intake.mail.naming import priority_named, words_for
 from services.intake.mail.reading.shape import Reading
 from shared import events as e
-from shared.events import Actor, Stamp
+from shared.events import Actor, Role, Stamp, Via
 from shared.text.redact import redact
 
 MOST_SUBJECT, MOST_TEXT, MOST_QUOTED, MOST_FILES = 200, 100_000, 50_000, 20
@@ -56,3 +57,12 @@ def replying(
     request = ask(e.AddReply, ticket, form, asked, stamp, automatic=automatic, quoted=quoted, mail=digest)
     assert isinstance(request, e.AddReply)
     return request
+
+
+def answering(answer: Answer, digest: str, at: datetime, stamp: Stamp, again: str = "") -> e.Request:
+    """What an answer to a page asks for."""
+    actor = Actor(email=answer.email, name=answer.person, roles=(Role.ON_CALL,), via=Via.EMAIL)
+    return ask(_OF_PAGES[answer.asked], answer.page, AcknowledgeForm(), Asked(actor, at, f"{digest}{again}", digest), stamp)
+
+
+_OF_PAGES: Mapping[str, type[e.Request]] = {"acknowledge": e.Acknowledge, "resolve": e.ResolvePage, "escalate": e.EscalatePage}

@@ -19,11 +19,17 @@ from shared.events import (
     PageJoined,
     PageOpened,
     PageResolved,
+    PageRestored,
+    PageSilenced,
     ResolveAsked,
+    RestoreAsked,
+    SilenceAsked,
 )
-from tests.unit.notifier.lane_words import Pager, method, obligation, person, policy, wanted
+from tests.unit.notifier.lane_words import LANE, Pager, method, obligation, person, policy, wanted
 
 TICKETS = st.sampled_from([f"tkt_{n}" for n in range(6)])
+ALERTS = st.sampled_from([f"alr_{n}" for n in range(3)])
+MAINTENANCES = st.sampled_from(["mnt_1", "mnt_2"])
 OUTCOMES = st.sampled_from(["accepted", "refused", "try-later", "unknown"])
 
 
@@ -33,7 +39,8 @@ class LaneMachine(RuleBasedStateMachine):
         two = person("primary", method("phone"), method("pager", "pagerduty"))
         self.pager = Pager(policy(people={"primary": two, "secondary": person("secondary", method(verified=False))}))
         self.asked: set[str] = set()
-        self.checked = 0
+        self.under_way: set[str] = set()
+        self.moment = 0
 
     def known(self, pick: int) -> str:
         pages = list(self.pager.lane.pages) if self.pager.lane else []
@@ -43,6 +50,30 @@ class LaneMachine(RuleBasedStateMachine):
     def an_urgent_comes(self, ticket: str) -> None:
         self.pager.takes(wanted(ticket, self.pager.now))
         self.asked.add(obligation(ticket))
+
+    @rule(name=ALERTS, about=st.sampled_from(["routing", "builds"]))
+    def an_alert_comes(self, name: str, about: str) -> None:
+        """Intake knows of maintenances of routing; what it stamped stands in the event, and in its id."""
+        silenced_by = min(self.under_way, default=None) if about == "routing" else None
+        owed = wanted(name, self.pager.now)
+        more = {"id": f"{owed.id}-{silenced_by or ''}", "components": (about,), "silenced_by": silenced_by}
+        self.pager.takes(owed.model_copy(update=more))
+        self.asked.add(owed.obligation)
+
+    @rule(name=ALERTS)
+    def an_alert_ends(self, name: str) -> None:
+        self.pager.solves(name)
+
+    @rule(name=MAINTENANCES, begins=st.booleans())
+    def a_maintenance(self, name: str, begins: bool) -> None:
+        self.moment += 1
+        about = {"id": f"req_{name}_{self.moment}", "key": LANE, "at": self.pager.now, "maintenance": name}
+        if begins and name not in self.under_way:
+            self.under_way.add(name)
+            self.pager.takes(SilenceAsked(**about, components=("routing",)))
+        elif not begins and name in self.under_way:
+            self.under_way.discard(name)
+            self.pager.takes(RestoreAsked(**about))
 
     @rule(ticket=TICKETS, other=TICKETS)
     def priority_is_lowered(self, ticket: str, other: str) -> None:
@@ -78,6 +109,14 @@ class LaneMachine(RuleBasedStateMachine):
                 assert (page.next_at is not None) == (page.state is State.OPEN)
 
     @invariant()
+    def only_what_is_silent_altogether_is_silenced_and_it_has_a_maintenance_to_wait_for(self) -> None:
+        for page in self.pager.lane.pages.values() if self.pager.lane else ():
+            assert page.state is not State.SILENCED or page.is_muted()
+            assert page.state is not State.OPEN or not page.is_muted()
+            assert {by for found in page.muted.values() for by in found} <= self.under_way
+            assert set(page.muted) <= set(page.obligations)
+
+    @invariant()
     def every_obligation_has_exactly_one_end(self) -> None:
         ends: dict[str, list[str]] = {}
         for fact in self.pager.log:
@@ -99,6 +138,10 @@ class LaneMachine(RuleBasedStateMachine):
             match fact:
                 case PageAcknowledged() | PageCancelled() | PageResolved():
                     ended.add(fact.page)
+                case PageSilenced(stopped=True):
+                    ended.add(fact.page)
+                case PageRestored(resumed=True):
+                    ended.discard(fact.page)
                 case PageAttempted():
                     assert fact.purpose == "stand-down" or fact.page not in ended
                     assert (fact.attempt, fact.tries) not in tried

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from services.intake.mail.admission import RULES, Case, Named, Open, Outcome, Quarantine, Reply, Sender, Tally, decide
+from services.intake.mail.admission import RULES, Answer, Case, Named, Open, Outcome, Quarantine, Reply, Sender, Tally, decide
 from services.intake.mail.answering import EXPLANATIONS
+from services.intake.mail.page_answers import PageNamed
 from services.intake.mail.reading.shape import Address, Authentication, Automatic, Bounce, Envelope, Reading, Unreadable
 from shared.access import Standing
 from shared.events import Actor, Cause
@@ -22,6 +23,10 @@ VOUCHED = Authentication(dmarc="pass", spf="pass", aligned=True)
 REGISTERED = Sender(ANN, Actor(email=ANN), registered=True)
 STRANGER = Sender(ANN, None)
 MINE = Named("tkt_1", by_token=True, genuine=True, known=True, standing=Standing.CUSTOMER)
+PAGED = PageNamed("lane_a.x", "primary", ANN, by_token=True, genuine=True)
+PAGED_BY_REFERENCE = replace(PAGED, by_token=False, genuine=False)
+ACKNOWLEDGED = Answer("lane_a.x", "primary", ANN, "acknowledge")
+RESOLVE = READ.model_copy(update={"reply": "\n Resolved.\n\nIt was the cache."})
 BY_REFERENCE = replace(MINE, by_token=False, genuine=False)
 
 
@@ -50,6 +55,18 @@ ROWS: list[tuple[str, Case, Outcome | Cause]] = [
     ("unreadable", case(Reading(unreadable=Unreadable.CRASHED), Sender("", None)), Cause.UNREADABLE),
     ("too large", case(Reading(unreadable=Unreadable.TOO_LARGE), Sender("", None)), Cause.TOO_LARGE),
     ("no From", case(NO_FROM, Sender("", None)), Cause.NO_SENDER),
+    ("an answer to a page, at the address made for them", case(page=PAGED, authentication=NOBODY), ACKNOWLEDGED),
+    ("from a mailbox that is no account's", case(sender=STRANGER, page=PAGED, authentication=NOBODY), ACKNOWLEDGED),
+    ("by reference, where the domain vouches", case(page=PAGED_BY_REFERENCE), ACKNOWLEDGED),
+    ("a word alone asks for more", case(RESOLVE, page=PAGED), replace(ACKNOWLEDGED, asked="resolve")),
+    ("by reference, and nobody vouches", case(page=PAGED_BY_REFERENCE, authentication=NOBODY), Cause.UNVERIFIED_ACKNOWLEDGEMENT),
+    ("from nobody's mailbox", case(page=replace(PAGED, person="", genuine=False)), Cause.UNVERIFIED_ACKNOWLEDGEMENT),
+    ("at a colleague's address for the page", case(page=replace(PAGED, genuine=False)), Cause.WRONG_REPLY_TOKEN),
+    ("no page that is known", case(page=replace(PAGED, page="")), Cause.UNKNOWN_PAGE),
+    ("an out-of-office to a page", case(machine(), page=PAGED), Cause.AUTOMATIC),
+    ("one that only its subject gives away, to a page", case(machine(certain=False), page=PAGED), Cause.AUTOMATIC),
+    ("a list answers a page", case(machine("list"), page=PAGED), Cause.AUTOMATIC),
+    ("a bounce of a page", case(BOUNCE, page=PAGED), Cause.BOUNCE),
     ("our own Message-ID", case(is_loop=True), Cause.LOOP),
     ("our own address", case(sender=Sender(ANN, None, is_ours=True)), Cause.LOOP),
     ("a loop by its headers", case(machine("loop")), Cause.LOOP),
@@ -100,6 +117,9 @@ RELEASED: list[tuple[str, Case, Outcome | Cause]] = [
     ("too many", case(tally=FULL), Open(verified=True)),
     ("a reply nobody vouched for", case(named=BY_REFERENCE, authentication=NOBODY), Reply("tkt_1", automatic=False)),
     ("somebody else's reply address, but they take part", case(named=replace(MINE, genuine=False)), Reply("tkt_1", automatic=False)),
+    ("an answer to a page that nobody vouched for", case(page=PAGED_BY_REFERENCE, authentication=NOBODY), ACKNOWLEDGED),
+    ("still an out-of-office", case(machine(), page=PAGED), Cause.AUTOMATIC),
+    ("still nobody's mailbox", case(page=replace(PAGED, person="", genuine=False)), Cause.UNVERIFIED_ACKNOWLEDGEMENT),
     ("still not registered", case(sender=STRANGER), Cause.UNKNOWN_SENDER),
     ("still no access to the app", case(app_refused=True), Cause.NOT_A_COLLABORATOR),
     ("still no participant", case(named=replace(BY_REFERENCE, standing=None)), Cause.NOT_A_PARTICIPANT),
