@@ -1,6 +1,8 @@
-"""Warm children that read mail: one job a child at a time, and a child that overruns or dies is replaced.
+"""Warm children that read mail: each is given a few mails at a time, and one that overruns or dies is replaced.
 
-A child is started anew after `SERVED_MOST` mails, so that no heap grows old enough to fail a mail that a fresh one reads.
+What a child had not answered when it ended is given to the next; only the mail it was at fails. Mails that wait behind a slow one
+are offered to a child that is free. A child is started anew after `SERVED_MOST` mails, so that no heap grows old enough to fail a
+mail that a fresh one reads.
 """
 
 from __future__ import annotations
@@ -10,7 +12,8 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -31,6 +34,9 @@ PATIENCE = 8.0
 """Seconds more for a child that was not given the processor: what a busy machine owes is not the mail's fault."""
 START_MOST = 20.0
 """Seconds a child may take to start: a busy machine's, not a mail's fault."""
+TOGETHER_MOST, TOGETHER_BYTES = 8, 512 * 1024
+"""Mails a child is given at a time: a wake-up of each side costs more than a short mail."""
+LOOK_EVERY_S = 0.25
 
 
 @dataclass(frozen=True)
@@ -49,10 +55,33 @@ class Answered:
     contents: bytes
 
 
+@dataclass(frozen=True, eq=False)
+class _Job:
+    """`since`: seconds of the loop's clock."""
+
+    job: bytes
+    head: bytes
+    raw: bytes
+    since: float
+    done: asyncio.Future[Answered | Failed]
+
+    def finish(self, said: Answered | Failed) -> None:
+        """The first word counts: a job may have been given to two children."""
+        if not self.done.done():
+            self.done.set_result(said)
+
+    def refuse(self, error: Unavailable) -> None:
+        if not self.done.done():
+            self.done.set_exception(error)
+
+
 class _Child:
+    """`at` of the jobs it was given last are answered, the last at `since` (the loop's clock)."""
+
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
         self.served = 0
+        self.at, self.since = 0, 0.0
 
     @classmethod
     async def start(cls, program: Sequence[str]) -> _Child:
@@ -65,7 +94,7 @@ class _Child:
         child = cls(process)
         try:
             async with asyncio.timeout(START_MOST):
-                await child.answer()
+                await child._answer()
         except (TimeoutError, EOFError, OSError) as error:
             words = "" if isinstance(error, TimeoutError) else await child.last_words()
             await child.end()
@@ -75,22 +104,24 @@ class _Child:
             raise
         return child
 
-    async def do(self, job: bytes, head: bytes, raw: bytes) -> Answered:
-        """Raises EOFError (as `IncompleteReadError`) or OSError when the child dies."""
+    async def work(self, jobs: Sequence[_Job]) -> None:
+        """All of them, each told as soon as it is answered. Raises EOFError (as `IncompleteReadError`) or OSError when the child dies."""
         sink = self.process.stdin
         assert sink is not None
-        sink.write(HEAD.pack(job, len(head), len(raw)) + head)
-        sink.write(raw)
-        await sink.drain()
-        answered = await self.answer()
-        self.served += 1
-        return answered
+        self.at, self.since = 0, asyncio.get_running_loop().time()
+        # Nobody waits until all is written: a child that answers while we only wrote would wait for us.
+        sink.writelines([piece for job in jobs for piece in (HEAD.pack(job.job, len(job.head), len(job.raw)) + job.head, job.raw)])
+        for job in jobs:
+            job.finish(await self._answer())
+            self.at, self.since = self.at + 1, asyncio.get_running_loop().time()
+            self.served += 1
 
-    async def answer(self) -> Answered:
+    async def _answer(self) -> Answered:
         source = self.process.stdout
         assert source is not None
         answer, contents = ANSWER.unpack(await source.readexactly(ANSWER.size))
-        return Answered(await source.readexactly(answer), await source.readexactly(contents))
+        said = await source.readexactly(answer + contents)
+        return Answered(said[:answer], said[answer:]) if contents else Answered(said, b"")
 
     def cpu_seconds(self) -> float:
         """Processor time so far; 0 for a child that is gone."""
@@ -118,70 +149,134 @@ class Pool:
     def __init__(self, size: int = 2, *, wall: float = WALL, program: Sequence[str] = CHILD) -> None:
         """`program` is what Python runs: another one in the tests of children that fail."""
         self._size, self._wall, self._program = size, wall, program
-        self._free: asyncio.LifoQueue[_Child | None] = asyncio.LifoQueue()
+        self._jobs: deque[_Job] = deque()
+        self._idle: deque[asyncio.Future[None]] = deque()
         self._living: set[_Child] = set()
-        self._stopping = False
-        self._warming: list[asyncio.Task[None]] = []
+        self._at_work: set[_Job] = set()
+        self._workers: list[asyncio.Task[None]] = []
         self.replaced = 0
 
     async def __aenter__(self) -> Self:
-        for _ in range(self._size):
-            self._free.put_nowait(None)
-        self._warming = [asyncio.create_task(self._warm()) for _ in range(self._size)]
+        self._workers = [asyncio.create_task(self._serve()) for _ in range(self._size)]
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._stopping = True
-        for task in self._warming:
+        for job in (*self._at_work, *self._jobs):
+            job.finish(Failed(Unreadable.STOPPED, "the reader is being stopped"))
+        for task in self._workers:
             task.cancel()
-        await asyncio.gather(*self._warming, return_exceptions=True)
+        await asyncio.gather(*self._workers, return_exceptions=True)
         for child in list(self._living):
             await self._bury(child)
 
-    async def _warm(self) -> None:
-        """A child that does not start now is tried, and complained of, when a mail wants it."""
-        with contextlib.suppress(Unavailable):
-            async with self._lent():
-                pass
-
     async def do(self, job: bytes, head: bytes, raw: bytes) -> Answered | Failed:
-        """Raises Unavailable when no child is free for `LINE_MOST` seconds, and nothing for what is in `raw`."""
-        async with self._lent() as child:
-            begun = child.cpu_seconds()
-            work = asyncio.ensure_future(child.do(job, head, raw))
-            try:
-                done, _ = await asyncio.wait({work}, timeout=self._wall)
-                if not done and child.cpu_seconds() - begun < self._wall / 2:  # it did not get to run: the machine's fault
-                    done, _ = await asyncio.wait({work}, timeout=PATIENCE)
-                if done:
-                    return work.result()
-                await self._bury(child)
-                return Failed(Unreadable.TOO_SLOW, f"no answer in {self._wall:g} s")
-            except (EOFError, OSError):
-                return await self._post_mortem(child)
-            except asyncio.CancelledError:
-                await self._bury(child)  # it is in the middle of a mail nobody waits for
-                raise
-            finally:
-                work.cancel()
-                await asyncio.wait({work})
+        """Raises Unavailable when no child is free for `LINE_MOST` seconds or none starts, and nothing for what is in `raw`."""
+        loop = asyncio.get_running_loop()
+        asked = _Job(job, head, raw, loop.time(), loop.create_future())
+        self._jobs.append(asked)
+        self._wake()
+        return await asked.done
 
-    @contextlib.asynccontextmanager
-    async def _lent(self) -> AsyncIterator[_Child]:
-        try:
-            async with asyncio.timeout(LINE_MOST):
-                child = await self._free.get()
-        except TimeoutError as error:
-            raise Unavailable("mail reader", f"no child was free for {LINE_MOST:g} s") from error
-        try:
-            if child is None:
-                child = await _Child.start(self._program)
-                self._living.add(child)
-            yield child
-        finally:
-            if child is not None and child in self._living and child.served >= SERVED_MOST:
+    async def _serve(self) -> None:
+        """One child after the other, for as long as the pool lives."""
+        child: _Child | None = None
+        with contextlib.suppress(Unavailable):  # one that does not start now is tried, and complained of, when a mail wants it
+            child = await self._started()
+        while True:
+            jobs = await self._next()
+            try:
+                child = child or await self._started()
+            except Unavailable as error:
+                for job in jobs:
+                    job.refuse(error)
+                continue
+            self._at_work.update(jobs)
+            try:
+                lives = await self._worked(child, jobs)
+            finally:
+                self._at_work.difference_update(jobs)
+            if lives and child.served >= SERVED_MOST:
                 await self._bury(child)
-            self._free.put_nowait(child if child in self._living else None)
+            child = child if child in self._living else None
+
+    async def _next(self) -> list[_Job]:
+        """A fair share of what waits; one at least."""
+        loop = asyncio.get_running_loop()
+        while True:
+            while not self._jobs:
+                waiter: asyncio.Future[None] = loop.create_future()
+                self._idle.append(waiter)
+                await waiter
+            share, size, found = min(TOGETHER_MOST, -(-len(self._jobs) // self._size)), 0, list[_Job]()
+            while self._jobs and len(found) < share and (not found or size + len(self._jobs[0].raw) <= TOGETHER_BYTES):
+                job = self._jobs.popleft()
+                if loop.time() - job.since > LINE_MOST:
+                    job.refuse(Unavailable("mail reader", f"no child was free for {LINE_MOST:g} s"))
+                elif not job.done.done():
+                    found.append(job)
+                    size += len(job.raw)
+            if found:
+                return found
+
+    async def _worked(self, child: _Child, jobs: Sequence[_Job]) -> bool:
+        """Whether the child lives on. The mail it failed at is told so; what it did not come to is given to the next."""
+        work = asyncio.ensure_future(child.work(jobs))
+        try:
+            failed = await self._watched(child, work, jobs)
+        except (EOFError, OSError):
+            failed = await self._post_mortem(child)
+        finally:
+            work.cancel()
+            await asyncio.wait({work})
+        if failed is None:
+            return True
+        jobs[child.at].finish(failed)
+        await self._bury(child)
+        self._give_back(jobs[child.at + 1 :])
+        return False
+
+    async def _watched(self, child: _Child, work: asyncio.Future[None], jobs: Sequence[_Job]) -> Failed | None:
+        """None when all is done, else what is wrong with the mail it is at. Raises what `_Child.work` raises."""
+        loop = asyncio.get_running_loop()
+        offered, half = False, (-1, 0.0, 0.0)
+        while True:
+            await asyncio.wait({work}, timeout=min(LOOK_EVERY_S, self._wall / 4))
+            if work.done():
+                work.result()
+                return None
+            waited = loop.time() - child.since
+            if jobs[child.at].done.cancelled():
+                return Failed(Unreadable.CRASHED, "nobody waits for it any more")
+            if not offered and self._idle:
+                offered = True
+                self._give_back(jobs[child.at + 1 :])
+            if waited < self._wall / 2:
+                continue
+            if half[0] != child.at:
+                half = child.at, child.cpu_seconds(), loop.time()
+            if waited < self._wall:
+                continue
+            had = child.cpu_seconds() - half[1]
+            if had >= (loop.time() - half[2]) / 2 or waited >= self._wall + PATIENCE:  # else it did not get to run: the machine's fault
+                return Failed(Unreadable.TOO_SLOW, f"no answer in {self._wall:g} s")
+
+    async def _started(self) -> _Child:
+        child = await _Child.start(self._program)
+        self._living.add(child)
+        return child
+
+    def _give_back(self, jobs: Sequence[_Job]) -> None:
+        self._jobs.extendleft(reversed(jobs))
+        for _ in jobs:
+            self._wake()
+
+    def _wake(self) -> None:
+        """One who has nothing to do."""
+        while self._idle:
+            waiter = self._idle.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
 
     async def _post_mortem(self, child: _Child) -> Failed:
         words = ""
@@ -190,9 +285,6 @@ class Pool:
                 words = await child.last_words()
                 await child.process.wait()
         status = child.process.returncode
-        await self._bury(child)
-        if self._stopping:
-            return Failed(Unreadable.STOPPED, "the reader is being stopped")
         if status == NO_MEMORY or "MemoryError" in words:
             return Failed(Unreadable.TOO_MUCH_MEMORY, words or "the memory limit")
         if status == -signal.SIGXCPU:
