@@ -133,8 +133,8 @@ def _request(
         id=ids.derive("req", SOURCE, *episode), key=incident, at=asked.at, actor=asked.actor,
         policy=stamp, digest=asked.digest, source=SOURCE, group_key=group, fingerprint=alert.print, status=alert.status,
         severity=severity, summary=_line(redact(summary).text), description=redact(alert.annotations.get("description", "")[:20_000]).text,
-        labels=dict(alert.labels), components=components, started_at=began, pages=wakes and silenced is None,
-        silenced_by=silenced,
+        labels={name: redact(value).text for name, value in alert.labels.items()}, components=components, started_at=began,
+        pages=wakes and silenced is None, silenced_by=silenced,
     )  # fmt: skip
 
 

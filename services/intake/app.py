@@ -182,10 +182,11 @@ def _pages(app: FastAPI, intake: Intake, door: Door) -> None:
         if "authorization" in request.headers:
             return await acting("acknowledge", AcknowledgeForm)(request)
         page = named(request, "page_id", _PAGE)
-        door.count(page)
         body = await read_object(request)
         form, now = fill(AcknowledgeForm, body), door.clock.now()
-        asked = door.under_key(request, body, api.linked_actor(intake, page, form, now), now)
+        with door.proving(page):
+            actor = api.linked_actor(intake, page, form, now)
+        asked = door.under_key(request, body, actor, now)
         return await taken(
             "acknowledge", asked, api.act_on_page(intake, page, "acknowledge", form, asked, trace_of(request), via_link=True)
         )

@@ -64,10 +64,11 @@ def install(app: FastAPI, intake: Intake, door: Door, write: Write, mail: Mail |
             body, asked = await door.asked(request)
             form = fill(ConfirmForm, body)
         else:
-            door.count(ticket)
             body = await read_object(request)
             form, now = fill(ConfirmForm, body), door.clock.now()
-            asked = door.under_key(request, body, _confirming(intake, ticket, form, now), now)
+            with door.proving(ticket):
+                actor = _confirming(intake, ticket, form, now)
+            asked = door.under_key(request, body, actor, now)
         return await taken("confirm", asked, _confirm(intake, ticket, form, asked, trace_of(request)))
 
     write(app, "POST", "/v1/tickets/{ticket_id}/confirm", confirm, ConfirmForm, name="ticket-confirm")

@@ -26,8 +26,8 @@ from shared.events import Actor, Role, Via
 
 _PAGE = re.compile(r"[\w-]{1,100}\.[a-z2-7]{26}", re.ASCII)
 _FORM = {"requestBody": {"required": True, "content": {"application/x-www-form-urlencoded": {"schema": {"type": "object"}}}}}
-_UNSIGNED = "twilio"
-"""Whose allowance requests count on before their signature is known to be good."""
+_GATEWAY = "twilio"
+"""Whose allowance its requests count on."""
 
 
 def install(app: FastAPI, intake: Intake, door: Door) -> None:
@@ -50,11 +50,11 @@ def install(app: FastAPI, intake: Intake, door: Door) -> None:
 
 async def _signed(request: Request, intake: Intake, door: Door) -> dict[str, str]:
     """The form, once its signature is good: over the address people reach us by, for a proxy may have passed it on."""
-    door.count(_UNSIGNED)
     form = parse_qs(await read_form(request), keep_blank_values=True)
     query = f"?{request.url.query}" if request.url.query else ""
     url = f"{intake.portal_url.rstrip('/')}{request.url.path}{query}"
-    phone.check(intake.phone_token, url, form, request.headers.get("x-twilio-signature", ""))
+    with door.proving(_GATEWAY):
+        phone.check(intake.phone_token, url, form, request.headers.get("x-twilio-signature", ""))
     return {name: values[0] for name, values in form.items()}
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hmac
 import math
 import re
 import secrets
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
@@ -28,6 +30,7 @@ from shared.strict_json import parse as parse_json
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _BODY_WITHIN_S = 10.0
 _NOTHING: dict[str, Any] = {}
+_STRANGERS = "strangers"
 OPENS_TICKETS = "/v1/tickets"
 
 
@@ -119,6 +122,18 @@ class Door:
                 raise too_many(f"One account may ask {self.allowance.rate}. Slow down.", share.resets_in)
             assert request is not None
             request.state.over = share.resets_in
+
+    @contextlib.contextmanager
+    def proving(self, account: str) -> Iterator[None]:
+        """Around the check of a signature. Who fails it counts among all who fail, who passes it on `account`: so a stranger who tries
+        uses up nothing of whoever holds the link. Raises Refused `too-many-requests`, or what the check raised.
+        """
+        try:
+            yield
+        except Refused:
+            self.count(_STRANGERS)
+            raise
+        self.count(account)
 
     async def asked(self, request: Request, need: Need = "write") -> tuple[dict[str, Any], Asked]:
         """The body and who asks for it under which key."""

@@ -179,7 +179,8 @@ async def test_strangers_do_not_use_up_what_the_monitor_may_send(bench: Bench) -
 
 async def test_secrets_in_an_alert_are_masked(bench: Bench) -> None:
     said = "cannot reach postgres://app:hunter2hunter2@db.example.com/main"
-    await raised(bench, body({**alert(), "annotations": {"summary": said, "description": said}}))
+    labels = {"alertname": "Down", "dsn": said}
+    await raised(bench, body({**alert(), "labels": labels, "annotations": {"summary": said, "description": said}}))
     (request,) = asked(bench)
     assert "hunter2" not in request.wire().decode()
     assert "db.example.com" in request.summary
@@ -188,6 +189,12 @@ async def test_secrets_in_an_alert_are_masked(bench: Bench) -> None:
 @pytest.mark.parametrize("began", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
 async def test_a_time_beyond_the_calendar_is_a_mistake(bench: Bench, began: str) -> None:
     is_problem(await call(bench, "POST", "/v1/alerts", body({**alert(), "startsAt": began}), "demo-ops"), 422, "invalid")
+
+
+async def test_a_replay_asks_for_nothing_new_whatever_key_it_is_sent_under(bench: Bench) -> None:
+    for headers in ({}, {}, {"idempotency-key": "another"}):
+        assert (await sent(bench, FRESH, {**signature(FRESH), **headers})).status_code == 202
+    assert len({request.id for request in asked(bench)}) == 1, "readers take a request once"
 
 
 def test_one_of_several_signatures_is_enough_while_a_secret_is_changed() -> None:

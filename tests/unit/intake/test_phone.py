@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from services.intake.app import build
+from services.intake.door import Allowance
 from services.intake.phone import Waiting, chosen, names_at, signature_of
 from shared import links
 from shared.errors import Unavailable
@@ -138,6 +139,20 @@ async def test_with_the_view_away_the_link_is_what_is_left(bench: Bench, view: O
 async def test_whoever_is_not_twilio_is_refused(bench: Bench, path: str, signature: str) -> None:
     answer = await gateway(bench, path, said("ACK"), signature=signature)
     assert answer.status_code == 401 and acknowledged(bench) == []
+
+
+async def test_strangers_use_up_nothing_of_what_acknowledgements_need(bench: Bench) -> None:
+    bench.door = replace(bench.door, allowance=Allowance("3/minute"))
+    bench.app = build(bench.intake, bench.door, {}, accounts=bench.accounts)
+    path = "/v1/channels/twilio/sms"
+    codes = [(await gateway(bench, path, said("ACK"), signature="")).status_code for _ in range(5)]
+    assert codes == [401] * 3 + [429] * 2
+    assert (await gateway(bench, path, said("ACK"))).status_code == 200
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=bench.app), base_url="http://intake") as client:
+        guess = await client.post(f"/v1/pages/{PAGE}/acknowledge", json={"token": "guessed"})
+        link = links.sign(SECRET.encode(), links.ACKNOWLEDGE, PAGE, "primary", NOW + timedelta(hours=1))
+        linked = await client.post(f"/v1/pages/{PAGE}/acknowledge", json={"token": link})
+    assert (guess.status_code, linked.status_code) == (429, 202)
 
 
 async def test_a_form_that_was_changed_is_refused(bench: Bench) -> None:
