@@ -86,7 +86,10 @@ class Recorder:
         self._idle.set()
 
     def add(self, notice: str, update: Document, facts: Sequence[NoticeFact], trace: str | None, *, over: bool) -> asyncio.Future[None]:
-        """Write `update` ($set, $unset) and say `facts`; resolved when both are safe. `over`: nothing more will follow."""
+        """Write `update` ($set, $unset) and say `facts`; `over`: nothing more will follow.
+
+        Resolved when MongoDB has both: from then on whoever comes after us finds the change and says the facts. Nobody waits for Kafka.
+        """
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._changes.append(_Change(notice, update, to_keep(facts, trace), over, done))
         self._wake()
@@ -128,10 +131,10 @@ class Recorder:
             await self.say(first)
             self._said.extend(ended)
             await self._patience.insist(lambda writes=writes: self._notices.bulk(writes))  # type: ignore[misc]
-            await self.say(kept for change in changes for kept in change.unsaid)
             for change in changes:
                 if not change.done.done():
                     change.done.set_result(None)
+            await self.say(kept for change in changes for kept in change.unsaid)
             self._said.extend(change.notice for change in changes if change.over)
             if not (self._changes or self._said or self._first):
                 self._came.clear()
