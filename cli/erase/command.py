@@ -51,6 +51,17 @@ class NotNow(SignalboxError):
         self.reasons = reasons
 
 
+@dataclass(frozen=True)
+class Asked:
+    """Whose erasure, under which pseudonym, by whom. `patience`: seconds until groups that still have members are named."""
+
+    address: str
+    pseudonym: str
+    by: str
+    dry_run: bool = False
+    patience: float = LEFT_WITHIN_S
+
+
 @dataclass
 class Told:
     """What the command says at its end."""
@@ -74,6 +85,7 @@ def erase(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count, and change nothing.")] = False,
     here: Annotated[bool, typer.Option("--here", help="Only this machine's data directory: for the other machines.")] = False,
     by: Annotated[str, typer.Option(help="Who asks for it, as it will be recorded.")] = "",
+    patience: Annotated[float, typer.Option(help="Seconds in which services that were stopped may take their leave.")] = LEFT_WITHIN_S,
     as_json: AsJson = False,
 ) -> None:
     """Erase a person from everything, for good. Stop all services first; Kafka and MongoDB must run.
@@ -85,9 +97,8 @@ def erase(
     quietly()
     began = time.monotonic()
     try:
-        pseudonym = pseudonym_of(email, _secret(settings))
-        run = _here(settings, email, pseudonym, dry_run) if here else _erase(settings, email, pseudonym, dry_run, by or getpass.getuser())
-        told = asyncio.run(run)
+        asked = Asked(email.strip().lower(), pseudonym_of(email, _secret(settings)), by or getpass.getuser(), dry_run, patience)
+        told = asyncio.run(_here(settings, asked) if here else run(settings, asked))
     except Unavailable as problem:
         client.err.print(str(problem), markup=False)
         raise typer.Exit(client.AWAY) from None
@@ -115,73 +126,71 @@ def _secret(settings: CommandSettings) -> str:
     raise NotNow(["SIGNALBOX_SECRET (or SIGNALBOX_SECRET_FILE) is needed: the pseudonym is derived with it."])
 
 
-async def _here(settings: CommandSettings, email: str, pseudonym: str, dry_run: bool) -> Told:
+async def _here(settings: CommandSettings, asked: Asked) -> Told:
     """Another machine's copies. What is theirs beyond address and name is known where the log was erased; here the copies go whole."""
-    person = Person(address=email.strip().lower(), pseudonym=pseudonym)
-    touched, unreadable = files.sweep(settings.data_dir, person, dry_run=dry_run)
-    return Told(pseudonym, dry_run, files=touched, unreadable=unreadable)
+    person = Person(address=asked.address, pseudonym=asked.pseudonym)
+    touched, unreadable = files.sweep(settings.data_dir, person, dry_run=asked.dry_run)
+    return Told(asked.pseudonym, asked.dry_run, files=touched, unreadable=unreadable)
 
 
-async def _erase(settings: CommandSettings, email: str, pseudonym: str, dry_run: bool, by: str) -> Told:
+async def run(settings: CommandSettings, asked: Asked) -> Told:
+    """The whole erasure, or the rest of one that was killed. Raises NotNow, UnknownEvent, NotTheSame, Unavailable."""
     store = Store(settings.mongodb_uri, settings.mongodb_database)
     try:
         await store.ping()
         async with Rewriting(settings.kafka_bootstrap_servers, settings.topic_prefix) as kafka:
             under_way = await course.course(kafka)
-            if under_way is not None and under_way.pseudonym not in ("", pseudonym):
+            if under_way is not None and under_way.pseudonym not in ("", asked.pseudonym):
                 raise NotNow([f"The erasure of {under_way.pseudonym} was begun and not ended. Run it again, with their address, first."])
-            await _nobody_works(kafka)
-            if under_way is not None and under_way.copied is not None:
-                if dry_run:
-                    raise NotNow(["Their erasure was begun and only goes forward: run it again without --dry-run."])
-                told = await _forward(settings, kafka, store, under_way.copied, under_way.replaced)
-                told.gone_on = True
-                return told
-            return await _afresh(settings, kafka, store, email, pseudonym, dry_run, by)
+            await _nobody_works(kafka, asked.patience)
+            if under_way is None or under_way.copied is None:
+                return await _afresh(settings, kafka, store, asked)
+            if asked.dry_run:
+                raise NotNow(["Their erasure was begun and only goes forward: run it again without --dry-run."])
+            told = await _forward(settings, kafka, store, under_way.copied, under_way.replaced)
+            told.gone_on = True
+            return told
     finally:
         store.close()
 
 
-async def _nobody_works(kafka: Rewriting) -> None:
+async def _nobody_works(kafka: Rewriting, patience: float) -> None:
     """Raises NotNow while a group of ours has members."""
-    until = time.monotonic() + LEFT_WITHIN_S
+    until = time.monotonic() + patience
     while busy := {group: members for group, members in (await kafka.groups()).items() if members}:
         if time.monotonic() > until:
             raise NotNow([f"Stop the services first: group {group!r} has {len(members)} members." for group, members in busy.items()])
         await asyncio.sleep(0.5)
 
 
-async def _afresh(
-    settings: CommandSettings, kafka: Rewriting, store: Store, email: str, pseudonym: str, dry_run: bool, by: str
-) -> Told:  # fmt: skip
+async def _afresh(settings: CommandSettings, kafka: Rewriting, store: Store, asked: Asked) -> Told:
     there = await copying.everything(kafka)
-    person, _ = await copying.find(kafka, there, email.strip().lower(), pseudonym)
+    person = await copying.find(kafka, there, asked.address, asked.pseudonym)
     directory, on_call = await copying.reference(kafka, there, ON_CALL)
     person = person.model_copy(update={"blobs": person.blobs | await stored.blobs_of(store, person)})
     if reasons := [*checks.in_the_way(person, directory, on_call), *files.in_the_way(settings.data_dir, person)]:
         raise NotNow(reasons)
     numbers = await copying.count(kafka, there, person)
     now = datetime.now(UTC)
-    if dry_run or not numbers.records:
-        documents = await stored.sweep(store, person, now, dry_run=dry_run)
-        touched, unreadable = files.sweep(settings.data_dir, person, dry_run=dry_run)
-        if not dry_run:
+    if asked.dry_run or not numbers.records:
+        documents = await stored.sweep(store, person, now, dry_run=asked.dry_run)
+        touched, unreadable = files.sweep(settings.data_dir, person, dry_run=asked.dry_run)
+        if not asked.dry_run:
             await course.end(kafka)  # a first try may have been killed before it touched anything
-        return Told(pseudonym, dry_run, numbers.as_json(), dict(documents), touched, unreadable)
-    copied = await _copied(kafka, there, person, numbers, now, by)
-    return await _forward(settings, kafka, store, copied, set())
+        return Told(asked.pseudonym, asked.dry_run, numbers.as_json(), dict(documents), touched, unreadable)
+    return await _forward(settings, kafka, store, await _copied(kafka, there, person, numbers, now, asked), set())
 
 
-async def _copied(kafka: Rewriting, there: dict[str, Shape], person: Person, numbers: Numbers, now: datetime, by: str) -> Copied:
+async def _copied(kafka: Rewriting, there: dict[str, Shape], person: Person, numbers: Numbers, now: datetime, asked: Asked) -> Copied:
     """Everything stands beside the log as it will be; the log itself is as it was."""
     await course.end(kafka)
     await course.begin(kafka, person.pseudonym, now, min(shape.replication for shape in there.values()))
     topics = {topic: await copying.copy(kafka, topic, there[topic], person) for topic in sorted(numbers.records)}
     copied = Copied(
-        person=person, at=now, by=by, topics=topics, committed=await copying.committed(kafka, set(topics)),
+        person=person, at=now, by=asked.by, topics=topics, committed=await copying.committed(kafka, set(topics)),
         records=dict(numbers.records), texts=sum(numbers.texts.values()), not_judged=numbers.not_judged,
     )  # fmt: skip
-    await _nobody_works(kafka)
+    await _nobody_works(kafka, asked.patience)
     await course.is_copied(kafka, copied)
     return copied
 

@@ -36,8 +36,8 @@ async def records(kafka: Rewriting, topic: str, shape: Shape) -> AsyncIterator[t
                 yield partition, raw
 
 
-async def find(kafka: Rewriting, there: dict[str, Shape], address: str, pseudonym: str) -> tuple[Person, bool]:
-    """Whom it is about, and whether the log knows them at all."""
+async def find(kafka: Rewriting, there: dict[str, Shape], address: str, pseudonym: str) -> Person:
+    """Whom it is about: what of the log is theirs."""
     traces = Traces(address, pseudonym)
     stands = re.compile(re.escape(address).encode(), re.IGNORECASE)
     for topic in (each.name for each in PUBLIC if each.name in there):
@@ -49,7 +49,7 @@ async def find(kafka: Rewriting, there: dict[str, Shape], address: str, pseudony
             async for _, raw in records(kafka, MAIL.name, there[MAIL.name]):
                 if (event := event_of(raw.value)) is not None:
                     each(event)
-    return traces.person(), traces.is_known
+    return traces.person()
 
 
 async def reference(

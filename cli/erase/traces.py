@@ -20,12 +20,9 @@ class Traces:
         self._mails: set[str] = set()
         self._blobs: set[str] = set()
         self._attachments: set[str] = set()
-        self.is_known = False
-        """Whether the address stands anywhere in what was heard."""
 
     def heard(self, event: Json) -> None:
         """An event of any topic, in any order, that the address stands in somewhere."""
-        self.is_known = True
         self._take_names(event)
         is_theirs = self._them.is_them
         kind, key = event.get("type"), str(event.get("key"))
