@@ -20,11 +20,14 @@ class Standing(StrEnum):
 
 
 def standing(actor: Actor, *, requester: str, participants: Collection[str], provider: str | None) -> Standing | None:
-    """Staff see all; a provider's users the tickets assigned to it now; customers their own and those they take part in."""
+    """Staff see all; a provider's users the tickets assigned to it now; everybody their own and those they take part in.
+
+    A provider's user is a customer of the platform, too: what they opened themselves they follow like any customer.
+    """
     if actor.is_staff:
         return Standing.STAFF
-    if actor.provider is not None:
-        return Standing.PROVIDER if actor.provider == provider else None
+    if actor.provider is not None and actor.provider == provider:
+        return Standing.PROVIDER
     email = actor.email.lower()
     return Standing.CUSTOMER if email == requester.lower() or email in {p.lower() for p in participants} else None
 

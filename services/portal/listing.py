@@ -47,9 +47,8 @@ def visible_to(actor: Actor) -> Filter:
     """The filter that finds the tickets `shared.access.standing` gives the actor some standing in; nothing else ever does."""
     if actor.is_staff:
         return {}
-    if actor.provider is not None:
-        return {"provider": actor.provider}
-    return {"people": actor.email.lower()}
+    own = {"people": actor.email.lower()}
+    return own if actor.provider is None else {"$or": [{"provider": actor.provider}, own]}
 
 
 def words_of(text: str, limit: int = 80) -> list[str]:

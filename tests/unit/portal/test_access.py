@@ -28,11 +28,11 @@ ACTORS = {
     "ops": Actor(email="ops@example.com", roles=(Role.OPS,)),
     "redisco": Actor(email="r@redisco.example", roles=(Role.PROVIDER,), provider="redisco"),
     "mailgrid": Actor(email="m@mailgrid.example", roles=(Role.PROVIDER,), provider="mailgrid"),
-    "provider's user who also requested it": Actor(email="rae@example.com", roles=(Role.PROVIDER,), provider="mailgrid"),
+    "other provider's user who takes part": Actor(email="rae@example.com", roles=(Role.PROVIDER,), provider="mailgrid"),
 }
 SEES = {
     "requester": Standing.CUSTOMER, "participant": Standing.CUSTOMER, "agent": Standing.STAFF, "ops": Standing.STAFF,
-    "redisco": Standing.PROVIDER,
+    "redisco": Standing.PROVIDER, "other provider's user who takes part": Standing.CUSTOMER,
 }  # fmt: skip
 
 
@@ -52,6 +52,8 @@ def the_ticket() -> tuple[dict[str, Any], list[dict[str, Any]]]:
 
 
 def matches(doc: dict[str, Any], where: dict[str, Any]) -> bool:
+    if "$or" in where:
+        return any(matches(doc, branch) for branch in where["$or"])
     return all(value in doc[field] if isinstance(doc[field], list) else doc[field] == value for field, value in where.items())
 
 

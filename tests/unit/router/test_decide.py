@@ -208,6 +208,15 @@ def test_the_matrix_of_sides_and_requests(kind: type[Request], who: str) -> None
         assert refusal(facts) == "not-allowed"
 
 
+def test_a_providers_user_follows_their_own_ticket_as_a_customer() -> None:
+    ticket = Ticket(open_ticket("redisco", app=None))
+    said = ticket.take(request(AddReply, "redisco", body="Still so.", id="r1"))
+    assert (types(said), said[0].side) == (["ReplyAdded"], "customer")
+    assert refusal(ticket.take(request(HandBack, "redisco", reason="Not ours.", id="h1"))) == "not-allowed", "nobody assigned it to them"
+    assert refusal(ticket.take(request(AddReply, "mailgrid", body="Me too.", id="r2"))) == "no-such-ticket"
+    assert types(ticket.take(request(Solve, "redisco", resolution="It was our firewall.", id="s1"))) == ["TicketSolved"]
+
+
 def test_every_request_on_tickets_is_in_the_tables() -> None:
     assert {kind.__name__ for kind in DECIDE} == set(MAY)
     assert set(FIELDS) == set(DECIDE)
@@ -246,6 +255,32 @@ def test_reply(who: str, fields: dict[str, Any], expected: list[str], then: Stat
 def test_a_reply_carries_who_may_be_told() -> None:
     fact = with_redisco().take(request(AddReply, "agent", body="Hello."))[0]
     assert (fact.side, fact.participants, fact.provider, fact.subject) == ("staff", ("premier@example.com",), "redisco", "The app is slow")
+
+
+WORK: list[tuple[type[Any], str, dict[str, Any], bool]] = [
+    (AddReply, "agent", {"body": "b"}, True),
+    (AddReply, "agent", {"body": "b", "audience": Audience.STAFF}, True),
+    (AddReply, "agent", {"body": "b", "automatic": True}, False),
+    (AddReply, "premier", {"body": "b"}, False),
+    (AssignTicket, "agent", {"provider": "redisco", "provider_known": True}, True),
+]
+
+
+@pytest.mark.parametrize(("kind", "who", "fields", "is_work"), WORK)
+def test_a_page_hears_of_work_on_its_ticket_by_one_of_ours(kind: type[Any], who: str, fields: dict[str, Any], is_work: bool) -> None:
+    ticket = Ticket(open_ticket(priority=Priority.URGENT))
+    assert ticket.row and ticket.row.obligations
+    fact = ticket.take(request(kind, who, **fields))[0]
+    assert (fact.lane, fact.obligations) == ((ticket.row.lane, ticket.row.obligations) if is_work else ("", ()))
+    calm = Ticket(open_ticket())
+    assert calm.take(request(kind, who, **fields))[0].obligations == (), "nobody was woken for it"
+
+
+def test_a_provider_at_work_and_a_ticket_that_comes_back_are_no_sign_of_ours() -> None:
+    ticket = Ticket(open_ticket(priority=Priority.URGENT))
+    ticket.take(request(AssignTicket, "agent", provider="redisco", provider_known=True))
+    assert ticket.take(request(AddReply, "redisco", body="b"))[0].obligations == ()
+    assert ticket.take(request(HandBack, "redisco", reason="Not ours."))[0].obligations == ()
 
 
 def test_the_conversation_goes_back_and_forth() -> None:
@@ -479,5 +514,6 @@ def test_whatever_is_asked(asked: list[tuple[type[Request], str, dict[str, Any]]
         rebuilt.add("tkt_a", fact.cause, [fact])
     assert rebuilt.row and ticket.row and rebuilt.row == ticket.row
     owed = {fact.obligation for fact in ticket.log if getattr(fact, "obligation", None)}  # type: ignore[attr-defined]
-    ended = {o for fact in ticket.log for o in (*getattr(fact, "cancels", ()), *getattr(fact, "obligations", ()))}
+    solved = {o for fact in ticket.log if fact.type == "TicketSolved" for o in fact.obligations}  # type: ignore[attr-defined]
+    ended = solved | {o for fact in ticket.log for o in getattr(fact, "cancels", ())}
     assert owed - ended == set(ticket.row.obligations)
