@@ -45,6 +45,25 @@ def test_nothing_is_missing_of_a_whole_story() -> None:
     assert found_in(story()) == set()
 
 
+def test_a_silent_page_owes_no_step_until_it_is_restored_and_work_puts_off_the_reopening() -> None:
+    def lane(*facts: e.PageFact) -> set[tuple[str, str]]:
+        numbered = [fact.having({"id": f"fct_{seq}", "key": LANE, "seq": seq, "cause": "x"}) for seq, fact in enumerate(facts, 1)]
+        return found_in(list(numbered))
+
+    began = e.PageEscalated(at=at(0), page=PAGE, step=1, to=("ops",), next_at=at(300))
+    silent = e.PageSilenced(at=at(10), page=PAGE, silenced_by="mnt_1", obligations=(OBLIGATION,), stopped=True, reason="r")
+    again = e.PageRestored(at=at(3600), page=PAGE, by="system", silenced_by="mnt_1", resumed=True, round=1, reason="r")
+    assert lane(began) == {(FIRED, f"{PAGE}/step")}
+    assert lane(began, silent) == set()
+    assert lane(began, silent.having({"stopped": False})) == {(FIRED, f"{PAGE}/step")}
+    assert lane(began, silent, again, began.having({"round": 1})) == {(FIRED, f"{PAGE}/step")}
+    forgotten = e.PageAcknowledged(at=at(20), page=PAGE, by="ops", via="web", reopens_at=at(1820))
+    attended = e.PageAttended(at=at(30), page=PAGE, by="agent", activity="note", reopens_at=None)
+    assert lane(began, forgotten) == {(FIRED, f"{PAGE}/reopen")}
+    assert lane(began, forgotten, attended.having({"reopens_at": at(1830)})) == {(FIRED, f"{PAGE}/reopen")}
+    assert lane(began, forgotten, attended) == set()
+
+
 PAGING = (e.PageOpened, e.PageEscalated, e.PageAttempted, e.PageFailed, e.PageAccepted, e.PageAcknowledged)
 
 

@@ -10,11 +10,25 @@ import pytest
 from deploy.demo.directory import policies
 from services.notifier import domain
 from services.notifier.alerting import obligation_of, on_raise_alert
+from services.notifier.front import HANDLERS
 from services.notifier.pager import about_url
 from services.notifier.pager_lane import Lane, State, evolve
 from services.notifier.pager_steps import Rules
 from shared import ids
-from shared.events import Actor, PageOpened, PageWanted, RaiseAlert, Role, SolveSeen
+from shared.events import (
+    SYSTEM,
+    Actor,
+    Component,
+    PageOpened,
+    PageWanted,
+    RaiseAlert,
+    RestoreAlerts,
+    RestoreAsked,
+    Role,
+    SilenceAlerts,
+    SilenceAsked,
+    SolveSeen,
+)
 from shared.policy import ON_CALL, OnCallPolicy
 
 NOW = datetime(2026, 11, 22, 3, tzinfo=UTC)
@@ -94,6 +108,31 @@ def test_an_end_that_overtakes_its_beginning_wakes_nobody() -> None:
 @pytest.mark.parametrize("asked", [alert(pages=False), alert(actor=Actor(email="premier@example.com"))])
 def test_who_and_what_wakes_nobody(asked: RaiseAlert) -> None:
     assert list(on_raise_alert(asked)) == []
+
+
+def test_a_silent_alert_is_owed_under_an_id_of_its_own_and_says_what_it_is_about() -> None:
+    routing = (Component(id="routing", name="Routing"),)
+    (silent,) = on_raise_alert(alert(pages=False, silenced_by="mnt_1", components=routing))
+    (heard,) = on_raise_alert(alert(components=routing))
+    assert isinstance(silent, PageWanted) and isinstance(heard, PageWanted)
+    assert (silent.obligation, silent.silenced_by, silent.components) == (heard.obligation, "mnt_1", ("routing",))
+    assert silent.id != heard.id, "told of again when the maintenance is over"
+    pager = Pager()
+    assert [fact.type for fact in pager.hears(alert(pages=False, silenced_by="mnt_1", components=routing))] == [
+        "PageOpened",
+        "PageSilenced",
+    ]
+    assert "PageResolved" in [fact.type for fact in pager.hears(alert("resolved"))]
+
+
+@pytest.mark.parametrize("kind", [SilenceAlerts, RestoreAlerts])
+def test_only_the_system_silences_and_restores(kind: Any) -> None:
+    more = {"components": ("routing",)} if kind is SilenceAlerts else {}
+    asked = kind(id="req_1", key="inc_a", at=NOW, actor=SYSTEM, policy={}, maintenance="mnt_1", **more)
+    (told,) = HANDLERS["requests"][kind](asked)
+    assert isinstance(told, SilenceAsked | RestoreAsked)
+    assert (told.id, told.key, told.maintenance) == ("req_1", ids.ops_lane("inc_a"), "mnt_1")
+    assert list(HANDLERS["requests"][kind](asked.model_copy(update={"actor": MONITOR}))) == []
 
 
 def test_the_ids_are_derived_so_a_repeat_is_the_same() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.portal.reasons import names_of, why_not, why_this
+from services.portal.reasons import names_of, why_not, why_stood_down, why_this
 from shared.policy import OnCallPolicy
 
 AT = datetime(2026, 3, 3, 3, tzinfo=UTC)
@@ -78,6 +78,55 @@ def test_why_it_rang(step: int, round_: int, name: str, words: str) -> None:
 )  # fmt: skip
 def test_why_it_did_not(email: str, changes: dict[str, Any], words: str) -> None:
     assert why_not(page(**changes), names_of(POLICY, f"{email}@example.com"), POLICY, AT) == words
+
+
+SILENT = {"by": "mnt_1", "at": "2026-03-03T02:00:00Z", "until": None, "round": None}
+RESTORED = {**SILENT, "until": "2026-03-03T03:00:00Z", "round": 1}
+
+
+@pytest.mark.parametrize(
+    ("step", "round_", "changes", "words"),
+    [
+        (
+            1,
+            1,
+            {"silences": [RESTORED]},
+            "step 1 of support: on call for first; a maintenance had silenced it, and it still fired afterwards",
+        ),
+        (1, 2, {"silences": [RESTORED]}, "step 1 of support, round 2: on call for first; nobody before had acknowledged in time, or could"),
+        (
+            3,
+            0,
+            {"reopenings": [{"by": "ann", "at": "2026-03-03T03:00:00Z"}]},
+            "person; it had been acknowledged, and nothing came of it",
+        ),
+    ],
+)
+def test_why_it_rang_again(step: int, round_: int, changes: dict[str, Any], words: str) -> None:
+    assert words in why_this(page(**changes), step, round_, {"ann"}, POLICY, AT)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (
+            {"state": "silenced", "silences": [SILENT]},
+            "it is silent: maintenance mnt_1 covers what it is about, and it rings afterwards if it still fires",
+        ),
+        (
+            {"state": "acknowledged", "acknowledged_by": "ann", "acknowledged_via": "email"},
+            "ann acknowledged by a reply to the mail at step 1; theirs is step 3",
+        ),
+    ],
+)
+def test_why_it_did_not_for_the_newer_reasons(changes: dict[str, Any], words: str) -> None:
+    assert why_not(page(**changes), {"ben"}, POLICY, AT) == words
+
+
+def test_why_somebody_was_told_that_nothing_is_needed() -> None:
+    over = page(state="resolved", ended_by="alertmanager", reason="the ticket was solved", silences=[RESTORED])
+    assert why_stood_down(over, SILENT["at"] or "") == "maintenance mnt_1 had begun: the page went silent"
+    assert why_stood_down(over, "2026-03-03T04:00:00Z") == "the page was resolved by alertmanager: the ticket was solved"
 
 
 def test_no_reason_tells_an_address_of_a_contact_method() -> None:
