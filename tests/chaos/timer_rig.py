@@ -54,15 +54,18 @@ class Account:
 
 
 class TimerRig:
-    """`account` grows while the rig lives. An ended worker is started again at once under its name, as `signalbox up` would."""
+    """`account` grows while the rig lives. A worker that ended is started again at once under its name, as `signalbox up` does."""
 
     def __init__(self, bootstrap: str, prefix: str, clock: Path, producer: Producer) -> None:
         self.account, self.ends = Account(), 0
         self._bootstrap, self._prefix, self._clock, self._producer = bootstrap, prefix, clock, producer
-        self._processes: list[asyncio.subprocess.Process] = []
+        self._processes: dict[int, asyncio.subprocess.Process] = {}
 
-    async def start(self) -> None:
-        self._processes = [await self._start(number) for number in range(WORKERS)]
+    async def keep(self, number: int) -> None:
+        """Until cancelled."""
+        while True:
+            process = self._processes[number] = await self._start(number)
+            await process.wait()
 
     async def open(self, due: Sequence[datetime]) -> list[str]:
         """A ticket for each instant at which its initial response falls due; their ids."""
@@ -87,14 +90,12 @@ class TimerRig:
         fresh.replace(self._clock)
         return offset
 
-    async def end_one(self, how: signal.Signals) -> None:
-        """The workers in turn."""
-        number = self.ends % WORKERS
+    def end_one(self, how: signal.Signals) -> None:
+        """The workers in turn; one that is being started again already is left alone."""
+        process = self._processes[self.ends % WORKERS]
         self.ends += 1
-        process = self._processes[number]
-        process.send_signal(how)
-        await process.wait()
-        self._processes[number] = await self._start(number)
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(how)
 
     async def follow(self) -> None:
         """Read clocks and dead letters until cancelled."""
@@ -111,7 +112,7 @@ class TimerRig:
             await reader.stop()
 
     async def stop(self) -> None:
-        for process in self._processes:
+        for process in self._processes.values():
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
@@ -137,14 +138,14 @@ async def timers_on(bootstrap: str, folder: Path) -> AsyncIterator[TimerRig]:
         await admin.create_topic("sla-state", PARTITIONS, config={"cleanup.policy": "compact"})
         rig = TimerRig(bootstrap, prefix, folder / "clock", producer)
         (folder / "clock").write_text("0")
-        following = asyncio.create_task(rig.follow())
+        running = [asyncio.create_task(work) for work in (rig.follow(), *map(rig.keep, range(WORKERS)))]
         try:
-            await rig.start()
             yield rig
         finally:
+            for task in running:
+                task.cancel()
+            ended = await asyncio.gather(*running, return_exceptions=True)
             await rig.stop()
-            following.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await following
             await producer.stop()
             await admin.delete_all()
+            assert all(isinstance(one, asyncio.CancelledError) for one in ended), ended
