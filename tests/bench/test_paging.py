@@ -1,6 +1,6 @@
 """From an urgent ticket's acceptance to the phone, by front and pager alone: idle, and beside a thousand urgents of one lane.
 
-`SIGNALBOX_BENCH_PAGES` says how many are measured (100). Through intake, and beside 10,000 tickets in ten minutes: `make chaos`.
+`SIGNALBOX_BENCH_PAGES` says how many are measured (100). Through intake, and beside other work: `test_beside.py`.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from tests.support.waiting import eventually
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1800)]
 
 URGENTS = 500 if LONG else 40
-STORM, STORM_RATE = (10_000, 10_000 / 600) if LONG else (1_000, 40.0)
+STORM, STORM_RATE = (10_000, 10_000 / 600) if LONG else (600, 40.0)
 BEFORE = 4
 """Customers who write before anybody has declared the incident: each is an emergency of its own until then."""
 
