@@ -65,7 +65,7 @@ def sweep(data: Path, person: Person, *, dry_run: bool = False) -> tuple[list[st
 
 def _any_names(data: Path, pattern: str, person: Person) -> bool:
     """A copy goes as a whole: the file and what SQLite keeps beside it."""
-    return any(_concerns(path, person) for path in data.glob(pattern) if path.is_file())
+    return any(person.stands_in(path.read_bytes()) for path in data.glob(pattern) if path.is_file())
 
 
 def _others(data: Path) -> Iterator[Path]:
@@ -79,7 +79,11 @@ def _others(data: Path) -> Iterator[Path]:
 
 
 def _names(path: Path, person: Person) -> bool:
-    return person.is_named(path.read_bytes().decode("utf-8", "replace"))
+    raw = path.read_bytes()
+    try:
+        return person.is_named(raw.decode())
+    except UnicodeDecodeError:
+        return person.stands_in(raw)
 
 
 def _concerns(path: Path, person: Person) -> bool:

@@ -47,6 +47,12 @@ class Person(BaseModel):
         """Whether the address, or the full name, stands in `text`."""
         return any(pattern.search(text) for pattern, _ in self._patterns)
 
+    def stands_in(self, raw: bytes) -> bool:
+        """The same of bytes that are no text: what stands beside them there says nothing."""
+        low = raw.lower()
+        full = (name for name in self.names if " " in name)
+        return any(each.lower().encode() in low for each in (self.address, quote(self.address, safe=""), *full))
+
     def replaced(self, text: str) -> str:
         """`text` with the pseudonym where the address or a full name stood, however it is written."""
         for pattern, stand_in in self._patterns:
