@@ -13,6 +13,8 @@ from pymongo import MongoClient
 from shared.bus import Reader
 from shared.topics import TOPICS
 from tests.support.desk import Desk, FarEnd, Person
+from tests.support.mails import attached, multipart
+from tests.support.posting import MailDesk, Post
 from tests.support.stack import Stack
 from tests.support.waiting import eventually
 from tests.unit.text.samples import HEX, drawn
@@ -155,6 +157,37 @@ async def test_through_the_api(desk: Desk, far_end: FarEnd, premier: Person, sta
     far_end.gets(ticket, "mail", to=premier.email, count=4)  # received, a reply, the review, solved
     refused = premier.acts(ticket, "appeal", information=text)
     premier.outcome(refused["request_id"])
+    await nowhere(stack, far_end, secrets)
+
+
+async def test_through_files_and_mail(desk: Desk, far_end: FarEnd, premier: Person, stack: Stack) -> None:
+    """A log that is uploaded, and one that is attached to a mail. The mail as it came is in the bag alone, and leaves it when settled."""
+    secrets, about = made("file " + premier.name), f"See the log {premier.name}"
+    log = text_with(secrets).encode()
+    up = premier.call("POST", "/v1/attachments?name=app.log", content=log).json()
+    assert len(up["masked"]) >= 5
+    assert "app.log" in up["warnings"][0]
+    answer = premier.asks("/v1/tickets", {
+        "subject": "With a log", "body": "It is attached.", "app": f"{premier.name}-app", "priority": "urgent", "attachments": [up["id"]],
+    })  # fmt: skip
+    assert up["warnings"][0] in answer["warnings"]
+    far_end.gets(answer["ticket_id"], "page", to="primary")
+    raw = multipart(
+        b"Content-Type: text/plain\r\n\r\n" + text_with(secrets).encode(), attached(log, "app.log"),
+        headers={"From": premier.email, "Subject": about, "Message-ID": f"<{drawn(about, 20)}@client.example.com>"},
+    )  # fmt: skip
+    Post(stack).sends(raw, premier.email)
+    message = MailDesk(desk.agent).settles(about, "ticketed")
+    seen = premier.ticket(message["ticket_id"])
+    assert seen["body"].count("[masked: ") >= 4
+    for file in (up["id"], *seen["attachments"]):
+        kept = eventually(lambda file=file: (found := premier.call("GET", f"/v1/attachments/{file}")).status_code == 200 and found)
+        assert kept.text.count("[masked: ") >= 5
+        assert "H12" in kept.text
+    address = f"/v1/mail/{message['id']}/raw"
+    for_staff = eventually(lambda: (found := desk.agent.call("GET", address)).status_code == 200 and found, what="the raw message")
+    assert "app.log" in for_staff.text
+    eventually(lambda: not on_disk(stack, secrets), within=30, every=1, what="the bag without it")
     await nowhere(stack, far_end, secrets)
 
 
