@@ -61,7 +61,7 @@ class Office:
 
     async def end(self, process: asyncio.subprocess.Process, how: signal.Signals) -> int:
         process.send_signal(how)
-        code = await asyncio.wait_for(process.wait(), 15)
+        code = await asyncio.wait_for(process.wait(), 30)
         self.running.remove(process)
         return code
 

@@ -68,7 +68,7 @@ class Log:
         for name in names or list(self._workers):
             spine, task, stack = self._workers.pop(name)
             spine.stop()
-            assert await asyncio.wait_for(task, 15) == 0
+            assert await asyncio.wait_for(task, 30) == 0
             await stack.aclose()
 
     def advance(self, **span: float) -> None:
@@ -254,7 +254,7 @@ async def test_the_process_starts_and_ends_on_sigterm(log: Log, service: str) ->
             await log.start("router")
             await log.wait(CLOCKS.name, has("ClockStarted"))
         process.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(process.wait(), 15) == 0
+        assert await asyncio.wait_for(process.wait(), 30) == 0
     finally:
         if process.returncode is None:
             process.kill()

@@ -78,7 +78,7 @@ async def test_stopping_while_it_waits_to_start_again(tmp_path: Path) -> None:
     supervisor.start([program(tmp_path, "short", "raise SystemExit(3)")])
     child = supervisor.children["short"]
     await until(lambda: child.restarts >= 2)
-    await asyncio.wait_for(supervisor.stop(["short"]), 5)
+    await asyncio.wait_for(supervisor.stop(["short"]), 30)
     assert child.exit_code in (3, -signal.SIGTERM)
     assert child.pid is None
 

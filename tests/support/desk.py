@@ -21,7 +21,7 @@ class Person:
     token: str
     base: str
     email: str = ""
-    client: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=10))
+    client: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=30))
 
     def call(self, method: str, path: str, json: Any = None, key: str | None = None, **kwargs: Any) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self.token}", **({"Idempotency-Key": key} if key else {})}
@@ -92,7 +92,7 @@ class FarEnd:
     """What the outside world received: the sink's record, which is the oracle of every delivery."""
 
     sink: str
-    client: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=10))
+    client: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=30))
 
     def got(self, kind: str | None = None, **where: str) -> list[dict[str, Any]]:
         """Everything received, oldest first; `where`: only that `ticket`, only that `to`."""
@@ -102,7 +102,7 @@ class FarEnd:
     def about(self, ticket: str, kind: str, to: str | None = None) -> list[dict[str, Any]]:
         return [item for item in self.got(kind, ticket=ticket) if to is None or to in item["to"]]
 
-    def gets(self, ticket: str, kind: str, to: str | None = None, count: int = 1, within: float = 10) -> list[dict[str, Any]]:
+    def gets(self, ticket: str, kind: str, to: str | None = None, count: int = 1, within: float = 30) -> list[dict[str, Any]]:
         """Wait for at least `count` of them."""
 
         def enough() -> Any:

@@ -53,7 +53,7 @@ class Intake:
     async def stops(self) -> int:
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
-        code = await asyncio.wait_for(self.process.wait(), 15)
+        code = await asyncio.wait_for(self.process.wait(), 30)
         self.process = None
         return code
 

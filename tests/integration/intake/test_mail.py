@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ import pytest
 from services.intake.mail.listener import Limits
 from services.intake.mail.reading.message import read_message
 from services.intake.mail.reading.shape import Address, Authentication, Envelope, Reading
+from shared.errors import Poisonous
 from shared.events import Cause, MailQuarantined, OpenTicket
+from shared.wire import Record
 from tests.support.mailroom import House, opened
 from tests.support.mails import attached, envelope, multipart
 from tests.support.posting import written
@@ -72,7 +75,7 @@ async def test_what_is_kept_for_staff_has_no_secret_either(tmp_path: Path) -> No
         for raw in (with_log, told, plain):
             assert (await house.sends(raw))[0] == 250
         facts = await house.settles(3)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while len(shelf.kept) < 3:
                 await asyncio.sleep(0.01)
     assert {fact.type for fact in facts} == {"MailTicketed"}
@@ -143,6 +146,37 @@ async def test_one_message_that_meets_a_bug_stops_nobody(tmp_path: Path) -> None
     assert sorted(fact.type for fact in facts) == ["MailQuarantined", "MailTicketed", "MailTicketed"]
 
 
+class Picky(House):
+    """Its log never takes a ticket with this subject."""
+
+    async def publish(self, records: Sequence[Record]) -> str:
+        if any(b'"subject":"poison"' in (record.value or b"") and record.topic == "requests" for record in records):
+            raise Poisonous("too large for ever")
+        return await super().publish(records)
+
+
+async def test_what_the_log_never_takes_is_set_aside_and_what_was_said_with_it_is_said(tmp_path: Path) -> None:
+    house = Picky(tmp_path)
+    subjects = ("one", "poison", "two", "three")
+    async with opened(Picky(tmp_path, away=True), Simple()) as before:
+        for subject in subjects:
+            assert (await before.sends(mail(subject)))[0] == 250
+    async with opened(house, Simple()):  # all are taken up at once
+        facts = await house.settles(4)
+    assert [event.subject for event in house.said if isinstance(event, OpenTicket)] == ["one", "two", "three"]
+    assert sorted(fact.type for fact in facts) == ["MailQuarantined", *["MailTicketed"] * 3]
+
+
+async def test_messages_of_one_sender_keep_their_order_and_their_allowance(tmp_path: Path) -> None:
+    async with opened(House(tmp_path, away=True), Simple()) as before:
+        for n in range(40):
+            assert (await before.sends(mail(f"Help {n}")))[0] == 250
+    async with opened(House(tmp_path), Simple(), most_tickets=25) as house:
+        facts = await house.settles(40)
+    assert [event.subject for event in house.said if isinstance(event, OpenTicket)] == [f"Help {n}" for n in range(25)]
+    assert [fact.why for fact in facts if isinstance(fact, MailQuarantined)] == [Cause.TOO_MANY] * 15
+
+
 async def test_so_many_connections_and_no_more(tmp_path: Path) -> None:
     async with opened(House(tmp_path, limits=Limits(each=2)), Simple()) as house:
         lines = [await asyncio.open_connection("127.0.0.1", house.port) for _ in range(3)]
@@ -150,7 +184,7 @@ async def test_so_many_connections_and_no_more(tmp_path: Path) -> None:
         assert [greeting[:3] for greeting in greetings] == [b"220", b"220", b"421"]
         for _, writer in lines:
             writer.close()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while house.limits.open:
                 await asyncio.sleep(0.01)
         assert (await house.sends(mail()))[0] == 250

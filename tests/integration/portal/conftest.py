@@ -57,7 +57,7 @@ class World:
 
     async def until(self, who: str, path: str, **wanted: Any) -> dict[str, Any]:
         """The document at `path` once it has the wanted members."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while True:
                 answer = await self.get(who, path)
                 if answer.status_code == 200 and all(answer.json().get(name) == value for name, value in wanted.items()):

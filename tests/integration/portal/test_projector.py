@@ -48,7 +48,7 @@ async def test_the_queue_pages_through_every_ticket_once_in_its_order(world: Wor
     priorities = list(Priority)
     for n, ticket in enumerate(tickets):
         await world.say(ticket.opened(first=n % 3 == 0, priority=priorities[n % 4], queue="platform" if n % 2 else "csa"))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while (await world.get("agent", "/v1/tickets")).json()["counts"]["total"] < 60:
             await asyncio.sleep(0.02)
     found: list[dict[str, Any]] = []
@@ -132,7 +132,7 @@ async def test_what_is_no_event_becomes_a_dead_letter_and_delays_nobody(world: W
     ticket = Ticket("beside poison")
     await world.say(ticket.opened())
     await world.until("rae", f"/v1/tickets/{ticket.id}", status="new")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not (letters := await world.store["dead_letters"].find({})):
             await asyncio.sleep(0.02)
     assert [(letter["topic"], letter["worker"]) for letter in letters] == [("clocks", "portal.projector")]

@@ -29,7 +29,7 @@ def version(number: int, doc: dict[str, Any]) -> PolicyPublished:
 
 async def person_at(base: str, wanted: str) -> str:
     """Who is on call at AT, asked until it is `wanted`."""
-    async with asyncio.timeout(10), httpx.AsyncClient(base_url=base, headers={"Authorization": "Bearer token-agent"}) as client:
+    async with asyncio.timeout(30), httpx.AsyncClient(base_url=base, headers={"Authorization": "Bearer token-agent"}) as client:
         while True:
             answer = await client.get("/v1/on-call", params={"at": AT}, timeout=15)
             if answer.status_code == 200 and answer.json()["items"][0]["person"] == wanted:

@@ -59,7 +59,7 @@ async def place(world: World) -> AsyncIterator[Place]:
         )  # fmt: skip
         async with serving(settings) as base:
             found = Place(issuer, base)
-            async with found.browser() as browser, asyncio.timeout(20):
+            async with found.browser() as browser, asyncio.timeout(30):
                 while (await browser.post("/login", data={"email": "kim@example.com", "password": PASSWORD})).status_code != 303:
                     await asyncio.sleep(0.3)  # the directory is being read
             yield found

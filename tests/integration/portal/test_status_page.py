@@ -38,7 +38,7 @@ async def producer(kafka_bootstrap: str, prefix: str) -> AsyncIterator[Producer]
 
 
 async def until(holds: Callable[[], bool], what: str) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while not holds():
             await asyncio.sleep(0.02)
     assert holds(), what

@@ -16,8 +16,11 @@ from services.portal.app import make_app
 from shared.events import Audience
 from tests.integration.portal.conftest import PASSWORD, World, serving
 from tests.support.facts import Ticket, page_facts
+from tests.support.waiting import stretched
 
 pytestmark = pytest.mark.integration
+
+NEVER = f"req_{'n' * 26}"
 
 
 @contextlib.asynccontextmanager
@@ -50,7 +53,7 @@ async def listening(world: World, who: str, last: str | None = None) -> AsyncIte
 
 
 async def next_of(stream: asyncio.Queue[dict[str, Any]], **wanted: Any) -> dict[str, Any]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             found = await stream.get()
             if all(found.get(name) == value for name, value in wanted.items()):
@@ -130,13 +133,19 @@ async def test_after_waits_for_the_view_and_never_says_there_is_none(world: Worl
     early = asyncio.create_task(world.get("rae", path, after=ticket.request()))
     await asyncio.sleep(0.2)
     await world.say(ticket.opened())
-    assert (await early).status_code == 200
+    answer = await early
+    async with asyncio.timeout(30):
+        while answer.status_code == 202:  # not in the view within its two seconds, on a busy machine
+            answer = await world.get("rae", path, after=ticket.request())
+    assert answer.status_code == 200
     began = time.monotonic()
-    never = await world.get("rae", path, after="req_never")
+    never = await world.get("rae", path, after=NEVER)
     assert (never.status_code, never.json()["state"]) == (202, "pending")
-    assert 1.9 < time.monotonic() - began < 3
-    unknown = await world.get("rae", "/v1/tickets/tkt_unknown", after="req_never")
+    assert 1.9 < time.monotonic() - began < stretched(3)
+    unknown = await world.get("rae", "/v1/tickets/tkt_unknown", after=NEVER)
     assert unknown.status_code == 202
+    for doors in ("tickets/tkt_unknown", "pages/lane_unknown.x", "incidents/inc_unknown", "maintenances/mnt_unknown"):
+        assert (await world.get("rae", f"/v1/{doors}", after="soon")).status_code == 422, "this is no request"
 
 
 async def test_a_request_tells_what_became_of_it_to_who_made_it(world: World) -> None:
@@ -197,10 +206,10 @@ async def test_with_mongodb_away_the_answer_is_a_503_soon(world: World) -> None:
     away = world.settings.model_copy(update={"mongodb_uri": "mongodb://127.0.0.1:9/?replicaSet=rs0"})
     async with serving(away) as base, httpx.AsyncClient(base_url=base, timeout=15) as client:
         headers = {"Authorization": "Bearer token-rae"}
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while (await client.get("/v1/tickets", headers=headers)).status_code == 401:  # the directory is being read
                 await asyncio.sleep(0.05)
         began = time.monotonic()
         answer = await client.get("/v1/tickets", headers=headers)
         assert (answer.status_code, answer.json()["type"]) == (503, "/problems/mongodb-unavailable")
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < stretched(3)

@@ -142,7 +142,7 @@ async def test_it_waits_on_the_disk_while_mongodb_is_away(store: Store) -> None:
         assert (await store.attachments.known([kept["_id"]], ME)).ids == (kept["_id"],)
         assert await store.blobs.get(kept["blob"]) == PNG
         store.files.away = False
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while kept["_id"] not in store.collection.documents:
                 await asyncio.sleep(0.02)
     assert store.files.kept == {kept["blob"]: PNG}

@@ -204,7 +204,7 @@ async def paging(spool: FakeSpool, far_end: FarEnd, clock: HandClock, *, tells_o
 
 
 async def until(look: Callable[[], object]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not look():
             await asyncio.sleep(0.01)
 
@@ -261,7 +261,7 @@ async def test_a_restart_repeats_nobody_who_was_reached_and_whoever_may_not_have
     Diary(tmp_path).write([pending], 0.0)
     spool.holds(ticket("tkt_5", "lane_z"))
     clock = HandClock()
-    async with paging(spool, far_end, clock), asyncio.timeout(5):
+    async with paging(spool, far_end, clock), asyncio.timeout(30):
         while len(far_end.got) < 3:
             clock.at += timedelta(seconds=1)
             await asyncio.sleep(0.05)
@@ -309,7 +309,7 @@ async def test_a_far_side_that_does_not_take_it_is_passed_by(tmp_path: Path, ans
     far_end.answer = answer
     spool.holds(ticket("tkt_1"))
     async with paging(spool, far_end, clock):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while ("secondary", "tkt_1") not in {(summons.person, summons.ticket_id) for summons in far_end.got}:
                 clock.at += timedelta(seconds=2)
                 await asyncio.sleep(0.02)

@@ -82,7 +82,7 @@ async def spool(tmp_path: Path, log: FakeLog, *, running: bool = True, **options
 
 
 async def until(look: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not look():
             await asyncio.sleep(0.01)
 
