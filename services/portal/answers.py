@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 import orjson
 from starlette.responses import Response
@@ -18,3 +20,11 @@ class Json(Response):
 
     def render(self, content: Any) -> bytes:
         return orjson.dumps(content)
+
+
+def listed(found: Mapping[Any, Any], path: str, given: dict[str, Any]) -> Json:
+    """A page of a list `{items, next}`, with the address of the next one: `path` as it was asked, from the cursor `next` on."""
+    if found["next"] is None:
+        return Json(found)
+    following = urlencode({**{name: value for name, value in given.items() if value is not None}, "cursor": found["next"]})
+    return Json(found, headers={"Link": f'<{path}?{following}>; rel="next"'})

@@ -4,50 +4,32 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Annotated, Any
-from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
 from starlette.responses import Response
 
-from services.portal.answers import Json
+from services.portal.after import AFTER_S, After
+from services.portal.answers import Json, listed
 from services.portal.attachments import attachment, download
 from services.portal.listing import Asked
-from services.portal.wiring import Portal, portal_of
+from services.portal.stream import event_stream
+from services.portal.visitors import Parts, Who, not_found
 from shared.errors import Refused
-from shared.events import Actor
 from shared.instants import is_of_ours
 
 SHIFTS_AHEAD = timedelta(days=14)
-AFTER_S = 2.0
-"""How long a read waits for the view to hold what a write made (DESIGN section 7)."""
 
 router = APIRouter(prefix="/v1")
 
-Parts = Annotated[Portal, Depends(portal_of)]
-
-
-async def signed_in(request: Request, portal: Parts) -> Actor:
-    return await portal.sessions.actor(request)
-
-
-Who = Annotated[Actor, Depends(signed_in)]
 Shape = dict[str, Any]
 
 
 def _found(what: Any) -> Any:
     """404 where the actor may see nothing: the same answer as where there is nothing."""
     if what is None:
-        raise Refused("not-found", "There is nothing here, or nothing you may see.", status=404)
+        raise not_found()
     return what
-
-
-def _listed(found: Shape, path: str, given: dict[str, Any]) -> Response:
-    """A page of a list, with the address of the next one."""
-    if found["next"] is None:
-        return Json(found)
-    following = urlencode({**{name: value for name, value in given.items() if value is not None}, "cursor": found["next"]})
-    return Json(found, headers={"Link": f'<{path}?{following}>; rel="next"'})
 
 
 @router.get("/tickets")
@@ -66,11 +48,11 @@ async def list_tickets(
     asked = Asked(queue, status, priority, provider, q, order, cursor, limit)
     found = await portal.queries.tickets(actor, asked)
     given = {"queue": queue, "status": status, "priority": priority, "provider": provider, "q": q, "order": order, "limit": limit}
-    return _listed(found, "/v1/tickets", given)
+    return listed(found, "/v1/tickets", given)
 
 
 @router.get("/tickets/{ticket_id}", responses={202: {"description": "the view does not hold request `after` yet"}})
-async def get_ticket(ticket_id: str, actor: Who, portal: Parts, after: str | None = None) -> Response:
+async def get_ticket(ticket_id: str, actor: Who, portal: Parts, after: After = None) -> Response:
     if after is not None and not await portal.hub.settled(after, AFTER_S):
         return Json({"state": "pending", "ticket_id": ticket_id, "request_id": after}, 202)
     return Json(_found(await portal.queries.ticket(actor, ticket_id)))
@@ -112,11 +94,11 @@ async def list_pages(
     limit: Annotated[int, Query(ge=1, le=200)] = 100,
 ) -> Response:
     found = _found(await portal.desk.pages(actor, state=state, limit=limit, cursor=cursor))
-    return _listed(found, "/v1/pages", {"state": state, "limit": limit})
+    return listed(found, "/v1/pages", {"state": state, "limit": limit})
 
 
 @router.get("/pages/{page_id}", responses={202: {"description": "the view does not hold request `after` yet"}})
-async def get_page(page_id: str, actor: Who, portal: Parts, after: str | None = None) -> Response:
+async def get_page(page_id: str, actor: Who, portal: Parts, after: After = None) -> Response:
     if after is not None and not await portal.hub.settled(after, AFTER_S):
         return Json({"state": "pending", "page_id": page_id, "request_id": after}, 202)
     return Json(_found(await portal.desk.page(actor, page_id)))
@@ -174,16 +156,8 @@ async def get_stream(
 ) -> Response:
     """Server-sent events `ticket` and `page`; `Last-Event-ID` resumes. With `?ticket=` those of one ticket."""
     last = int(last_event_id) if last_event_id and last_event_id.isdecimal() and len(last_event_id) < 19 else None
-
-    async def still() -> Actor | None:
-        try:
-            return await portal.sessions.actor_or_none(request)
-        except Refused:
-            return None
-
-    events = portal.hub.feed(still, ticket=ticket, last=last, heartbeat=portal.settings.stream_heartbeat)
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(events, media_type="text/event-stream", headers=headers)
+    events = portal.hub.feed(portal.sessions.asking(request), ticket=ticket, last=last, heartbeat=portal.settings.stream_heartbeat)
+    return event_stream(events)
 
 
 @router.get("/attachments/{attachment_id}", response_class=Response)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
-from services.portal.answers import Json
-from services.portal.api import AFTER_S
+from services.portal.after import AFTER_S, After
+from services.portal.answers import Json, listed
 from services.portal.incidents import IncidentReads
 from services.portal.visitors import Parts, Visitor, Who, not_found
 
@@ -31,10 +30,7 @@ Limit = Annotated[int, Query(ge=1, le=200)]
 
 async def _list(family: str, actor: Any, reads: IncidentReads, state: str, cursor: str | None, limit: int) -> Response:
     found = await reads.listed(actor, family, state=state, cursor=cursor, limit=limit)
-    if found["next"] is None:
-        return Json(found)
-    following = urlencode({"state": state, "limit": limit, "cursor": found["next"]})
-    return Json(found, headers={"Link": f'</v1/{family}?{following}>; rel="next"'})
+    return listed(found, f"/v1/{family}", {"state": state, "limit": limit})
 
 
 @router.get("/incidents")
@@ -55,7 +51,7 @@ async def list_announcements(actor: Who, reads: Reads, state: State = "all", cur
 @router.get("/incidents/{key}", responses={202: {"description": "the view does not hold request `after` yet"}})
 @router.get("/maintenances/{key}", responses={202: {"description": "the view does not hold request `after` yet"}})
 @router.get("/announcements/{key}", responses={202: {"description": "the view does not hold request `after` yet"}})
-async def get_incident(key: str, actor: Visitor, portal: Parts, reads: Reads, after: str | None = None) -> Response:
+async def get_incident(key: str, actor: Visitor, portal: Parts, reads: Reads, after: After = None) -> Response:
     if after is not None and not await portal.hub.settled(after, AFTER_S):
         return Json({"state": "pending", "id": key, "request_id": after}, 202)
     found = await reads.one(actor, key)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from typing import Annotated
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from services.portal.answers import Json
+from services.portal.answers import Json, listed
 from services.portal.mail import Mails
 from services.portal.visitors import Parts, Who, not_found
 
@@ -28,11 +27,7 @@ async def list_mail(
     found = await Mails(portal.store).listed(actor, state=state, cause=cause, cursor=cursor, limit=limit)
     if found is None:
         raise not_found()
-    if found["next"] is None:
-        return Json(found)
-    given = {"state": state, "cause": cause, "limit": limit, "cursor": found["next"]}
-    following = urlencode({name: value for name, value in given.items() if value is not None})
-    return Json(found, headers={"Link": f'</v1/mail?{following}>; rel="next"'})
+    return listed(found, "/v1/mail", {"state": state, "cause": cause, "limit": limit})
 
 
 @router.get("/mail/{message_id}")

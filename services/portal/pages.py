@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Query, Request
-from fastapi.responses import StreamingResponse
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
@@ -36,10 +35,10 @@ from services.portal.library import Library
 from services.portal.live import changes
 from services.portal.screens import STATIC, THEMES, Screens, local, see_other
 from services.portal.status.files import FOLDER, StatusFiles
+from services.portal.stream import event_stream
 from services.portal.visitors import Drawn, Parts, Visitor
 from services.portal.wiring import Portal
 from shared.errors import Refused
-from shared.events import Actor
 
 ONE_YEAR_S = 365 * 24 * 3600
 
@@ -150,15 +149,8 @@ async def live(request: Request, actor: Visitor, portal: Parts, ticket: str | No
     if actor is None:
         return Response(status_code=204)
 
-    async def still() -> Actor | None:
-        try:
-            return await portal.sessions.actor_or_none(request)
-        except Refused:
-            return None
-
-    feed = portal.hub.feed(still, ticket=ticket, last=None, heartbeat=portal.settings.stream_heartbeat)
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(changes(feed), media_type="text/event-stream", headers=headers)
+    feed = portal.hub.feed(portal.sessions.asking(request), ticket=ticket, last=None, heartbeat=portal.settings.stream_heartbeat)
+    return event_stream(changes(feed))
 
 
 def _sign_in(portal: Portal) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -10,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
+from services.portal.after import outcome_after
 from services.portal.api_incidents import Reads
 from services.portal.fields import fields_of
 from services.portal.incident_forms import instant
@@ -17,7 +17,6 @@ from services.portal.incidents import IncidentReads
 from services.portal.proxy import Answer
 from services.portal.screens import Screens, see_other
 from services.portal.submission import problems_by_field
-from services.portal.tabs import outcome_of
 from services.portal.visitors import Drawn, Parts, Who, not_found
 from services.portal.wiring import Portal
 from shared.errors import Unavailable
@@ -25,8 +24,6 @@ from shared.events import CRITICAL, Actor, Purpose
 from shared.store import Store
 
 _FIELDS = frozenset({"purpose", "subject", "body", "starts_at", "ends_at", "override_reason"})
-_REQUEST = re.compile(r"req_[a-z2-7]{26}")
-AFTER_S = 2.0
 
 router = APIRouter(include_in_schema=False, prefix="/announce")
 
@@ -45,10 +42,7 @@ Provider = Annotated[Actor, Depends(announcing)]
 async def listed(
     request: Request, actor: Provider, portal: Parts, reads: Reads, screens: Drawn, purpose: str = "", after: str = "", sent: str = ""
 ) -> Response:
-    outcome = None
-    if _REQUEST.fullmatch(after):
-        is_there = await portal.hub.settled(after, AFTER_S)
-        outcome = outcome_of(await portal.queries.request(actor, after) if is_there else None, after, "")
+    outcome = await outcome_after(portal, actor, after, "")
     return await _page(request, actor, portal, reads, screens, {"purpose": purpose}, {}, 200, outcome=outcome, is_again=sent == "again")
 
 

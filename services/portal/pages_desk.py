@@ -10,12 +10,12 @@ import orjson
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from services.portal.after import AFTER_S, outcome_after
 from services.portal.answers import Json
 from services.portal.display import board
 from services.portal.listing import Asked
-from services.portal.pages_tickets import AFTER_S
 from services.portal.screens import see_other, wants_page
-from services.portal.tabs import href, outcome_of, tabs_of_queue
+from services.portal.tabs import href, tabs_of_queue
 from services.portal.visitors import Drawn, OnCall, Parts, Staff, Visitor, not_found
 from shared import links
 from shared.access import is_admin
@@ -24,7 +24,6 @@ from shared.subscriptions import KIND
 
 ON_PAGE = frozenset({"acknowledge", "escalate", "resolve"})
 SHOWN = 150
-_REQUEST = re.compile(r"req_[a-z2-7]{26}")
 _NOTICE = re.compile(r"ntc_[a-z2-7]{26}")
 _STOP = re.compile(r"stp_[a-z2-7]{26}")
 
@@ -59,10 +58,7 @@ async def pages(request: Request, actor: OnCall, portal: Parts, screens: Drawn, 
 
 @router.get("/pages/{page_id}")
 async def page(page_id: str, request: Request, actor: OnCall, portal: Parts, screens: Drawn, after: str = "") -> Response:
-    outcome = None
-    if _REQUEST.fullmatch(after):
-        is_there = await portal.hub.settled(after, AFTER_S)
-        outcome = outcome_of(await portal.queries.request(actor, after) if is_there else None, after, page_id)
+    outcome = await outcome_after(portal, actor, after, page_id)
     found = await portal.desk.page(actor, page_id)
     if found is None:
         raise not_found()

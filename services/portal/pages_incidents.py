@@ -6,7 +6,6 @@ The same screens twice: ops run everything at `/ops/incidents`, a provider's use
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
+from services.portal.after import outcome_after
 from services.portal.api_incidents import Reads
 from services.portal.fields import fields_of
 from services.portal.incident_forms import ACTIONS, FAMILY, action_document, opening_document
@@ -23,7 +23,7 @@ from services.portal.incidents import IncidentReads
 from services.portal.proxy import Answer
 from services.portal.screens import Screens, see_other
 from services.portal.submission import problems_by_field
-from services.portal.tabs import href, outcome_of
+from services.portal.tabs import href
 from services.portal.visitors import Drawn, Parts, Who, not_found
 from services.portal.wiring import Portal
 from shared.access import runs_incidents
@@ -32,9 +32,7 @@ from shared.events import Actor
 from shared.policy import COMPONENTS, ComponentsPolicy
 
 OPS, ADD_ON = "/ops/incidents", "/add-on/incidents"
-AFTER_S = 2.0
 MOST_SECTIONS = 12
-_REQUEST = re.compile(r"req_[a-z2-7]{26}")
 _BEGINNING = {"production": "yellow"}
 """What the form of a new incident says at first: one without any impact is seldom meant."""
 
@@ -109,10 +107,7 @@ async def begin(request: Request, desk: At, portal: Parts, screens: Drawn) -> Re
 
 @router.get("/{key}")
 async def one(key: str, request: Request, desk: At, portal: Parts, reads: Reads, screens: Drawn, after: str = "") -> Response:
-    outcome = None
-    if _REQUEST.fullmatch(after):
-        is_there = await portal.hub.settled(after, AFTER_S)
-        outcome = outcome_of(await portal.queries.request(desk.actor, after) if is_there else None, after, key)
+    outcome = await outcome_after(portal, desk.actor, after, key)
     return await _shown(key, request, desk, portal, reads, screens, outcome=outcome)
 
 

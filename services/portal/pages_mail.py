@@ -9,8 +9,8 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from services.portal.after import AFTER_S, is_request
 from services.portal.mail import Mails
-from services.portal.pages_tickets import AFTER_S
 from services.portal.projection_mail import STATES
 from services.portal.screens import see_other
 from services.portal.tabs import href
@@ -49,13 +49,13 @@ async def mail_page(
 async def message_page(
     message_id: str, request: Request, actor: Staff, portal: Parts, screens: Drawn, after: str = "", problem: str = ""
 ) -> Response:
-    if _is_request(after):
+    if is_request(after):
         await _settled(portal, after)
     message = await Mails(portal.store).message(actor, message_id)
     if message is None:
         raise not_found()
     return screens.page(
-        request, "message.html", actor=actor, place="ops", message=message, released=_is_request(after), problem=problem[:500],
+        request, "message.html", actor=actor, place="ops", message=message, released=is_request(after), problem=problem[:500],
         idempotency_key=secrets.token_urlsafe(12),
     )  # fmt: skip
 
@@ -97,10 +97,6 @@ def _person(portal: Portal, ticket_id: str, token: str) -> str | None:
         return None
     link = links.verify(secret.get_secret_value().encode(), token, links.CONFIRM_SENDER, ticket_id, portal.clock.now())
     return link.person if link else None
-
-
-def _is_request(text: str) -> bool:
-    return re.fullmatch(r"req_[a-z2-7]{26}", text) is not None
 
 
 async def _settled(portal: Portal, request_id: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from services.portal.pages_tickets import AFTER_S
+from services.portal.after import AFTER_S
 from services.portal.screens import see_other
 from services.portal.visitors import Drawn, Parts, Who
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import secrets
 from collections.abc import Mapping
 from typing import Any
@@ -12,6 +11,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from services.portal.after import AFTER_S, is_request
 from services.portal.attachments import described, files_of
 from services.portal.display import Said
 from services.portal.insight import insight
@@ -36,8 +36,6 @@ from shared.errors import Unavailable
 from shared.events import Actor
 from shared.policy import DESK, DeskPolicy
 
-AFTER_S = 2.0
-_REQUEST = re.compile(r"req_[a-z2-7]{26}")
 _SUBMITTED = frozenset(
     {"subject", "body", "app", "addon", "priority", "kind", "urgent.third_party_services", *(f"urgent.{name}" for name in URGENT_TEXTS)}
 )
@@ -97,7 +95,7 @@ async def ticket_page(ticket_id: str, request: Request, actor: Who, portal: Part
 
 async def _ticket_after(ticket_id: str, request: Request, actor: Actor, portal: Portal, screens: Screens, after: str | None) -> Response:
     outcome = None
-    if after is not None and _REQUEST.fullmatch(after):
+    if after is not None and is_request(after):
         is_there = await portal.hub.settled(after, AFTER_S)
         outcome = outcome_of(await portal.queries.request(actor, after) if is_there else None, after, ticket_id)
         notes = notes_of(request.query_params)

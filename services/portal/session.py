@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import urlsplit
@@ -86,6 +86,17 @@ class Sessions:
         row = await self._row(request)
         account = self._directory.get("accounts", row["email"]) if row else None
         return None if account is None else actor_of(account, Via.WEB)
+
+    def asking(self, request: HTTPConnection) -> Callable[[], Awaitable[Actor | None]]:
+        """Who asks, to be asked again while the answer goes on; None too once a token is refused. Raises Unavailable."""
+
+        async def still() -> Actor | None:
+            try:
+                return await self.actor_or_none(request)
+            except Refused:
+                return None
+
+        return still
 
     async def _row(self, request: HTTPConnection) -> Document | None:
         """The session of the request's cookie, while it lasts."""

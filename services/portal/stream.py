@@ -18,6 +18,7 @@ from typing import Any
 
 import orjson
 import structlog
+from fastapi.responses import StreamingResponse
 
 from services.portal import shapes
 from services.portal.queries import Queries
@@ -40,6 +41,11 @@ _FIRST_LOOK_S, _LOOK_AGAIN_S = 0.02, 0.5
 
 _FOR_OPS = frozenset({"IncidentDrafted", "AlertRaised", "AlertCleared", "StatusRequestRefused"})
 _NAMES = {"pages": b"page", "status": b"incident"}
+
+
+def event_stream(events: AsyncIterator[bytes]) -> StreamingResponse:
+    """The answer that a feed goes out in: kept by no cache, held back by no proxy."""
+    return StreamingResponse(events, media_type="text/event-stream", headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
 
 
 def may_receive(actor: Actor, fact: Shape) -> Standing | None:
