@@ -49,6 +49,8 @@ _GROUP = 2_000
 _NEARLY = 64
 """With so few left, new submissions wait a moment for the spool to be empty, or a busy intake would never leave it."""
 _WAIT_FOR_EMPTY_S = 0.25
+_ONE_BY_ONE = 2
+"""Records that join what others write at the same time; more make batches of their own."""
 _ADOPT_EVERY_S = 30.0
 
 
@@ -198,8 +200,10 @@ class Spool:
             async with asyncio.timeout(self._patience):
                 if len(records) == 1:
                     await self._log.send(records[0])
-                else:
+                elif len(records) <= _ONE_BY_ONE:
                     await asyncio.gather(*map(self._log.send, records))
+                else:
+                    await self._log.send_many(records)
         except TimeoutError as error:
             raise Unavailable("kafka", f"no answer in {self._patience:g} s") from error
 

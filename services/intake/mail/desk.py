@@ -1,19 +1,19 @@
-"""The desk in the mail room: one message at a time, from its bytes to the facts and the request it makes, in the log."""
+"""The desk in the mail room: one message at a time, from its bytes to the facts and the request it makes."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from prometheus_client import Counter
 
 from services.intake.directory import App
 from services.intake.domain import World
 from services.intake.keys import Keys
-from services.intake.mail import facts
-from services.intake.mail.admission import Answer, Case, Open, Outcome, Quarantine, Reply, decide
+from services.intake.mail import admission, facts
+from services.intake.mail.admission import Answer, Case, Open, Outcome, Quarantine, Reply
 from services.intake.mail.answering import explanation_of
 from services.intake.mail.bounces import stopped_by
 from services.intake.mail.case import Cases
@@ -42,6 +42,16 @@ KeepFile = Callable[[Attachment, e.Actor], Awaitable[str]]
 RawOf = Callable[[str], Awaitable[bytes | None]]
 """`Mailbag.get`: a message by its hash."""
 
+Read = tuple[Reading, Authentication]
+
+
+class Settled(NamedTuple):
+    """What the log is to be told of a delivery. `plain`: the raw message is known to hold no secret."""
+
+    delivery: Delivery
+    records: list[Record]
+    plain: bool = False
+
 
 class Reads(Protocol):
     """`services.intake.mail.reading.reader.Reader`."""
@@ -67,34 +77,39 @@ class MailDesk:
     ongoing: Callable[[], tuple[Ongoing, ...]] = tuple
     """The open incidents a ticket may be about."""
 
-    async def settle(self, delivery: Delivery, raw: bytes) -> bool:
-        """Decide, and say it; whether the raw message is known to hold no secret.
+    async def read(self, delivery: Delivery, raw: bytes) -> Read | None:
+        """What it says and who vouches for it; None: a repeat, which is not read again. Raises Unavailable."""
+        if not self.keys.claim(f"mail:{delivery.digest}", delivery.id, self.clock.now()):
+            return None
+        return await self._read(delivery, raw)
+
+    async def decide(self, delivery: Delivery, raw: bytes, read: Read | None) -> Settled:
+        """What to say of it. Messages of one sender are decided on in their order.
 
         Raises Unavailable, Refused and OSError where it must be tried again.
         """
         now = self.clock.now()
-        if not self.keys.claim(f"mail:{delivery.digest}", delivery.id, now):
-            await self._say(facts.received(delivery, None, Authentication(), ""), facts.duplicate(delivery, now))
+        if read is None:
             OUTCOMES.labels("duplicate").inc()
-            return False
-        reading, authentication = await self._read(delivery, raw)
+            return Settled(delivery, _records(facts.received(delivery, None, Authentication(), ""), facts.duplicate(delivery, now)))
+        reading, authentication = read
         case, app = await self.cases.of(reading, delivery.envelope, authentication, delivery.envelope.received_at)
-        outcome = decide(case)
+        outcome = admission.decide(case)
         told: list[e.Event] = [facts.received(delivery, reading, authentication, redact(reading.subject).text)]
         proven = self.cases.proven(reading, delivery.envelope)
         if (report := facts.bounced(delivery, reading, self.cases.names.message_domain, proven, now)) is not None:
             told.append(report)
             told += await self._stops(report, now)
         meaning = await self._meaning(delivery, case, app, outcome)
-        await self._say(*told, *meaning)
-        return isinstance(meaning[0], e.OpenTicket | e.AddReply) and is_plain(raw, reading, meaning[0])
+        plain = isinstance(meaning[0], e.OpenTicket | e.AddReply) and is_plain(raw, reading, meaning[0])
+        return Settled(delivery, _records(*told, *meaning), plain)
 
-    async def set_aside(self, delivery: Delivery) -> None:
+    async def set_aside(self, delivery: Delivery) -> Settled:
         """A message that met a bug of ours: kept for a human, like one that cannot be read."""
         reading = Reading(unreadable=Unreadable.CRASHED, detail="a fault of ours", digest=delivery.digest, size=delivery.size)
         kept = Quarantine(e.Cause.UNREADABLE, explanation_of(e.Cause.UNREADABLE), "it could not be handled here")
         told = facts.received(delivery, reading, Authentication(), "")
-        await self._say(told, facts.quarantined(delivery, kept, "", self.clock.now()))
+        return Settled(delivery, _records(told, facts.quarantined(delivery, kept, "", self.clock.now())))
 
     async def release(self, digest: str, by: e.Actor) -> dict[str, Any]:
         """`POST /v1/mail/{id}/release`: staff vouch for the sender, and the message is admitted anew, as of when it came.
@@ -116,13 +131,13 @@ class MailDesk:
         delivery = Delivery(id=held.delivery, digest=digest, size=held.size, via="smtp", envelope=envelope)
         reading, authentication = await self._read(delivery, raw)
         case, app = await self.cases.of(reading, envelope, authentication, envelope.received_at, released=True)
-        outcome = decide(case)
+        outcome = admission.decide(case)
         if isinstance(outcome, Quarantine):
             raise Refused("still-quarantined", f"It cannot be let through as things are: {outcome.explanation}", status=409,
                           extra={"cause": outcome.cause.value})  # fmt: skip
         now = self.clock.now()
         meaning = await self._meaning(delivery, case, app, outcome, again=".released")
-        await self._say(facts.released(delivery, by.email, held.why, now), *meaning)
+        await self.publish(_records(facts.released(delivery, by.email, held.why, now), *meaning))
         named = {"page_id": outcome.page} if isinstance(outcome, Answer) else {"ticket_id": meaning[0].key}
         return {"id": digest, **named, "request_id": meaning[0].id}
 
@@ -133,7 +148,7 @@ class MailDesk:
         stop = stopped_by(report, await self.known.sent_to(report.notice_id), now)
         return [stop] if stop is not None else []
 
-    async def _read(self, delivery: Delivery, raw: bytes) -> tuple[Reading, Authentication]:
+    async def _read(self, delivery: Delivery, raw: bytes) -> Read:
         reading = await self.reader.read(raw, delivery.envelope)
         if reading.unreadable is Unreadable.STOPPED:
             raise Unavailable("the mail reader", "it is being stopped")
@@ -171,13 +186,14 @@ class MailDesk:
         addons = tuple(found for slug in (app.addons if app else ()) if (found := directory.provider(slug)) is not None)
         return World(account, app, None, addons, self.reference.rules(), self.ongoing())
 
-    async def _say(self, *events: e.Event) -> None:
-        """All or none, as far as the spool can: one submission."""
-        records: list[Record] = []
-        for event in events:
-            if isinstance(event, e.Request):
-                record = record_for(REQUESTS.name, event, SOURCE)
-                records += [record, record._replace(topic=URGENT.name)] if isinstance(event, e.OpenTicket) and event.pages else [record]
-            else:
-                records.append(record_for(topic_of(event), event, SOURCE))
-        await self.publish(records)
+
+def _records(*events: e.Event) -> list[Record]:
+    """Of one submission: all or none, as far as the spool can."""
+    records: list[Record] = []
+    for event in events:
+        if isinstance(event, e.Request):
+            record = record_for(REQUESTS.name, event, SOURCE)
+            records += [record, record._replace(topic=URGENT.name)] if isinstance(event, e.OpenTicket) and event.pages else [record]
+        else:
+            records.append(record_for(topic_of(event), event, SOURCE))
+    return records

@@ -2,7 +2,7 @@
 
     add    what came within the same few milliseconds shares one write and one fdatasync
     done   the log (or the spool) has what became of it: noted with the next write, or by `run`
-    run    moves the bytes to GridFS, many at a time
+    run    moves the bytes of what is done to GridFS, many at a time
 
 A file whose deliveries are all done and moved goes; a crash takes the others up at the next start, under the same deliveries and
 with the same ids. Where MongoDB is away the bytes wait here.
@@ -93,6 +93,7 @@ class Mailbag:
         self._places: dict[str, _Place] = {}
         """Delivery → where its message stands, until it is done and moved."""
         self._unmoved: deque[Delivery] = deque()
+        """Done, and only here."""
         self._done: list[str] = []
         """Done and not noted yet."""
         self._waiting: deque[_Waiting] = deque()
@@ -111,6 +112,8 @@ class Mailbag:
                 self._keep(taken.delivery, _Place(segment, taken.at, taken.delivery.size))
                 if taken.delivery.id in done:
                     segment.live.discard(taken.delivery.id)
+                    self._unmoved.append(taken.delivery)
+                    self._come.set()
                 else:
                     self._left.append(taken.delivery)
 
@@ -151,6 +154,7 @@ class Mailbag:
         if place is not None and delivery.id in place.segment.live:
             place.segment.live.discard(delivery.id)
             self._done.append(delivery.id)
+            self._unmoved.append(delivery)
             self._come.set()
 
     def plain(self, delivery: Delivery) -> None:
@@ -210,7 +214,6 @@ class Mailbag:
                 for waiting, at in zip(group, places, strict=True):
                     self._keep(waiting.delivery, _Place(segment, at, len(waiting.raw)))
             TOGETHER.observe(len(group))
-            self._come.set()
             for waiting in group:
                 waiting.then()
                 if not waiting.kept.done():
@@ -236,8 +239,6 @@ class Mailbag:
         self._places[delivery.id] = place
         place.segment.live.add(delivery.id)
         place.segment.unmoved += 1
-        self._unmoved.append(delivery)
-        self._come.set()
 
     async def _move_some(self, files: Files) -> None:
         """The oldest, into GridFS. Raises Unavailable, OSError."""

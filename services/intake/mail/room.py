@@ -1,8 +1,8 @@
 """The mail room: takes a message in so that a crash cannot lose it, and works on it until the log says what became of it.
 
     take      raw message and delivery → the mailbag (one fsync for all that come together) → the sender is told 250
-    work      read → who vouches for it → what do we know of sender and ticket → decide → one submission: the facts of the
-              message and the request it makes → the mailbag is told that it is done
+    work      a few at a time: read → who vouches for it → what do we know of sender and ticket → decide → one submission: the
+              facts of the messages and the requests they make → the mailbag is told that they are done
 
 Ids are derived from the message and its delivery, so doing a delivery again after a crash says the same. Deliveries of one
 envelope sender keep their order. Something away: it waits and tries again; a bug met by one message: that one is quarantined.
@@ -13,23 +13,23 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import zlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Literal
+from typing import Literal, NamedTuple, TypeVar
 
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
 from services.intake.mail.delivery import Delivery
-from services.intake.mail.desk import MailDesk
+from services.intake.mail.desk import MailDesk, Read, Settled
 from services.intake.mail.mailbag import Mailbag
 from services.intake.mail.reading.shape import Envelope
 from shared.errors import Refused, Unavailable
 
 log = structlog.get_logger()
 
-LANES = 8
-"""Deliveries worked on at the same time."""
+LANES, TOGETHER = 8, 16
+"""Runs of deliveries worked on at the same time, and how many one may have."""
 MOST_IN_HAND = 2_000
 """Deliveries that wait here; who brings one more is told to come again."""
 _KEPT_IN_MEMORY = 64 * 1024
@@ -39,7 +39,15 @@ TAKEN = Counter("signalbox_mail_taken_total", "Messages that are durable here", 
 IN_HAND = Gauge("signalbox_mail_in_hand", "Messages that are durable here and whose facts are not in the log yet")
 SECONDS = Histogram("signalbox_mail_seconds", "From durable to in the log", buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 30))
 
-InHand = tuple[Delivery, bytes | None]
+R = TypeVar("R")
+
+
+class _InHand(NamedTuple):
+    """`raw` None: it is read from the bag. `since`: seconds of the loop's clock."""
+
+    delivery: Delivery
+    raw: bytes | None
+    since: float
 
 
 class Busy(Refused):
@@ -54,7 +62,7 @@ class MailRoom:
 
     def __init__(self, bag: Mailbag, desk: MailDesk) -> None:
         self._bag, self._desk = bag, desk
-        self._lanes: list[asyncio.Queue[InHand]] = [asyncio.Queue() for _ in range(LANES)]
+        self._lanes: list[asyncio.Queue[_InHand]] = [asyncio.Queue() for _ in range(LANES)]
         self._in_hand = 0
         self._trouble: str | None = None
 
@@ -93,45 +101,100 @@ class MailRoom:
     def _put(self, delivery: Delivery, raw: bytes | None) -> None:
         self._count(+1)
         lane = zlib.crc32(delivery.envelope.mail_from.lower().encode("utf-8", "replace")) % LANES
-        self._lanes[lane].put_nowait((delivery, raw if raw is not None and len(raw) <= _KEPT_IN_MEMORY else None))
+        kept = raw if raw is not None and len(raw) <= _KEPT_IN_MEMORY else None
+        self._lanes[lane].put_nowait(_InHand(delivery, kept, asyncio.get_running_loop().time()))
 
     def _count(self, step: int) -> None:
         self._in_hand += step
         IN_HAND.set(self._in_hand)
 
-    async def _work(self, lane: asyncio.Queue[InHand]) -> None:
+    async def _work(self, lane: asyncio.Queue[_InHand]) -> None:
         while True:
-            delivery, raw = await lane.get()
-            with SECONDS.time():
-                await self._until_done(delivery, partial(self._settle, delivery, raw))
-            self._bag.done(delivery)
-            self._count(-1)
+            batch = [await lane.get()]
+            while len(batch) < TOGETHER and not lane.empty():
+                batch.append(lane.get_nowait())
+            await self._settle(batch)
+            now = asyncio.get_running_loop().time()
+            for each in batch:
+                SECONDS.observe(now - each.since)
+                self._bag.done(each.delivery)
+                self._count(-1)
 
-    async def _settle(self, delivery: Delivery, raw: bytes | None) -> None:
-        raw = raw if raw is not None else await self._bag.raw_of(delivery)
+    async def _settle(self, batch: Sequence[_InHand]) -> None:
+        """Read at the same time, decided on in their order, said together. One that has to wait holds up those behind it alone."""
+        reading = [asyncio.ensure_future(self._read(each)) for each in batch]
+        ready: list[Settled] = []
+        try:
+            for each, read in zip(batch, reading, strict=True):
+                settled = await _attempt(partial(self._decide, each, read))
+                if isinstance(settled, BaseException):
+                    await self._say(ready)
+                    ready = []
+                    anew, instead = partial(self._decide, each, None), partial(self._desk.set_aside, each.delivery)
+                    settled = await self._until_done(each.delivery, anew, instead, settled)
+                ready.append(settled)
+            await self._say(ready)
+        finally:
+            for read in reading:
+                read.cancel()
+            await asyncio.gather(*reading, return_exceptions=True)
+
+    async def _raw(self, each: _InHand) -> bytes:
+        raw = each.raw if each.raw is not None else await self._bag.raw_of(each.delivery)
         assert raw is not None, "what is not done is kept"
-        if await self._desk.settle(delivery, raw):
-            self._bag.plain(delivery)
+        return raw
 
-    async def _until_done(self, delivery: Delivery, work: Callable[[], Awaitable[None]]) -> None:
+    async def _read(self, each: _InHand) -> tuple[bytes, Read | None]:
+        raw = await self._raw(each)
+        return raw, await self._desk.read(each.delivery, raw)
+
+    async def _decide(self, each: _InHand, reading: asyncio.Future[tuple[bytes, Read | None]] | None) -> Settled:
+        raw, read = await (reading or self._read(each))
+        return await self._desk.decide(each.delivery, raw, read)
+
+    async def _say(self, ready: Sequence[Settled]) -> None:
+        """In one submission; where that fails, one by one."""
+        if not ready:
+            return
+        together = [record for settled in ready for record in settled.records]
+        failed = await _attempt(partial(self._desk.publish, together))
+        if isinstance(failed, BaseException):
+            for settled in ready:
+                publish, instead = partial(self._desk.publish, settled.records), partial(self._set_aside, settled.delivery)
+                await self._until_done(settled.delivery, publish, instead)
+        for settled in ready:
+            if settled.plain:
+                self._bag.plain(settled.delivery)
+
+    async def _set_aside(self, delivery: Delivery) -> None:
+        settled = await self._desk.set_aside(delivery)
+        await self._desk.publish(settled.records)
+
+    async def _until_done(
+        self, delivery: Delivery, work: Callable[[], Awaitable[R]], instead: Callable[[], Awaitable[R]], failed: BaseException | None = None
+    ) -> R:
+        """`work` until it is done, or `instead` of it where a bug is met. `failed`: how it went just now."""
         pause = _FIRST_PAUSE_S
-        while (error := await _attempt(work)) is not None:
-            if isinstance(error, Unavailable | Refused | OSError):
-                self._trouble = f"mail waits: {error}"
-                log.warning("a mail waits", delivery=delivery.id, error=str(error), seconds=pause)
+        done: R | BaseException = failed if failed is not None else await _attempt(work)
+        while isinstance(done, BaseException):
+            if isinstance(done, Unavailable | Refused | OSError):
+                self._trouble = f"mail waits: {done}"
+                log.warning("a mail waits", delivery=delivery.id, error=str(done), seconds=pause)
             else:
-                log.critical("a mail could not be handled and is set aside", delivery=delivery.id, digest=delivery.digest, exc_info=error)
-                work = partial(self._desk.set_aside, delivery)
+                log.critical("a mail could not be handled and is set aside", delivery=delivery.id, digest=delivery.digest, exc_info=done)
+                work = instead
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_S)
+            done = await _attempt(work)
         self._trouble = None
+        return done
 
 
-async def _attempt(work: Callable[[], Awaitable[None]]) -> BaseException | None:
-    """What went wrong, as a value: one message must not end the work on all others."""
+async def _attempt(work: Callable[[], Awaitable[R]]) -> R | BaseException:
+    """What it gives, or what went wrong, as a value: one message must not end the work on all others."""
     trying = asyncio.ensure_future(work())
     try:
         await asyncio.wait({trying})
     finally:
         trying.cancel()
-    return trying.exception()
+    return trying.exception() or trying.result()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
