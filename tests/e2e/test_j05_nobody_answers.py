@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import secrets
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,6 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.support.desk import Desk, FarEnd, Person
+from tests.support.posting import MailDesk, Post, reply_to
 from tests.support.stack import ClockHand
 from tests.support.waiting import eventually
 
@@ -160,3 +162,62 @@ def test_the_night_the_clocks_change_has_exactly_one_person_in_every_minute(
         at = handover + timedelta(minutes=minutes)
         (row,) = [row for row in desk.agent.get("/v1/on-call", at=at.isoformat())["items"] if row["schedule"] == "support-primary"]
         assert row["person"] == shifts[0 if minutes < 0 else 1]["person"]
+
+
+def test_answering_the_mail_acknowledges_and_a_machines_answer_does_not(
+    desk: Desk, far_end: FarEnd, clock: ClockHand, premier: Person, publish: Callable[[Change], None]
+) -> None:
+    mailbox, subject = "primary@example.com", f"Everything is down {secrets.token_hex(4)}"
+
+    def by_mail(document: dict[str, Any]) -> None:
+        document["people"]["primary"]["methods"] = [{"name": "mail", "channel": "email", "address": mailbox, "verified": True}]
+
+    publish(by_mail)
+    ticket = opens_urgent(premier, subject)
+
+    def came() -> Any:
+        return [mail for mail in far_end.got("mail", to=mailbox) if subject in mail["subject"]]
+
+    (mail,) = eventually(came, what="the page by mail")
+    mails, post = MailDesk(desk.agent), Post(desk.stack)
+    thread = {"In-Reply-To": mail["headers"]["Message-ID"]}
+    away, forged, answered = (f"{word} {secrets.token_hex(4)}" for word in ("Away", "Forged", "Re"))
+    post.writes(mailbox, away, "I am away.", to=reply_to(mail), headers={**thread, "Auto-Submitted": "auto-replied"})
+    post.forges(mailbox, forged, "ack", to="pager@signalbox.example", headers=thread)
+    assert mails.settles(away, "quarantined")["cause"] == "automatic"
+    assert mails.settles(forged, "quarantined")["cause"] == "unverified-acknowledgement"
+    page = page_of(desk, ticket, state="open")
+
+    post.writes(mailbox, answered, "On it.\n\n> RESOLVE\n> Everything is down", to=reply_to(mail), headers=thread)
+    page_of(desk, ticket, state="acknowledged", acknowledged_by=mailbox, acknowledged_via="email")
+    assert mails.settles(answered, "threaded")["page_id"] == page["id"]
+    certificate = desk.primary.get(f"/v1/pages/{page['id']}/certificate")
+    assert [(ack["by"], ack["via"]) for ack in certificate["acknowledgements"]] == [(mailbox, "email")]
+    clock.advance(minutes=6)
+    other = opens_urgent(desk.new_customer("premier"), f"A sign that time has passed {secrets.token_hex(4)}")
+    page_of(desk, other, state="open")
+    assert keys_of(far_end, ticket) == [], "nobody else is woken"
+
+
+def test_what_was_acknowledged_and_forgotten_opens_again_and_work_on_the_ticket_puts_that_off(
+    desk: Desk, far_end: FarEnd, clock: ClockHand, premier: Person, publish: Callable[[Change], None]
+) -> None:
+    publish(lambda document: document["escalation"]["support"].update(ack_timeout="30m"))
+    ticket = opens_urgent(premier)
+    page = page_of(desk, ticket, state="open")
+    desk.primary.asks(f"/v1/pages/{page['id']}/acknowledge")
+    first = page_of(desk, ticket, state="acknowledged")["reopens_at"]
+    clock.advance(minutes=20)
+    desk.agent.replies(ticket, "We look into it.")
+
+    def put_off() -> Any:
+        found = page_of(desk, ticket, state="acknowledged")["reopens_at"]
+        return found if found > first else None
+
+    second = eventually(put_off, what="the reopening put off")
+    clock.advance(minutes=31)
+    far_end.gets(ticket, "page", to="secondary", within=20)
+    again = page_of(desk, ticket, state="open")
+    assert [one["at"] >= second for one in again["reopenings"]] == [True], "once, and not at the time of before"
+    desk.agent.acts(ticket, "solve", resolution="It works again.")
+    page_of(desk, ticket, state="resolved")

@@ -199,3 +199,76 @@ def test_customers_of_linked_tickets_are_asked_once_whether_all_is_well(desk: De
     assert title in question["body"]
     assert eventually(lambda: [m for m in mails(far_end, customer.email) if "Is everything well again" in m["body"]], within=20)
     assert customer.get(f"/v1/tickets/{ticket}")["status"] in ("new", "open"), "a question of a machine is no answer"
+
+
+def notification(group: str, clock: ClockHand, status: str = "firing", began: str = "") -> dict[str, Any]:
+    """Alertmanager's body for a group of one alert about the builds."""
+    alert = {
+        "status": status, "labels": {"alertname": group, "severity": "critical", "component": "builds"},
+        "annotations": {"summary": f"{group}: builds wait"}, "startsAt": began or instant(clock), "endsAt": "0001-01-01T00:00:00Z",
+        "fingerprint": group,
+    }  # fmt: skip
+    return {"version": "4", "groupKey": f"{{}}:{{alertname={group!r}}}", "status": status, "receiver": "signalbox", "alerts": [alert]}
+
+
+def alert_page(desk: Desk, incident: str, state: str) -> dict[str, Any]:
+    """The one page about the incident, once it is in `state`."""
+
+    def there() -> Any:
+        (found,) = [page for page in desk.ops.get("/v1/pages", limit=200)["items"] if page["ticket_id"] == incident]
+        assert found["state"] == state, found
+        return found
+
+    return dict(eventually(there, within=30, what=f"the page of {incident} {state}"))
+
+
+def rung(far_end: FarEnd, about: str, kind: str = "page") -> list[str]:
+    """The last part of the dedup key of each page (or stand-down) that ops got about it."""
+    bodies = [json.loads(item["body"]) for item in far_end.about(about, "page", "ops")]
+    return [body["dedup_key"].rpartition(".")[2] for body in bodies if body["type"] == kind]
+
+
+def test_a_maintenance_silences_the_pages_of_its_component_and_restores_what_still_fires(
+    desk: Desk, far_end: FarEnd, clock: ClockHand
+) -> None:
+    running, during = f"Queue{secrets.token_hex(3)}", f"Slow{secrets.token_hex(3)}"
+    began = instant(clock)
+    first = desk.ops.asks("/v1/alerts", notification(running, clock, began=began))["incident_id"]
+    eventually(lambda: rung(far_end, first) == ["s1"], what="ops woken")
+    start = clock.now() + timedelta(minutes=2)
+    times = {"starts_at": start.isoformat(), "ends_at": (start + timedelta(hours=1)).isoformat()}
+    planned = {"title": "New builders", "body": "Builds wait.", "components": ["builds"], "override_reason": "A disk fails.", **times}
+    key = desk.ops.asks("/v1/maintenances", planned)["maintenance_id"]
+    try:
+        clock.set(start + timedelta(seconds=1))
+        page = alert_page(desk, first, "silenced")
+        assert page["silences"][-1]["by"] == key
+        eventually(lambda: rung(far_end, first, "page.stand-down") == ["s1"], what="ops told that nothing is needed")
+
+        def silent() -> Any:
+            answer = desk.ops.asks("/v1/alerts", notification(during, clock))
+            assert alert_page(desk, answer["incident_id"], "silenced")
+            return answer["incident_id"]
+
+        second = silent()
+        customer = desk.new_customer("premier")
+        ticket = customer.submits("My builds fail", app=f"{customer.name}-app", priority="urgent")
+        far_end.gets(ticket, "page", to="primary")
+        assert rung(far_end, first) == ["s1"] and rung(far_end, second) == [], "a customer is never silenced, the alerts are"
+        why = desk.agent.get("/v1/people/ops@example.com/notices", since=began, until=instant(clock, minutes=1))
+        assert any(key in item["because"] for item in why["silent"] if item["page_id"] != page["id"]), why["silent"]
+        assert any(key in item["because"] for item in why["items"] if item["kind"] == "stand-down"), why["items"]
+    finally:
+        clock.set(start + timedelta(hours=1, seconds=1))
+    eventually(lambda: rung(far_end, first) == ["s1", "r1s1"], within=30, what="it rings again from the first step")
+    eventually(lambda: rung(far_end, second) == ["s1"], within=30, what="what began during it rings as well")
+    open_again = alert_page(desk, first, "open")
+    certificate = desk.ops.get(f"/v1/pages/{open_again['id']}/certificate")
+    assert certificate["verdict"] == "exactly-one"
+    (silence,) = certificate["silences"]
+    assert silence["by"] == key and silence["until"]
+    for group, incident in ((running, first), (during, second)):
+        starts = desk.ops.get(f"/v1/incidents/{incident}")["alerts"][0]["started_at"]
+        desk.ops.asks("/v1/alerts", notification(group, clock, "resolved", began=starts))
+        alert_page(desk, incident, "resolved")
+    assert (rung(far_end, first), rung(far_end, second)) == (["s1", "r1s1"], ["s1"]), "once each"
