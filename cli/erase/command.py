@@ -140,7 +140,7 @@ async def run(settings: CommandSettings, asked: Asked) -> Told:
         await store.ping()
         async with Rewriting(settings.kafka_bootstrap_servers, settings.topic_prefix) as kafka:
             under_way = await course.course(kafka)
-            if under_way is not None and under_way.pseudonym not in ("", asked.pseudonym):
+            if under_way is not None and under_way.copied is not None and under_way.pseudonym != asked.pseudonym:
                 raise NotNow([f"The erasure of {under_way.pseudonym} was begun and not ended. Run it again, with their address, first."])
             await _nobody_works(kafka, asked.patience)
             if under_way is None or under_way.copied is None:
@@ -175,8 +175,7 @@ async def _afresh(settings: CommandSettings, kafka: Rewriting, store: Store, ask
     if asked.dry_run or not numbers.records:
         documents = await stored.sweep(store, person, now, dry_run=asked.dry_run)
         touched, unreadable = files.sweep(settings.data_dir, person, dry_run=asked.dry_run)
-        if not asked.dry_run:
-            await course.end(kafka)  # a first try may have been killed before it touched anything
+        await course.end(kafka)  # a try that was killed before it touched anything may have left its copies
         return Told(asked.pseudonym, asked.dry_run, numbers.as_json(), dict(documents), touched, unreadable)
     return await _forward(settings, kafka, store, await _copied(kafka, there, person, numbers, now, asked), set())
 
@@ -185,12 +184,16 @@ async def _copied(kafka: Rewriting, there: dict[str, Shape], person: Person, num
     """Everything stands beside the log as it will be; the log itself is as it was."""
     await course.end(kafka)
     await course.begin(kafka, person.pseudonym, now, min(shape.replication for shape in there.values()))
-    topics = {topic: await copying.copy(kafka, topic, there[topic], person) for topic in sorted(numbers.records)}
-    copied = Copied(
-        person=person, at=now, by=asked.by, topics=topics, committed=await copying.committed(kafka, set(topics)),
-        records=dict(numbers.records), texts=sum(numbers.texts.values()), not_judged=numbers.not_judged,
-    )  # fmt: skip
-    await _nobody_works(kafka, asked.patience)
+    try:
+        topics = {topic: await copying.copy(kafka, topic, there[topic], person) for topic in sorted(numbers.records)}
+        copied = Copied(
+            person=person, at=now, by=asked.by, topics=topics, committed=await copying.committed(kafka, set(topics)),
+            records=dict(numbers.records), texts=sum(numbers.texts.values()), not_judged=numbers.not_judged,
+        )  # fmt: skip
+        await _nobody_works(kafka, asked.patience)
+    except (NotNow, copying.NotTheSame):
+        await course.end(kafka)  # nothing was touched, so the services may go on
+        raise
     await course.is_copied(kafka, copied)
     return copied
 

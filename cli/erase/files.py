@@ -2,8 +2,8 @@
 
 | below the data directory | |
 |---|---|
-| `intake/directory.sqlite`, `policies.json`, `incidents.json`, `auditor/`, `status-page/` | copies of the log: deleted, they come again |
-| `intake/spool/**.drained` | in Kafka, kept for a day: deleted |
+| `intake/**/directory.sqlite`, `policies.json`, `incidents.json`, `auditor/`, `status-page/` | copies of the log: deleted |
+| `intake/**.drained` | in Kafka, kept for a day: deleted |
 | `intake/spool`, `intake/mail-*`, `intake/blobs`, `intake/attachments` | not in Kafka or MongoDB yet: nobody is erased before they are |
 | `sink.jsonl` | the demo's far end: lines to or about them are deleted |
 | `kafka/`, `mongodb/` | the embedded engines' own: they forget by themselves (`command.py` says when) |
@@ -19,8 +19,9 @@ from pathlib import Path
 from cli.erase.person import Person
 from services.intake.journal import Journal
 
-_COPIES = ("intake/directory.sqlite*", "intake/policies.json", "intake/incidents.json", "auditor/*", "status-page/**/*")
-_WAITING = ("intake/mail-*/**/*", "intake/blobs/*", "intake/attachments/*", "intake/spool/**/*.damaged", "intake/spool/**/aside.journal")
+_COPIES = ("intake/**/directory.sqlite*", "intake/**/policies.json", "intake/**/incidents.json", "auditor/*", "status-page/**/*")
+_DRAINED = "intake/**/*.drained"
+_WAITING = ("intake/mail-*/**/*", "intake/blobs/*", "intake/attachments/*", "intake/**/*.damaged", "intake/**/aside.journal")
 _ENGINES = frozenset({"kafka", "mongodb"})
 _FAR_END = "sink.jsonl"
 
@@ -29,11 +30,12 @@ def in_the_way(data: Path, person: Person) -> list[str]:
     """What must go on its way first: one sentence each."""
     found = [
         f"{folder} holds submissions that Kafka does not have yet. Start intake and let it drain them first."
-        for folder in sorted({path.parent for path in (data / "intake" / "spool").rglob("*") if path.is_file()})
+        for folder in sorted({path.parent for path in (data / "intake").glob("**/spool/**/*") if path.is_file()})
         if Journal.is_left_over(folder)
     ]
+    copies = {path for pattern in (*_COPIES, _DRAINED) for path in data.glob(pattern)}
     for pattern in _WAITING:
-        for path in sorted(data.glob(pattern)):
+        for path in sorted(set(data.glob(pattern)) - copies):
             if path.is_file() and (path.name.removesuffix(".json") in person.blobs | person.attachments or _names(path, person)):
                 found.append(f"{path} waits and concerns them. Start intake and let it be taken, or look at it and delete it.")
     return found
@@ -43,12 +45,11 @@ def sweep(data: Path, person: Person, *, dry_run: bool = False) -> tuple[list[st
     """(files deleted or changed, files that name them and are no text: a person must look). Paths are relative to `data`."""
     touched: list[Path] = []
     left: list[Path] = []
-    for pattern in (*_COPIES, "intake/spool/**/*.drained"):
-        for path in sorted(data.glob(pattern)):
-            if path.is_file() and (path.suffix == ".drained" or _any_names(data, pattern, person)):
-                touched.append(path)
-                if not dry_run:
-                    path.unlink(missing_ok=True)
+    for pattern in (*_COPIES, _DRAINED):
+        theirs = [path for path in sorted(data.glob(pattern)) if path.is_file() and (path.suffix == ".drained" or _any_names(path, person))]
+        touched += theirs
+        for path in () if dry_run else theirs:
+            path.unlink(missing_ok=True)
     for path in _others(data):
         if path in touched or not _concerns(path, person):
             continue
@@ -63,9 +64,10 @@ def sweep(data: Path, person: Person, *, dry_run: bool = False) -> tuple[list[st
     return [str(path.relative_to(data)) for path in touched], [str(path.relative_to(data)) for path in left]
 
 
-def _any_names(data: Path, pattern: str, person: Person) -> bool:
+def _any_names(path: Path, person: Person) -> bool:
     """A copy goes as a whole: the file and what SQLite keeps beside it."""
-    return any(person.stands_in(path.read_bytes()) for path in data.glob(pattern) if path.is_file())
+    together = path.parent.glob(f"{path.name.partition('.')[0]}.*")
+    return any(person.stands_in(each.read_bytes()) for each in together if each.is_file())
 
 
 def _others(data: Path) -> Iterator[Path]:

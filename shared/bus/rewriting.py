@@ -173,12 +173,13 @@ class Rewriting:
     async def groups(self) -> dict[str, list[str]]:
         """Our consumer groups, by logical name, each with its members."""
         listed = await bounded("listing groups", self._admin.list_consumer_groups(), self._timeout)
-        names = sorted(name for name, *_ in listed if name.startswith(self._prefix))
-        if not names:
-            return {}
-        answers = await bounded("asking for groups", self._admin.describe_consumer_groups(names), self._timeout)
-        described = [group for answer in answers for group in answer.groups]
-        return {group[1][len(self._prefix) :]: [str(member[0]) for member in group[5]] for group in described}
+        found: dict[str, list[str]] = {}
+        for name in sorted(name for name, *_ in listed if name.startswith(self._prefix)):
+            # One at a time: aiokafka reads the answer of version 3 as if it were of version 2, and loses its place after one group.
+            (answer,) = await bounded(f"asking for group {name}", self._admin.describe_consumer_groups([name]), self._timeout)
+            ((_, _, _, _, _, members),) = answer.groups
+            found[name[len(self._prefix) :]] = [str(member[0]) for member in members]
+        return found
 
     async def committed(self, group: str) -> Committed:
         found: Mapping[Any, Any] = await bounded(

@@ -30,6 +30,7 @@ def test_copies_go_and_logs_lose_the_name(data: Path) -> None:
         file.execute("CREATE TABLE records (value TEXT)")
         file.execute("INSERT INTO records VALUES ('ann@shop.example')")
     file.close()
+    (data / "intake" / "mail-smtp" / "policies.json").write_text('{"Ann Archer": 1}')
     (data / "intake" / "policies.json").write_text("{}")
     (data / "intake" / "spool" / "api" / "000000000001.drained").write_bytes(b"\xff anything")
     (data / "logs" / "intake.log").write_text("bob@shop.example in\nANN@shop.example in\n")
@@ -37,11 +38,14 @@ def test_copies_go_and_logs_lose_the_name(data: Path) -> None:
     (data / "sink.jsonl").write_text('{"to": "ann@shop.example"}\n{"ticket_id": "tkt_ann"}\n{"to": "bob@shop.example"}\n')
     before = {path: path.read_bytes() for path in data.rglob("*") if path.is_file()}
 
+    assert in_the_way(data, ANN) == []
     counted, _ = sweep(data, ANN, dry_run=True)
     assert {path: path.read_bytes() for path in data.rglob("*") if path.is_file()} == before, "a dry run changes nothing"
     touched, left = sweep(data, ANN)
-    assert sorted(touched) == sorted(counted) == [
-        "intake/directory.sqlite", "intake/spool/api/000000000001.drained", "logs/intake.log", "sink.jsonl"
+    assert sorted(touched) == sorted(counted)
+    assert sorted(touched) == [
+        "intake/directory.sqlite", "intake/mail-smtp/policies.json", "intake/spool/api/000000000001.drained",
+        "logs/intake.log", "sink.jsonl",
     ]  # fmt: skip
     assert left == []
     assert (data / "intake" / "policies.json").exists(), "it does not name them"
