@@ -161,5 +161,7 @@ def _address(peer: Any) -> str:
 
 def _clean(text: str | None) -> str:
     """As it stands on the wire, without the bytes that are no UTF-8 (aiosmtpd keeps them as lone surrogates) and without controls."""
-    raw = (text or "").encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    if not text or (text.isascii() and text.isprintable()):
+        return (text or "")[:320]
+    raw = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     return "".join(char for char in raw if char.isprintable())[:320]

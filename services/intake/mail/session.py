@@ -7,13 +7,12 @@ ends no line, so nothing that other servers read otherwise (SMTP smuggling) is a
 from __future__ import annotations
 
 import re
-from asyncio import LimitOverrunError
-from collections.abc import AsyncIterator
 
 from aiosmtpd.smtp import SMTP
 
-CHUNK_MOST = 1024 * 1024
-"""Bytes without a dot at the end of a line that are held before they are taken on."""
+BUFFERED_MOST = 256 * 1024
+"""Bytes of one connection that wait to be read, and the longest line of a command; twice as many stop the sender."""
+_ALL = 1 << 30
 _END = b"\r\n.\r\n"
 _DOT_LINE = _END[2:]
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]{1,64}"
@@ -22,9 +21,9 @@ _PLAIN = re.compile(rf"<({_ATOM}(?:\.{_ATOM}){{0,20}}@[A-Za-z0-9-]{{1,63}}(?:\.[
 
 
 class Session(SMTP):
-    """One connection. `line_length_limit` bounds what is buffered; lines of a message may be of any length."""
+    """One connection. Lines of a message may be of any length: RFC 5321 asks for 1,000, real mail has longer ones."""
 
-    line_length_limit = CHUNK_MOST
+    line_length_limit = BUFFERED_MOST
 
     async def smtp_DATA(self, arg: str) -> None:  # noqa: N802 (aiosmtpd's name)
         """As aiosmtpd has it, but for the reading."""
@@ -38,35 +37,38 @@ class Session(SMTP):
             await self.push("501 Syntax: DATA")
             return
         await self.push("354 End data with <CR><LF>.<CR><LF>")
-        pieces: list[bytes] = []
-        size, most = 0, self.data_size_limit or float("inf")
-        async for piece in self._pieces():
-            size += len(piece)
-            if size - len(_DOT_LINE) <= most:
-                pieces.append(piece)
-            else:
-                pieces.clear()  # too much: nothing of it is kept, and the end is waited for (RFC 5321 section 4.2.5)
-        if size - len(_DOT_LINE) > most:
+        content = await self._content(self.data_size_limit or float("inf"))
+        if content is None:
             await self.push("552 Error: Too much mail data")
             self._set_post_data_state()  # type: ignore[no-untyped-call]
             return
-        self.envelope.content = self.envelope.original_content = undotted(b"".join(pieces)[: -len(_DOT_LINE)])
+        self.envelope.content = self.envelope.original_content = undotted(content)
         status = await self._call_handler_hook("DATA")
         self._set_post_data_state()  # type: ignore[no-untyped-call]
         await self.push(status)
 
-    async def _pieces(self) -> AsyncIterator[bytes]:
-        """What comes up to the end of the message, the dot's line with it."""
-        before = b"\r\n"  # the message begins on a line of its own
+    async def _content(self, most: float) -> bytes | None:
+        """What comes before the dot's line; None where it is more than `most` bytes: nothing of that is kept, but its end is waited
+        for (RFC 5321 section 4.2.5)."""
+        content = bytearray()
+        size, before = 0, b"\r\n"  # the message begins on a line of its own
         while True:
-            try:
-                piece = await self._reader.readuntil(_DOT_LINE)
-            except LimitOverrunError as error:
-                piece = await self._reader.readexactly(error.consumed)
-            yield piece
-            before = (before + piece)[-len(_END) :]
-            if before == _END:
-                return
+            come = await self._reader.read(_ALL)
+            if not come:
+                raise ConnectionResetError
+            seam = before + come
+            end = seam.find(_END)
+            own = come if end < 0 else come[: end + len(_END) - len(before)]
+            size += len(own)
+            if size - len(_DOT_LINE) > most:
+                content.clear()
+            else:
+                content += own
+            if end >= 0:
+                if len(own) < len(come):
+                    self._reader.feed_data(come[len(own) :])  # all was read, so the next commands stand where they stood
+                return bytes(content[: -len(_DOT_LINE)]) if size - len(_DOT_LINE) <= most else None
+            before = seam[1 - len(_END) :]
 
     def _getaddr(self, arg: str) -> tuple[str | None, str | None]:
         plain = _PLAIN.fullmatch(arg)
