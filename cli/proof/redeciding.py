@@ -51,21 +51,21 @@ class Redeciding:
         self.row: Any = None
         self.next = 1
         self.last_at: datetime | None = None
+        self._decisions, self._facts = f"{subject.work.name} decisions", f"{subject.work.name} facts"
 
     def _expected(self, work: Work[Any], event: Event, at: datetime) -> list[Fact]:
-        facts = self._guarded(lambda: work.decide(self.row, event, at))
+        facts = self._guarded(work.decide, self.row, event, at)
         return ids.stamp(list(facts), key=self.key, first_seq=self.next, cause=event.id)
 
     def _expected_firing(self, work: Work[Any], at: datetime, due: datetime) -> list[Fact]:
         assert work.fire is not None
-        fire = work.fire
-        facts = self._guarded(lambda: fire(self.row, at))
+        facts = self._guarded(work.fire, self.row, at)
         return ids.stamp(list(facts), key=self.key, first_seq=self.next, cause=ids.firing_id(self.key, work.name, due))
 
-    def _guarded(self, decide: Callable[[], Sequence[Any]]) -> Sequence[Any]:
+    def _guarded(self, decide: Callable[..., Any], *arguments: Any) -> Any:
         """A log that was tampered with brings rows into states that no worker was ever in."""
         try:
-            return decide()
+            return decide(*arguments)
         except Poisonous:
             return ()
         except (Unavailable, LookupError, ValueError, TypeError, AttributeError, AssertionError) as error:
@@ -99,8 +99,8 @@ class Redeciding:
                 taken.append(fact)
             else:
                 taken.append(self._differing(fact, light, why))
-        self.tally.counts[f"{self.subject.work.name} decisions"] += 1
-        self.tally.counts[f"{self.subject.work.name} facts"] += len(taken)
+        self.tally.counts[self._decisions] += 1
+        self.tally.counts[self._facts] += len(taken)
         self._check_copies(taken)
         self._advance(taken)
 
@@ -117,6 +117,8 @@ class Redeciding:
 
     def _check_copies(self, taken: Sequence[Fact]) -> None:
         """A decision is one Kafka batch: a crash repeats all of it or nothing."""
+        if not self.facts.repeated:
+            return
         copies = {fact.seq: self.facts.copies[fact.seq] for fact in taken if fact.seq in self.facts.copies}
         for fact in taken:
             if (count := copies.get(fact.seq, 1)) > 1:
@@ -150,8 +152,11 @@ class Redeciding:
         if not facts:
             return
         try:
-            self.row = self._guarded(lambda: [self.subject.work.advance(self.row, facts)])[0]
-        except (Failed, IndexError) as failure:
+            advanced = self._guarded(self.subject.work.advance, self.row, facts)
+            if not advanced:
+                raise Failed("the worker refuses it")
+            self.row = advanced
+        except Failed as failure:
             self._differs(Kind.UNDECIDABLE, facts[0].seq, facts[0].type, f"the row cannot take it: {failure}", facts[0].at)
         self.next = facts[-1].seq + 1
         self.last_at = facts[-1].at

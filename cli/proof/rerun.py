@@ -162,11 +162,11 @@ class Rerun(Redeciding):
 
     def _is_told(self, light: Light) -> bool:
         """The outcome of a side effect, named after the input that asked for it."""
-        return self.row is not None and bool(self._guarded(lambda: self.subject.outcomes(self.row, light)))
+        return self.row is not None and bool(self._guarded(self.subject.outcomes, self.row, light))
 
     def _told(self, light: Light) -> None:
         """A fact that the outcome of a side effect caused."""
-        told = self._guarded(lambda: self.subject.outcomes(self.row, light)) if self.row is not None else ()
+        told = self._guarded(self.subject.outcomes, self.row, light) if self.row is not None else ()
         if not told:
             self._extra(light, "no send of this row has this outcome")
             return

@@ -13,6 +13,7 @@ from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from services.router.evidence import ENOUGH, Case, Reading, read
+from services.router.lately import lately
 from services.router.names import Sort
 from services.router.regions import Region, opening_and_end
 from services.router.symptoms import is_about_plans, is_break_fix, symptoms_of
@@ -80,6 +81,10 @@ class Texts:
     @cached_property
     def is_break_fix(self) -> bool:
         return is_break_fix(self.subject, self.body, symptoms_of(self.subject, self.body))
+
+
+texts_of = lately(Texts)
+"""A ticket's `Texts`: no policy has a say in what was written."""
 
 
 def addon_chosen_in_form(ticket: OpenTicket, texts: Texts, policy: DeskPolicy) -> Finding:
@@ -196,7 +201,7 @@ def route(ticket: OpenTicket, policy: DeskPolicy) -> Route:
     The first decisive certain finding wins: the customer's own choice, or an architecture question. Otherwise the certain
     findings must agree on one provider; where they name several, an agent has to choose.
     """
-    texts = Texts(ticket)
+    texts = texts_of(ticket)
     trail: list[RuleTried] = []
     certain: list[Finding] = []
     suggested: list[Finding] = []

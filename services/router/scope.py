@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from services.router.expressions import Expression, Words
+from services.router.lately import lately
 from services.router.symptoms import OPENING, symptoms_of
 from shared.events import Kind, OpenTicket, Priority, RuleTried, Scope
 
@@ -145,6 +146,7 @@ EXCLUSIONS: tuple[tuple[Rule, str], ...] = (
 """Rule → what the requester is told. Tried in this order; the first that finds words decides."""
 
 
+@lately
 def scope_of(ticket: OpenTicket) -> ScopeVerdict:
     """Whether the ticket is covered, with every rule tried."""
     if why := _always_covered(ticket):
