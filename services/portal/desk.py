@@ -123,7 +123,7 @@ class Desk:
         tickets = self.store["tickets"]
         soon = {"due_at": {"$gt": shapes.iso(now), "$lte": shapes.iso(now + timedelta(hours=8))}}
         hours = [0] * 8
-        for doc in await tickets.find(soon, fields={"due_at": 1}, limit=20_000):
+        for doc in await tickets.find(soon, fields={"due_at": 1, "_id": 0}, limit=20_000):
             hours[min(7, int((shapes.instant(doc["due_at"]) - now) / timedelta(hours=1)))] += 1
         return {
             "breached": await tickets.count({"due_at": {"$gt": "", "$lte": shapes.iso(now)}}),

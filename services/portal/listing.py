@@ -18,6 +18,8 @@ Filter = dict[str, Any]
 LIVE = (Status.NEW, Status.OPEN, Status.PENDING)
 DONE = (Status.SOLVED, Status.CLOSED)
 
+PRIORITY_RANK = {Priority.URGENT: 0, Priority.HIGH: 1, Priority.NORMAL: 2, Priority.LOW: 3}
+
 ORDERS: dict[str, tuple[str, int]] = {
     "queue": ("order_key", 1),
     "newest": ("opened_key", -1),
@@ -79,6 +81,24 @@ def filter_for(actor: Actor, asked: Asked) -> Filter:
         clauses += [{"words": word} for word in words[:-1]]
         clauses.append({"words": {"$regex": "^" + re.escape(words[-1])} if words else {"$in": []}})
     return {"$and": [clause for clause in clauses if clause]}
+
+
+def stretches_of(field: str, asked: Asked) -> Filter:
+    """Where in the queue's order what was asked for lies, so that a list is not walked to from the first ticket there is.
+
+    An `order_key` begins with three digits: whether it is done, whether the customer does not stand first, the priority's rank
+    (`projection.py`). This says no more than status and priority do; without it the first solved ticket is found behind all
+    that live. Raises Refused for a value there is not.
+    """
+    if field != ORDERS["queue"][0]:
+        return {}
+    status = _one_of(Status, "status", asked.status) if asked.status and asked.status != "live" else asked.status
+    done = "01" if not status else "1" if status in DONE else "0"
+    if not asked.priority:
+        return {field: {"$gte": done, "$lt": f"{done}~"}} if len(done) == 1 else {}
+    rank = PRIORITY_RANK[Priority(_one_of(Priority, "priority", asked.priority))]
+    begins = [f"{over}{later}{rank} " for over in done for later in "01"]
+    return {"$or": [{field: {"$gte": begin, "$lt": f"{begin}~"}} for begin in begins]}
 
 
 def order_for(actor: Actor, asked: Asked) -> tuple[str, int]:

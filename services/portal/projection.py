@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from services.portal.listing import words_of
+from services.portal.listing import PRIORITY_RANK, words_of
 from services.portal.projection_flow import FLOW_VIEW, begin, hold, may_appeal, people
 from services.portal.projection_flow import iso as iso
 from shared import events as e
@@ -17,7 +17,6 @@ from shared.lifecycle import Move, after
 
 Doc = dict[str, Any]
 
-PRIORITY_RANK = {e.Priority.URGENT: 0, e.Priority.HIGH: 1, e.Priority.NORMAL: 2, e.Priority.LOW: 3}
 _NO_DEADLINE = "9999"
 
 

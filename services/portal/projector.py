@@ -270,11 +270,17 @@ async def prepare(store: Store) -> None:
 
 
 async def recount(store: Store, partitions: Iterable[int]) -> dict[Counted, int]:
-    """The counters as the tickets themselves say: what the maintained ones must equal."""
-    by = {"partition": "$partition", "queue": "$queue", "status": "$status", "priority": "$priority"}
-    mine = {"partition": {"$in": list(partitions)}, "opened_key": {"$gt": ""}}
-    groups = await store["tickets"].aggregate([{"$match": mine}, {"$group": {"_id": by, "n": {"$sum": 1}}}])
-    return {Counted(**group["_id"]): int(group["n"]) for group in groups}
+    """The counters as the tickets themselves say: what the maintained ones must equal.
+
+    Answered by an index alone: a million documents, to know which are opened, took longer than MongoDB is waited for. A ticket
+    that is not opened has no queue. One partition at a time, so that no answer takes long.
+    """
+    by = {"queue": "$queue", "status": "$status", "priority": "$priority"}
+    found: dict[Counted, int] = {}
+    for partition in partitions:
+        groups = await store["tickets"].aggregate([{"$match": {"partition": partition}}, {"$group": {"_id": by, "n": {"$sum": 1}}}])
+        found |= {Counted(partition, **group["_id"]): int(group["n"]) for group in groups if group["_id"].get("queue") is not None}
+    return found
 
 
 def _replacing(name: str, doc: Doc | None) -> ReplaceOne[Doc] | DeleteOne:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.portal import shapes
-from services.portal.listing import MAX_LIMIT, Asked, after_cursor, filter_for, next_cursor, order_for, visible_to
+from services.portal.listing import MAX_LIMIT, Asked, after_cursor, filter_for, next_cursor, order_for, stretches_of, visible_to
 from shared.access import Standing, may_see_fact, standing
 from shared.clock import Clock
 from shared.events import Actor
@@ -55,7 +55,7 @@ class Queries:
         """
         field, direction = order_for(actor, asked)
         limit = max(1, min(asked.limit, MAX_LIMIT))
-        where = {"$and": [filter_for(actor, asked), after_cursor(field, direction, asked.cursor)]}
+        where = {"$and": [filter_for(actor, asked), stretches_of(field, asked), after_cursor(field, direction, asked.cursor)]}
         docs = await self.store["tickets"].find(where, fields=shapes.LISTED, order=[(field, direction)], limit=limit + 1)
         more = len(docs) > limit
         docs = docs[:limit]
@@ -66,10 +66,12 @@ class Queries:
         }
 
     async def counts(self, actor: Actor) -> Shape:
-        """The sums over everything the actor may see. Staff read the maintained counters, others count their own tickets."""
+        """The sums over everything the actor may see. Staff and providers read the maintained counters (a provider sees what is in
+        its queue, and nothing else), customers count their own tickets."""
         by = {"queue": "$queue", "status": "$status", "priority": "$priority"}
-        if actor.is_staff:
-            groups = await self.store["counts"].aggregate([{"$group": {"_id": by, "n": {"$sum": "$n"}}}])
+        if actor.is_staff or actor.provider is not None:
+            where = {} if actor.is_staff else {"queue": f"provider:{actor.provider}"}
+            groups = await self.store["counts"].aggregate([{"$match": where}, {"$group": {"_id": by, "n": {"$sum": "$n"}}}])
         else:
             mine = {**visible_to(actor), "opened_key": {"$gt": ""}}
             groups = await self.store["tickets"].aggregate([{"$match": mine}, {"$group": {"_id": by, "n": {"$sum": 1}}}])
