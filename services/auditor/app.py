@@ -16,7 +16,7 @@ from yarl import URL
 
 from services.auditor.alarm import Alarm
 from services.auditor.audit import Audit, Standing, follow
-from services.auditor.book import Book, Finding
+from services.auditor.book import KEPT, Book, Finding
 from services.auditor.expectations import FAR_END, KINDS
 from services.auditor.probes import Probe, probes_in
 from services.auditor.settings import AuditorSettings
@@ -36,6 +36,7 @@ LOOK_EVERY_S = 1.0
 ALIVE_EVERY_S = 30.0
 RECEIPTS_EVERY_S = 5.0
 LONGEST_BEHIND_S = 60.0
+PRUNE_EVERY_S = 6 * 3600.0
 
 
 class Auditor:
@@ -49,7 +50,7 @@ class Auditor:
         self._stands = Standing(settings.settle)
         self._probes: list[Probe] = probes_in(settings.probes)
         self._read_until: datetime | None = None
-        self._read_at = float("-inf")
+        self._read_at = self._pruned_at = float("-inf")
         self._stopping = asyncio.Event()
         self.standing: list[Finding] = []
 
@@ -93,6 +94,9 @@ class Auditor:
 
     def _moved(self, at: datetime) -> None:
         self._read_until, self._read_at = at, time.monotonic()
+        if self._read_at - self._pruned_at > PRUNE_EVERY_S:
+            self._pruned_at = self._read_at
+            log.info("settled promises are forgotten", rows=self._audit.book.prune(at - KEPT))
 
     async def _look(self) -> None:
         while True:
@@ -119,7 +123,7 @@ class Auditor:
         while (url := self._settings.receipts_url) is not None:
             try:
                 async with self._http.get(URL(url).update_query(after=after), headers={"accept": "application/json"}) as answer:
-                    after = max(after, self._audit.receipts(await answer.read()))
+                    after = max(after, self._audit.receipts(await answer.read(), self._clock.now()))
             except (aiohttp.ClientError, TimeoutError, ValueError) as error:
                 log.warning("the far end's receipts cannot be read", error=repr(error))
             await asyncio.sleep(RECEIPTS_EVERY_S)

@@ -48,18 +48,12 @@ class Audit:
 
     def take(self, messages: Iterable[Message]) -> None:
         """Records of one or more partitions, each in log order; kept with their offsets in one transaction."""
-        moved: dict[Where, int] = {}
-        self.book.begin()
-        try:
+        with self.book.transaction() as moved:
             for message in messages:
                 moved[message.topic, message.partition] = message.offset + 1
                 event = self._event_in(message)
                 if event is not None:
-                    self.book.take(operations(event))
-        except BaseException:
-            self.book.rollback()
-            raise
-        self.book.commit(moved)
+                    self.book.take(operations(event), event.at)
         self.next |= moved
 
     def _event_in(self, message: Message) -> e.Event | None:
@@ -74,22 +68,21 @@ class Audit:
                 "a record cannot be read", topic=message.topic, partition=message.partition, offset=message.offset, error=str(error)
             )
             return None
-        if isinstance(event, e.Fact) and event.seq and not self.book.is_first(message.topic, event.key, event.seq):
+        if isinstance(event, e.Fact) and event.seq and not self.book.is_first(message.topic, event.key, event.seq, event.at):
             return None
         return event
 
-    def receipts(self, raw: bytes) -> int:
-        """What a far end says it got: a JSON list of `{id, n, …}`; gives the greatest `n`. Raises ValueError for something else.
+    def receipts(self, raw: bytes, at: datetime) -> int:
+        """What a far end, asked `at`, says it got: a JSON list of `{id, n, …}`; gives the greatest `n`.
 
-        A receipt that is listed before its page is expected counts as well.
+        Raises ValueError for something else. A receipt that is listed before its page is expected counts as well.
         """
         listed = orjson.loads(raw)
         if not isinstance(listed, list):
             raise ValueError("the far end's receipts are no list")
         got = [receipt for receipt in listed if isinstance(receipt, dict)]
-        self.book.begin()
-        self.book.take(Met(FAR_END, str(receipt.get("id"))) for receipt in got)
-        self.book.commit({})
+        with self.book.transaction():
+            self.book.take((Met(FAR_END, str(receipt.get("id"))) for receipt in got), at)
         return max((n for receipt in got if isinstance(n := receipt.get("n"), int)), default=0)
 
 

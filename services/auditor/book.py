@@ -1,28 +1,35 @@
 """The book of expectations: what is still owed, in a SQLite file with the offsets beside it, so that a restart reads on.
 
-Everything a batch of records says is taken in one transaction with the offsets after it.
+Everything a batch of records says is taken in one transaction with the offsets after it. What is settled is forgotten after a while:
+the file grows with what goes on, not with all that ever went on.
 """
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from services.auditor.expectations import HEARTBEAT, Await, Bind, Expect, ExpectBound, Met, MetAll, Operation, Over, OverAll
 
+KEPT = timedelta(days=90)
+"""How long is remembered that a promise was kept: until then one that is made once more, under its old key, is not expected again."""
+
+_VERSION = 2
+_TABLES = ("offsets", "heads", "owed", "met", "bound", "kept")
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS offsets (topic TEXT, part INTEGER, next INTEGER NOT NULL, PRIMARY KEY (topic, part)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS heads (topic TEXT, key TEXT, seq INTEGER NOT NULL, PRIMARY KEY (topic, key)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS heads (topic TEXT, key TEXT, seq INTEGER NOT NULL, at REAL NOT NULL, PRIMARY KEY (topic, key)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS owed (
     kind TEXT, id TEXT, about TEXT NOT NULL, due REAL NOT NULL, text TEXT NOT NULL, PRIMARY KEY (kind, id)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS owed_due ON owed (due);
-CREATE TABLE IF NOT EXISTS met (kind TEXT, id TEXT, PRIMARY KEY (kind, id)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS bound (grp TEXT, kind TEXT, id TEXT, PRIMARY KEY (grp, kind, id)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS kept (grp TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS met (kind TEXT, id TEXT, at REAL NOT NULL, PRIMARY KEY (kind, id)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS bound (grp TEXT, kind TEXT, id TEXT, at REAL NOT NULL, PRIMARY KEY (grp, kind, id)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS kept (grp TEXT PRIMARY KEY, at REAL NOT NULL) WITHOUT ROWID;
 """
 
 
@@ -47,6 +54,10 @@ class Book:
         self._db = sqlite3.connect(str(path) if path else ":memory:", isolation_level=None)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")  # what is lost of it is read again from the offsets beside it
+        if self._db.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
+            for table in _TABLES:  # one of an older Signalbox: the log is read again
+                self._db.execute(f"DROP TABLE IF EXISTS {table}")
+            self._db.execute(f"PRAGMA user_version = {_VERSION}")
         self._db.executescript(_SCHEMA)
 
     def close(self) -> None:
@@ -58,35 +69,47 @@ class Book:
 
     def forget(self) -> None:
         """Start over: the log is another one."""
-        for table in ("offsets", "heads", "owed", "met", "bound", "kept"):
-            self._db.execute(f"DELETE FROM {table}")  # noqa: S608 - the names stand one line above
+        for table in _TABLES:
+            self._db.execute(f"DELETE FROM {table}")  # noqa: S608 - the names stand above
 
-    def is_first(self, topic: str, key: str, seq: int) -> bool:
-        """Whether the fact counts: the first in the log with its (key, seq)."""
+    def prune(self, before: datetime) -> int:
+        """Forget what was settled before then, and which facts of a key were read where there was none since; the rows gone.
+
+        Only for a book that was read to the log's end: while it is read, what keeps a promise may come long before the promise.
+        """
+        at, gone = before.timestamp(), 0
+        with self._db:
+            self._db.execute("BEGIN")
+            for table in ("met", "kept", "heads"):
+                gone += self._db.execute(f"DELETE FROM {table} WHERE at < ?", (at,)).rowcount  # noqa: S608 - the names stand above
+            owed = "SELECT 1 FROM owed WHERE owed.kind = bound.kind AND owed.id = bound.id"
+            gone += self._db.execute(f"DELETE FROM bound WHERE at < ? AND NOT EXISTS ({owed})", (at,)).rowcount  # noqa: S608 - no input
+        return gone
+
+    def is_first(self, topic: str, key: str, seq: int, at: datetime) -> bool:
+        """Whether the fact, written `at`, counts: the first in the log with its (key, seq)."""
         row = self._db.execute("SELECT seq FROM heads WHERE topic = ? AND key = ?", (topic, key)).fetchone()
         if row is not None and row[0] >= seq:
             return False
-        self._db.execute("INSERT OR REPLACE INTO heads VALUES (?, ?, ?)", (topic, key, seq))
+        self._db.execute("INSERT OR REPLACE INTO heads VALUES (?, ?, ?, ?)", (topic, key, seq, at.timestamp()))
         return True
 
-    def begin(self) -> None:
-        self._db.execute("BEGIN")
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[dict[tuple[str, int], int]]:
+        """All that is taken inside, and the offsets that are put into what it gives, or nothing of it."""
+        moved: dict[tuple[str, int], int] = {}
+        with self._db:
+            self._db.execute("BEGIN")
+            yield moved
+            self._db.executemany("INSERT OR REPLACE INTO offsets VALUES (?, ?, ?)", [(*where, nxt) for where, nxt in moved.items()])
 
-    def commit(self, offsets: Mapping[tuple[str, int], int]) -> None:
-        """End what `begin` began, with where the topics are read on."""
-        self._db.executemany("INSERT OR REPLACE INTO offsets VALUES (?, ?, ?)", [(*where, nxt) for where, nxt in offsets.items()])
-        self._db.execute("COMMIT")
-
-    def rollback(self) -> None:
-        self._db.execute("ROLLBACK")
-
-    def take(self, operations: Iterable[Operation]) -> None:
-        """Apply what `expectations.operations` said."""
+    def take(self, operations: Iterable[Operation], at: datetime) -> None:
+        """Apply what `expectations.operations` said of something that happened `at`."""
         for operation in operations:
             if getattr(operation, "kind", None) not in self._without:
-                self._apply(operation)
+                self._apply(operation, at.timestamp())
 
-    def _apply(self, operation: Operation) -> None:
+    def _apply(self, operation: Operation, at: float) -> None:
         run = self._db.execute
         match operation:
             case Expect(kind, id_, about, due, text):
@@ -94,24 +117,24 @@ class Book:
                     run("INSERT OR IGNORE INTO owed VALUES (?, ?, ?, ?, ?)", (kind, id_, about, due.timestamp(), text))
             case ExpectBound(group, kind, about, due, text):
                 for id_ in self._bound_to(group, kind):
-                    self._apply(Expect(kind, id_, about, due, text))
+                    self._apply(Expect(kind, id_, about, due, text), at)
             case Await(kind, id_, about, due, text, moved):
                 how = "UPDATE owed SET about = ?3, due = ?4, text = ?5 WHERE kind = ?1 AND id = ?2"
                 run(how if moved else "INSERT OR REPLACE INTO owed VALUES (?, ?, ?, ?, ?)", (kind, id_, about, due.timestamp(), text))
             case Met(kind, id_):
-                self._met(kind, id_)
+                self._met(kind, id_, at)
             case Over(kind, id_):
                 run("DELETE FROM owed WHERE kind = ? AND id = ?", (kind, id_))
             case OverAll(kind, prefix):
                 run("DELETE FROM owed WHERE kind = ? AND id >= ? AND id < ?", (kind, prefix, prefix + "\U0010ffff"))
             case Bind(group, kind, id_):
-                run("INSERT OR IGNORE INTO bound VALUES (?, ?, ?)", (group, kind, id_))
+                run("INSERT OR IGNORE INTO bound VALUES (?, ?, ?, ?)", (group, kind, id_, at))
                 if run("SELECT 1 FROM kept WHERE grp = ?", (group,)).fetchone():
-                    self._met(kind, id_)
+                    self._met(kind, id_, at)
             case MetAll(group):
-                run("INSERT OR IGNORE INTO kept VALUES (?)", (group,))
+                run("INSERT OR IGNORE INTO kept VALUES (?, ?)", (group, at))
                 for kind, id_ in run("SELECT kind, id FROM bound WHERE grp = ?", (group,)).fetchall():
-                    self._met(kind, id_)
+                    self._met(kind, id_, at)
 
     def _bound_to(self, group: str, kind: str) -> list[str]:
         return [id_ for (id_,) in self._db.execute("SELECT id FROM bound WHERE grp = ? AND kind = ?", (group, kind))]
@@ -128,6 +151,6 @@ class Book:
     def _is_met(self, kind: str, id_: str) -> bool:
         return self._db.execute("SELECT 1 FROM met WHERE kind = ? AND id = ?", (kind, id_)).fetchone() is not None
 
-    def _met(self, kind: str, id_: str) -> None:
+    def _met(self, kind: str, id_: str, at: float) -> None:
         self._db.execute("DELETE FROM owed WHERE kind = ? AND id = ?", (kind, id_))
-        self._db.execute("INSERT OR IGNORE INTO met VALUES (?, ?)", (kind, id_))
+        self._db.execute("INSERT OR IGNORE INTO met VALUES (?, ?, ?)", (kind, id_, at))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
+import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import orjson
@@ -26,7 +28,7 @@ RECEIPTS = orjson.dumps([{"id": DEDUP, "kind": "page"}])
 def found_in(events: list[e.Event], receipts: bytes = RECEIPTS) -> set[tuple[str, str]]:
     audit = Audit(Book())
     audit.take(messages(events))
-    audit.receipts(receipts)
+    audit.receipts(receipts, NOW)
     return {(finding.kind, finding.id) for finding in audit.book.overdue(LATER)}
 
 
@@ -88,7 +90,7 @@ def test_what_was_taken_away_is_named(events: list[e.Event], named: set[tuple[st
 def test_a_receipt_the_far_end_does_not_have_is_named() -> None:
     assert found_in(story(), b"[]") == {(FAR_END, DEDUP)}
     with pytest.raises(ValueError):
-        Audit(Book()).receipts(b'{"not": "a list"}')
+        Audit(Book()).receipts(b'{"not": "a list"}', NOW)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -175,7 +177,7 @@ def test_a_restart_reads_on_where_the_last_life_kept_its_book(tmp_path: Path) ->
     left = [message for message in read if message.offset >= second.next.get((message.topic, 0), 0)]
     assert 0 < len(left) < len(read)
     second.take(left)
-    second.receipts(RECEIPTS)
+    second.receipts(RECEIPTS, NOW)
     assert not second.book.overdue(LATER)
 
 
@@ -183,10 +185,10 @@ def test_a_batch_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     class Broken(Book):
         is_broken = True
 
-        def take(self, operations: object) -> None:
+        def take(self, operations: object, at: datetime) -> None:
+            super().take(operations, at)  # type: ignore[arg-type]
             if self.is_broken:
                 raise RuntimeError("a bug")
-            super().take(operations)  # type: ignore[arg-type]
 
     audit = Audit(Broken(tmp_path / "book"))
     with pytest.raises(RuntimeError):
@@ -195,6 +197,44 @@ def test_a_batch_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     audit.book.is_broken = False  # type: ignore[attr-defined]
     audit.take(messages(story()))
     assert {finding.kind for finding in audit.book.overdue(LATER)} <= {FAR_END}
+
+
+def rows(path: Path) -> dict[str, int]:
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        return {table: db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("met", "kept", "heads", "bound", "owed")}
+
+
+def test_what_is_settled_is_forgotten_after_a_while_and_what_is_owed_never(tmp_path: Path) -> None:
+    path = tmp_path / "book"
+    audit = Audit(Book(path))
+    audit.take(messages(without(e.PageAccepted, e.PageAcknowledged)))
+    before, owed = rows(path), audit.book.overdue(LATER)
+    assert (RECEIPT, OBLIGATION) in {(finding.kind, finding.id) for finding in owed}
+    assert audit.book.prune(NOW - timedelta(days=1)) == 0, "all of it is younger"
+    assert rows(path) == before
+
+    audit.book.prune(LATER)
+    assert rows(path) == {"met": 0, "kept": 0, "heads": 0, "bound": 1, "owed": before["owed"]}, "what would keep the promise is known"
+    assert audit.book.overdue(LATER) == owed
+    audit.take(messages(event for event in story() if isinstance(event, e.PageAcknowledged)))
+    assert RECEIPT not in {finding.kind for finding in audit.book.overdue(LATER)}
+    audit.take(messages(story()))
+    audit.book.prune(LATER)
+    assert set(rows(path).values()) == {0}
+
+
+def test_a_book_of_an_older_signalbox_is_made_anew(tmp_path: Path) -> None:
+    path = tmp_path / "book"
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE met (kind TEXT, id TEXT, PRIMARY KEY (kind, id)) WITHOUT ROWID")
+        db.execute("CREATE TABLE offsets (topic TEXT, part INTEGER, next INTEGER NOT NULL, PRIMARY KEY (topic, part)) WITHOUT ROWID")
+        db.execute("INSERT INTO offsets VALUES ('tickets', 0, 17)")
+        db.commit()
+    audit = Audit(Book(path))
+    assert audit.next == {}, "the log is read again"
+    audit.take(messages(story()))
+    audit.book.close()
+    assert Audit(Book(path)).next == audit.next != {}
 
 
 def finding(name: str) -> Finding:
@@ -284,7 +324,7 @@ def test_heartbeats_hide_nothing() -> None:
 @pytest.mark.parametrize("n", [None, "7", [], {}])
 def test_a_receipt_without_a_number_ends_nothing(n: object) -> None:
     audit = Audit(Book())
-    assert audit.receipts(orjson.dumps([{"id": DEDUP, "n": n}, {"id": "other", "n": 3}])) == 3
+    assert audit.receipts(orjson.dumps([{"id": DEDUP, "n": n}, {"id": "other", "n": 3}]), NOW) == 3
 
 
 def example(kind: type[e.Event], **changes: object) -> e.Event:
