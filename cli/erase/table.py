@@ -91,7 +91,8 @@ TABLE: dict[str, Texts] = {
     "PagedDirectly": _texts(owner="subject began", house="attempts.reason attempts.receipt"),
     # tickets
     "TicketOpened": _texts(owner=_OPENED),
-    "PrioritySet": _texts(owner=f"subject began {_TRAIL}", house="reason missing"),
+    # what is asked for (`missing`) repeats what was said
+    "PrioritySet": _texts(owner=f"subject began missing {_TRAIL}", house="reason"),
     "TicketRouted": _texts(owner=_TRAIL),
     "ScopeDecided": _texts(owner=f"subject {_TRAIL}", either="information", house="reason pointers"),
     "ProviderSuggested": _texts(owner="because"),
