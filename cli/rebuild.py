@@ -88,7 +88,7 @@ async def _rebuild(settings: CommandSettings, switch: bool, force: bool) -> dict
         async with projecting(settings, new) as running:
             there = bool(await positions(old))
             await caught_up(settings, new, running)
-            compared = await compare(old, new, running) if there else {name: (None, await digest(new[name])) for name in VIEWS}
+            compared, records = await compare(old if there else None, new, running)
         equal = all(before is None or before == after for before, after in compared.values())
         switched = switch and (equal or force)
         if switched:
@@ -101,7 +101,7 @@ async def _rebuild(settings: CommandSettings, switch: bool, force: bool) -> dict
         name: {"old": before and before[0], "new": after[0], "documents": after[1], "equal": before is None or before == after}
         for name, (before, after) in compared.items()
     }
-    return {"equal": equal, "switched": switched, "compared": there, "collections": views}
+    return {"equal": equal, "switched": switched, "compared": there, "records": records, "collections": views}
 
 
 async def clear(store: Store) -> None:
@@ -153,15 +153,18 @@ async def caught_up(settings: CommandSettings, store: Store, running: asyncio.Ta
         await _still(running)
 
 
-async def compare(old: Store, new: Store, running: asyncio.Task[None]) -> dict[str, tuple[Any, Any]]:
-    """Collection → (digest, digest), taken while both stand at the same place. Raises Unavailable where they never do."""
+async def compare(old: Store | None, new: Store, running: asyncio.Task[None]) -> tuple[dict[str, tuple[Any, Any]], int]:
+    """Collection → (digest, digest), taken while both stand at the same place, and how many records of the log that place is.
+
+    The first digest is None where there is no old one. Raises Unavailable where they never stand still.
+    """
     until = time.monotonic() + PATIENCE_S
     while time.monotonic() < until:
-        stand = await positions(old)
-        if stand == await positions(new):
-            found = {name: (await digest(old[name]), await digest(new[name])) for name in VIEWS}
-            if stand == await positions(old) == await positions(new):
-                return found
+        stand = await positions(new)
+        if old is None or stand == await positions(old):
+            found = {name: (await digest(old[name]) if old else None, await digest(new[name])) for name in VIEWS}
+            if stand == await positions(new) and (old is None or stand == await positions(old)):
+                return found, sum(stand.values())
         await _still(running)
     raise Unavailable("views", f"old and new did not stand still at one place in {PATIENCE_S:.0f} s; stop the projector and try again")
 

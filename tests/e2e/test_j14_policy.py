@@ -119,12 +119,17 @@ def test_a_policy_is_tried_applied_explained_proven_and_the_views_rebuilt(
 
     eventually(proven, within=60, every=1, what="verify without a difference")
 
-    first = signalbox("rebuild")
+    def twice() -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """From what there is, and from nothing; None where a clock or an escalation went on in between: another log, other views."""
+        first = signalbox("rebuild")
+        drop_views(stack)
+        again = signalbox("rebuild")
+        return (first, again) if first["records"] == again["records"] else None
+
+    first, again = eventually(twice, within=120, every=1, what="two rebuilds of one log")
     assert first["equal"] and first["switched"]
-    views = {name: view["new"] for name, view in first["collections"].items() if name in ("tickets", "timeline", "pages", "policies")}
-    drop_views(stack)
-    again = signalbox("rebuild")
-    assert {name: again["collections"][name]["new"] for name in views} == views, "from nothing to equal digests"
+    for name in ("tickets", "timeline", "pages", "policies"):
+        assert again["collections"][name]["new"] == first["collections"][name]["new"], f"{name}: from nothing to equal digests"
     assert desk.agent.ticket(new, status="solved")["subject"] == "The checkout is down again"
     later = other.submits("Is it over?", "Please tell.", app=f"{other.name}-app")
     desk.agent.ticket(later, status="new")
