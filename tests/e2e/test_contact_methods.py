@@ -63,8 +63,8 @@ def test_a_method_is_used_once_its_code_came_back(desk: Desk, far_end: FarEnd, n
 
     assert len(eventually(paged, what="a page by mail")) == 1
     assert not far_end.about(ticket, "page", to="primary"), "the phone is tried only where the mail is refused"
-    page = next(found for found in primary.get("/v1/pages")["items"] if found["ticket_id"] == ticket)
-    primary.asks(f"/v1/pages/{page['id']}/acknowledge")
+    pages = eventually(lambda: [found for found in primary.get("/v1/pages")["items"] if found["ticket_id"] == ticket], what="in the view")
+    primary.asks(f"/v1/pages/{pages[0]['id']}/acknowledge")
 
 
 def test_the_same_on_ones_own_page(desk: Desk, far_end: FarEnd, name: str) -> None:

@@ -215,9 +215,9 @@ def alert_page(desk: Desk, incident: str, state: str) -> dict[str, Any]:
     """The one page about the incident, once it is in `state`."""
 
     def there() -> Any:
-        (found,) = [page for page in desk.ops.get("/v1/pages", limit=200)["items"] if page["ticket_id"] == incident]
-        assert found["state"] == state, found
-        return found
+        found = [page for page in desk.ops.get("/v1/pages", limit=200)["items"] if page["ticket_id"] == incident]
+        assert [page["state"] for page in found] == [state], found
+        return found[0]
 
     return dict(eventually(there, within=30, what=f"the page of {incident} {state}"))
 
@@ -255,9 +255,14 @@ def test_a_maintenance_silences_the_pages_of_its_component_and_restores_what_sti
         ticket = customer.submits("My builds fail", app=f"{customer.name}-app", priority="urgent")
         far_end.gets(ticket, "page", to="primary")
         assert rung(far_end, first) == ["s1"] and rung(far_end, second) == [], "a customer is never silenced, the alerts are"
-        why = desk.agent.get("/v1/people/ops@example.com/notices", since=began, until=instant(clock, minutes=1))
-        assert any(key in item["because"] for item in why["silent"] if item["page_id"] != page["id"]), why["silent"]
-        assert any(key in item["because"] for item in why["items"] if item["kind"] == "stand-down"), why["items"]
+
+        def told() -> Any:
+            why = desk.agent.get("/v1/people/ops@example.com/notices", since=began, until=instant(clock, minutes=1))
+            assert any(key in item["because"] for item in why["silent"] if item["page_id"] != page["id"]), why["silent"]
+            assert any(key in item["because"] for item in why["items"] if item["kind"] == "stand-down"), why["items"]
+            return why
+
+        eventually(told, what="the reasons in the ledger")
     finally:
         clock.set(start + timedelta(hours=1, seconds=1))
     eventually(lambda: rung(far_end, first) == ["s1", "r1s1"], within=30, what="it rings again from the first step")
