@@ -31,7 +31,8 @@ log = structlog.get_logger()
 LANES, TOGETHER = 8, 16
 """Runs of deliveries worked on at the same time, and how many one may have."""
 MOST_IN_HAND = 2_000
-"""Deliveries that wait here; who brings one more is told to come again."""
+"""Deliveries that wait here; who brings one more waits too, and is told to come again where there is no room in `PATIENCE_S`."""
+PATIENCE_S = 5.0
 _KEPT_IN_MEMORY = 64 * 1024
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 10.0
 
@@ -65,6 +66,7 @@ class MailRoom:
         self._lanes: list[asyncio.Queue[_InHand]] = [asyncio.Queue() for _ in range(LANES)]
         self._in_hand = 0
         self._trouble: str | None = None
+        self._room = asyncio.Event()
 
     @property
     def trouble(self) -> str | None:
@@ -74,7 +76,7 @@ class MailRoom:
     async def take(self, raw: bytes, envelope: Envelope, via: Literal["smtp", "api"], delivery_id: str) -> Delivery:
         """Durable when this returns. Raises Refused (`disk-full`, `too-busy`: not taken) and OSError."""
         if self._in_hand >= MOST_IN_HAND:
-            raise Busy
+            await self._until_there_is_room()
         digest = hashlib.sha256(raw).hexdigest()
         delivery = Delivery(id=delivery_id, digest=digest, size=len(raw), via=via, envelope=envelope)
         await self._bag.add(delivery, raw, partial(self._put, delivery, raw))
@@ -98,6 +100,16 @@ class MailRoom:
             for lane in self._lanes:
                 group.create_task(self._work(lane))
 
+    async def _until_there_is_room(self) -> None:
+        """A sender that waits for its 250 brings no more meanwhile. Raises Busy."""
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while self._in_hand >= MOST_IN_HAND:
+                    self._room.clear()
+                    await self._room.wait()
+        except TimeoutError as error:
+            raise Busy from error
+
     def _put(self, delivery: Delivery, raw: bytes | None) -> None:
         self._count(+1)
         lane = zlib.crc32(delivery.envelope.mail_from.lower().encode("utf-8", "replace")) % LANES
@@ -106,6 +118,8 @@ class MailRoom:
 
     def _count(self, step: int) -> None:
         self._in_hand += step
+        if self._in_hand < MOST_IN_HAND:
+            self._room.set()
         IN_HAND.set(self._in_hand)
 
     async def _work(self, lane: asyncio.Queue[_InHand]) -> None:

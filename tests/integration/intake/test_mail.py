@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from services.intake.mail import room
 from services.intake.mail.listener import Limits
 from services.intake.mail.reading.message import read_message
 from services.intake.mail.reading.shape import Address, Authentication, Envelope, Reading
@@ -174,6 +175,19 @@ async def test_messages_of_one_sender_keep_their_order_and_their_allowance(tmp_p
         facts = await house.settles(40)
     assert [event.subject for event in house.said if isinstance(event, OpenTicket)] == [f"Help {n}" for n in range(25)]
     assert [fact.why for fact in facts if isinstance(fact, MailQuarantined)] == [Cause.TOO_MANY] * 15
+
+
+async def test_where_too_much_waits_a_sender_waits_and_is_told_to_come_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "MOST_IN_HAND", 2)
+    monkeypatch.setattr(room, "PATIENCE_S", 0.2)
+    async with opened(House(tmp_path, away=True), Simple()) as house:
+        codes = [(await house.sends(mail(f"Help {n}")))[0] for n in range(3)]
+        assert codes == [250, 250, 451]
+        monkeypatch.setattr(room, "PATIENCE_S", 60)
+        waits = asyncio.create_task(house.sends(mail("Help 4")))
+        house.away = False
+        assert (await waits)[0] == 250
+        await house.settles(3)
 
 
 async def test_so_many_connections_and_no_more(tmp_path: Path) -> None:
