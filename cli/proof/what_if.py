@@ -13,19 +13,22 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from cli.proof.course import Answers, Course, lived, numbered
-from cli.proof.log import InForce, Policies, Slice
+from cli.proof.log import Policies, Slice
 from cli.proof.outcome import Outcome, outcome_of, unlike
-from cli.proof.subjects import pager_work, rules_of, stamped
+from cli.proof.subjects import pager_work
+from cli.proof.worlds import World, drafted, promises_alike, then
 from services.notifier import domain as pager
 from services.notifier import front
 from services.notifier.pager_steps import Rules
 from services.router import handlers as router
 from services.sla import handlers as sla
 from shared.errors import Poisonous, Unavailable
-from shared.events import AckAsked, Event, Fact, OpenTicket, PageEscalated, PageOpened, StatusRequest
-from shared.policy import DeskPolicy, OnCallPolicy
+from shared.events import AckAsked, Event, Fact, OpenTicket, PageEscalated, PageOpened, Request, StatusRequest
+from shared.policy import DESK, DeskPolicy, OnCallPolicy
 from shared.topics import REQUESTS
 from shared.work import Work, read_event
+
+Alike = Callable[[DeskPolicy, DeskPolicy], bool]
 
 FOLLOWED = timedelta(hours=3)
 """So long after the last word on a lane its timers are followed."""
@@ -37,15 +40,6 @@ ASSUMED = (
     "A page that there was not then is taken to be acknowledged by the first person paged, at once.",
     "What the system itself asked for then (closing, taking back) is asked again at the same times.",
 )
-
-
-@dataclass(frozen=True)
-class World:
-    """The policies of one of the two lives."""
-
-    router: Work[Any]
-    sla: Work[Any]
-    rules_at: Callable[[datetime], Rules | None]
 
 
 @dataclass(frozen=True)
@@ -83,41 +77,6 @@ class Changed:
     fields: Mapping[str, tuple[Any, Any]]
 
 
-def then(policies: Policies) -> World:
-    """The policies as they were, each request under the version it was stamped with."""
-
-    def rules_at(at: datetime) -> Rules | None:
-        on_call, desk = _newest(policies.on_call, at), _newest(policies.desk, at)
-        return rules_of(on_call, desk) if on_call else None
-
-    of = stamped(policies)
-    return World(router.work(of), sla.work(of), rules_at)
-
-
-def drafted(policies: Policies, draft: DeskPolicy | OnCallPolicy) -> World:
-    """The same, but one document is the draft from the beginning."""
-    before = then(policies)
-    if isinstance(draft, DeskPolicy):
-
-        def rules_with_desk(at: datetime) -> Rules | None:
-            found = before.rules_at(at)
-            return Rules(found.on_call, draft.escalation, found.stamp) if found else None
-
-        return World(router.work(lambda stamp: draft), sla.work(lambda stamp: draft), rules_with_desk)
-
-    def rules_with_rota(at: datetime) -> Rules | None:
-        found = before.rules_at(at)
-        return Rules(draft, found.escalation, found.stamp) if found else Rules(draft, DeskPolicy.model_fields["escalation"].default, {})
-
-    return World(before.router, before.sla, rules_with_rota)
-
-
-def _newest(versions: Mapping[int, InForce], at: datetime) -> InForce | None:
-    """The newest version published by `at`; before the first, the first."""
-    known = [version for version in versions.values() if version.at <= at]
-    return max(known, key=lambda v: v.version) if known else min(versions.values(), key=lambda v: v.version, default=None)
-
-
 @dataclass
 class Sums:
     """What was found, side 0 under the policies of then and side 1 under the draft: `changed` tickets, how many were `seen`,
@@ -149,10 +108,17 @@ class Sums:
 class WhatIf:
     """Fed with slices of topic `requests`; `sums` is what it found."""
 
-    def __init__(self, policies: Policies, draft: DeskPolicy | OnCallPolicy, since: datetime, until: datetime) -> None:
+    def __init__(
+        self, policies: Policies, draft: DeskPolicy | OnCallPolicy, since: datetime, until: datetime, alike: Alike = promises_alike
+    ) -> None:
         self.since, self.until = since, until
         self.worlds = then(policies), drafted(policies, draft)
         self.is_desk = isinstance(draft, DeskPolicy)
+        self._alike = {
+            version: alike(known.document, draft)
+            for version, known in policies.desk.items()
+            if isinstance(known.document, DeskPolicy) and isinstance(draft, DeskPolicy)
+        }
         self.sums = Sums()
 
     def take(self, piece: Slice) -> None:
@@ -164,10 +130,15 @@ class WhatIf:
             else:
                 self._page_requests(piece, key)
 
-    def _ticket(self, key: str, requests: Sequence[Event]) -> None:
+    def _ticket(self, key: str, requests: Sequence[Request]) -> None:
         try:
-            now = self._live(0, key, requests)
-            draft = self._live(1, key, requests) if self.is_desk else now
+            facts = self._routed(0, key, requests)
+            clocks = self._clocks(0, key, facts)
+            now = draft = outcome_of(facts, clocks)
+            if self.is_desk:
+                others = self._routed(1, key, requests)
+                same = others == facts and all(self._alike.get(request.policy.get(DESK, 0)) for request in requests)
+                draft = outcome_of(others, clocks if same else self._clocks(1, key, others))
         except Unavailable:
             self.sums.skipped += 1
             return
@@ -183,17 +154,20 @@ class WhatIf:
         if fields:
             self.sums.changed.append(Changed(key, now, draft, fields))
 
-    def _live(self, side: int, key: str, requests: Sequence[Event]) -> Outcome:
-        world = self.worlds[side]
-        facts = lived(world.router, key, ((request.at, request) for request in requests), self.until, stamp=numbered).facts
-        clocks = lived(world.sla, key, ((fact.at, fact) for fact in facts if type(fact) in sla.HANDLERS), self.until, stamp=numbered).facts
+    def _routed(self, side: int, key: str, requests: Sequence[Request]) -> list[Fact]:
+        """What the router makes of it; what of that concerns pages is kept."""
+        facts = lived(self.worlds[side].router, key, ((request.at, request) for request in requests), self.until, stamp=numbered).facts
         for fact in facts:
             handler = front.HANDLERS["tickets"].get(type(fact))
             for event in handler(fact) if handler else ():
                 self.sums.inbox[side].setdefault(event.key, []).append(event)
                 if not self.is_desk:
                     self.sums.inbox[1].setdefault(event.key, []).append(event)
-        return outcome_of(facts, clocks)
+        return facts
+
+    def _clocks(self, side: int, key: str, facts: Sequence[Fact]) -> list[Fact]:
+        heard = ((fact.at, fact) for fact in facts if type(fact) in sla.HANDLERS)
+        return lived(self.worlds[side].sla, key, heard, self.until, stamp=numbered).facts
 
     def _page_requests(self, piece: Slice, page: str) -> None:
         kinds = front.HANDLERS["requests"]
@@ -273,15 +247,15 @@ def _zone_of(on_call: OnCallPolicy, person: str) -> str:
     return next((schedule.zone for schedule in on_call.schedules.values()), "UTC")
 
 
-def _requests(piece: Slice, key: str) -> list[Event]:
+def _requests(piece: Slice, key: str) -> list[Request]:
     """The requests on a ticket in the order of the log, the opening first."""
-    found: list[Event] = []
+    found: list[Request] = []
     for message in piece.of(REQUESTS.name, key):
         try:
             event = router.parse(message)
         except Poisonous:
             continue
-        if event is not None and not isinstance(event, StatusRequest):
+        if isinstance(event, Request) and not isinstance(event, StatusRequest):
             found.append(event)
     opening = next((number for number, event in enumerate(found) if isinstance(event, OpenTicket)), 0)
     return [*found[opening : opening + 1], *found[:opening], *found[opening + 1 :]] if found else []

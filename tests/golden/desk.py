@@ -11,7 +11,7 @@ from typing import Any
 from cli.proof.course import lived
 from cli.proof.log import Policies
 from cli.proof.subjects import pager_work, rules_of, stamped
-from cli.proof.what_if import then
+from cli.proof.worlds import then
 from services.notifier import domain as pager
 from services.notifier import front
 from services.notifier.pager import owed

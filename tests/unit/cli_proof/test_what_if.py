@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import timedelta
 from functools import cache
 from typing import Any
@@ -9,10 +10,13 @@ from typing import Any
 import pytest
 
 from cli.proof.comparison import comparison
+from cli.proof.course import lived
 from cli.proof.log import Policies, slices
 from cli.proof.page import html
 from cli.proof.what_if import WhatIf
+from cli.proof.worlds import NO_CLOCKS
 from deploy.demo.directory import policies
+from services.sla import handlers as sla
 from shared.policy import DESK, ON_CALL, DeskPolicy, OnCallPolicy
 from shared.wire import Message
 from tests.golden.desk import decide_all
@@ -26,9 +30,9 @@ def log() -> list[Message]:
     return decide_all(requests(TICKETS), BEGIN + LASTS).messages
 
 
-def tried(draft: DeskPolicy | OnCallPolicy, name: str = DESK) -> dict[str, Any]:
+def tried(draft: DeskPolicy | OnCallPolicy, name: str = DESK, **options: Any) -> dict[str, Any]:
     """The first half of the month, of which all is under version 1."""
-    found = WhatIf(Policies.of(m for m in log() if m.topic == "policies"), draft, BEGIN, CHANGE - timedelta(days=1))
+    found = WhatIf(Policies.of(m for m in log() if m.topic == "policies"), draft, BEGIN, CHANGE - timedelta(days=1), **options)
     for piece in slices([m for m in log() if m.topic == "requests"]):
         found.take(piece)
     return comparison(found, name, {DESK: 1})
@@ -109,3 +113,30 @@ def test_what_people_wrote_is_only_text_in_the_report() -> None:
     document = tried(desk(default_priority="high"))
     document["items"][0]["subject"] = "<script>alert(1)</script>"
     assert "<script>" not in html(document)
+
+
+@pytest.mark.parametrize("changes", [{"pages": ["premium", "premier"]}, {"reopen_window": "2d"}, {"architects": [], "warn_at": [10]}])
+def test_clocks_that_are_not_run_again_would_have_run_the_same(changes: dict[str, Any]) -> None:
+    found = tried(desk(**changes))
+    assert tried(desk(**changes), alike=lambda one, other: False) == found
+    assert found["tickets"] > 100
+
+
+def test_sla_reads_no_field_by_which_no_clock_is_said_to_go() -> None:
+    """Read while a clock is decided on, such a field would make a what-if wrong."""
+
+    class Watched(DeskPolicy):
+        def __getattribute__(self, name: str) -> Any:
+            assert name not in NO_CLOCKS, f"sla reads {name}"
+            return super().__getattribute__(name)
+
+    document = policies()[DESK]
+    watched = Watched.model_validate({**document, "resolution": document["targets"]})
+    work, kinds = sla.work(lambda stamp: watched), set[str]()
+    by_ticket: dict[str, list[Any]] = defaultdict(list)
+    for message in log():
+        if message.topic == "tickets" and (fact := sla.parse(message)) is not None:
+            by_ticket[message.key].append(fact)
+    for key, facts in by_ticket.items():
+        kinds |= {fact.type for fact in lived(work, key, ((fact.at, fact) for fact in facts), BEGIN + LASTS).facts}
+    assert {"ClockStarted", "ClockRetargeted", "ClockPaused", "ClockResumed", "ClockMet", "ClockBreached"} <= kinds
