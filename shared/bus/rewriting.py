@@ -63,12 +63,15 @@ class Rewriting:
     def __init__(self, bootstrap: str, prefix: str, *, timeout: float = 30.0) -> None:
         self._bootstrap, self._prefix, self._timeout = bootstrap, prefix, timeout
         self._admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=int(timeout * 1000))
+        self._kafka = self._consumer()
 
     async def __aenter__(self) -> Rewriting:
         await bounded("connecting", self._admin.start(), self._timeout)
+        await bounded("connecting", self._kafka.start(), self._timeout)
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await let_end(self._kafka.stop(), 3.0)
         await let_end(self._admin.close(), 3.0)
 
     async def topics(self) -> list[str]:
@@ -78,7 +81,7 @@ class Rewriting:
 
     async def shape(self, topic: str) -> Shape:
         named = self._prefix + topic
-        (about,) = await bounded(f"asking for {topic}", self._admin.describe_topics([named]), self._timeout)
+        about = await bounded(f"asking for {topic}", self._described(named), self._timeout)
         partitions = sorted(each["partition"] for each in about["partitions"])
         replication = len(about["partitions"][0]["replicas"])
         asked = [ConfigResource(ConfigResourceType.TOPIC, named)]
@@ -86,37 +89,60 @@ class Rewriting:
         entries = [entry for answer in answers for resource in answer.resources for entry in resource[4]]
         config = {entry[0]: entry[1] for entry in entries if entry[3] == _SET_ON_THE_TOPIC}
         places = [TopicPartition(named, number) for number in partitions]
-        async with _Reading(self._bootstrap, self._timeout) as kafka:
-            begins = await bounded(f"asking for {topic}", kafka.beginning_offsets(places), self._timeout)
-            ends = await bounded(f"asking for {topic}", kafka.end_offsets(places), self._timeout)
+        begins = await bounded(f"asking for {topic}", self._kafka.beginning_offsets(places), self._timeout)
+        ends = await bounded(f"asking for {topic}", self._kafka.end_offsets(places), self._timeout)
         return Shape(len(partitions), replication, config, {tp.partition: (begins[tp], ends[tp]) for tp in places})
 
-    async def read(self, topic: str, bounds: Mapping[int, tuple[int, int]]) -> AsyncIterator[tuple[int, list[Raw]]]:
-        """(partition, records) in the order of the log, partition by partition, within the bounds."""
-        for number, (begin, end) in bounds.items():
-            async with _Reading(self._bootstrap, self._timeout) as kafka:
-                async for records in self._one(kafka, TopicPartition(self._prefix + topic, number), begin, end):
-                    yield number, records
+    async def _described(self, named: str) -> dict[str, Any]:
+        """A topic that has just been made has no partitions, or no leaders, for a moment."""
+        while True:
+            (about,) = await self._admin.describe_topics([named])
+            if about["partitions"] and not any(each["error_code"] for each in about["partitions"]):
+                return dict(about)
+            await asyncio.sleep(0.1)
 
-    async def _one(self, kafka: AIOKafkaConsumer, where: TopicPartition, begin: int, end: int) -> AsyncIterator[list[Raw]]:
-        kafka.assign([where])
-        kafka.seek(where, begin)
-        position, loop = begin, asyncio.get_running_loop()
+    async def read(self, topic: str, bounds: Mapping[int, tuple[int, int]]) -> AsyncIterator[tuple[int, list[Raw]]]:
+        """(partition, records) within the bounds, each partition in the order of the log."""
+        left = {TopicPartition(self._prefix + topic, number): end for number, (begin, end) in bounds.items() if begin < end}
+        if not left:
+            return
+        kafka = self._consumer()
+        await bounded("connecting", kafka.start(), self._timeout)
+        try:
+            kafka.assign(list(left))
+            for where in left:
+                kafka.seek(where, bounds[where.partition][0])
+            async for found in self._until(kafka, left):
+                yield found
+        finally:
+            await let_end(kafka.stop(), 3.0)
+
+    async def _until(self, kafka: AIOKafkaConsumer, left: dict[TopicPartition, int]) -> AsyncIterator[tuple[int, list[Raw]]]:
+        loop = asyncio.get_running_loop()
         moved_at = loop.time()
-        while position < end:
-            found = await bounded("reading", kafka.getmany(where, timeout_ms=500), self._timeout)
-            raws = [
-                Raw(each.offset, each.key, each.value, tuple((name, value) for name, value in each.headers), each.timestamp)
-                for each in found.get(where, ())
-                if each.offset < end
-            ]
-            if raws:
-                yield raws
-            before, position = position, await bounded("asking for the position", kafka.position(where), self._timeout)
-            if position > before:
+        while left:
+            found = await bounded("reading", kafka.getmany(*left, timeout_ms=500), self._timeout)
+            for where, records in found.items():
                 moved_at = loop.time()
-            elif loop.time() - moved_at > self._timeout:
-                raise Unavailable("kafka", f"reading {where.topic}/{where.partition}: nothing for {self._timeout:g} s")
+                raws = [
+                    Raw(each.offset, each.key, each.value, tuple((name, value) for name, value in each.headers), each.timestamp)
+                    for each in records
+                    if each.offset < left[where]
+                ]
+                if raws:
+                    yield where.partition, raws
+            for where, end in list(left.items()):
+                if await bounded("asking for the position", kafka.position(where), self._timeout) >= end:
+                    kafka.pause(where)
+                    del left[where]
+            if loop.time() - moved_at > self._timeout:
+                raise Unavailable("kafka", f"reading {sorted(left)}: nothing for {self._timeout:g} s")
+
+    def _consumer(self) -> AIOKafkaConsumer:
+        return AIOKafkaConsumer(
+            bootstrap_servers=self._bootstrap, client_id="signalbox-erase", enable_auto_commit=False, auto_offset_reset="none",
+            request_timeout_ms=int(self._timeout * 1000), retry_backoff_ms=BACKOFF_MS, fetch_max_wait_ms=100,
+        )  # fmt: skip
 
     async def make(self, topic: str, shape: Shape, more: Mapping[str, str] | None = None) -> None:
         """Make a topic that may just have been deleted. Where it is there already, it is left as it is."""
@@ -205,24 +231,6 @@ class Rewriting:
             await bounded("committing", kafka.commit(exact), self._timeout)
         finally:
             await let_end(kafka.stop(), 3.0)
-
-
-class _Reading:
-    """A consumer of its own for one run of reads."""
-
-    def __init__(self, bootstrap: str, timeout: float) -> None:
-        self._timeout = timeout
-        self._kafka = AIOKafkaConsumer(
-            bootstrap_servers=bootstrap, client_id="signalbox-erase", enable_auto_commit=False, auto_offset_reset="none",
-            request_timeout_ms=int(timeout * 1000), retry_backoff_ms=BACKOFF_MS, fetch_max_wait_ms=100,
-        )  # fmt: skip
-
-    async def __aenter__(self) -> AIOKafkaConsumer:
-        await bounded("connecting", self._kafka.start(), self._timeout)
-        return self._kafka
-
-    async def __aexit__(self, *_: object) -> None:
-        await let_end(self._kafka.stop(), 3.0)
 
 
 class Writer:
