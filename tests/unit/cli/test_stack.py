@@ -12,6 +12,7 @@ def test_the_sink_runs_with_the_demo_alone() -> None:
     assert "sink" not in stack.chosen(only=(), without=(), demo=False)
     assert stack.chosen(only=(), without=("pulse",), demo=True) == tuple(name for name in SERVICES if name != "pulse")
     assert stack.chosen(only=("sink", "router"), without=(), demo=False) == ("sink", "router")
+    assert stack.chosen(only=("engines",), without=(), demo=True) == (), "Kafka and MongoDB alone, for `signalbox erase`"
 
 
 def test_a_misspelt_name_is_refused() -> None:

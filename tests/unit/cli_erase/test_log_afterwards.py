@@ -13,6 +13,7 @@ from cli.erase.mark import MARK
 from cli.erase.person import ERASED, Person
 from cli.erase.records import event_of, left_of
 from cli.erase.traces import Traces
+from cli.proof.differences import Tally
 from cli.proof.log import Policies, slices
 from cli.proof.verification import verify
 from shared.wire import Message
@@ -53,7 +54,7 @@ def afterwards() -> tuple[Message, ...]:
     return tuple(erased(message) for message in log())
 
 
-def verified(messages: tuple[Message, ...]):  # type: ignore[no-untyped-def]
+def verified(messages: tuple[Message, ...]) -> Tally:
     return verify(slices(messages), Policies.of(m for m in messages if m.topic == "policies"), END)
 
 
