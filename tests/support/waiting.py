@@ -8,8 +8,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-
 STRETCH = 5
+LONGEST_PAUSE_S = 0.2
 
 
 def stretched(seconds: float) -> float:
@@ -18,7 +18,10 @@ def stretched(seconds: float) -> float:
 
 
 def eventually(look: Callable[[], T], *, within: float = 30.0, every: float = 0.02, what: str = "") -> T:
-    """The first truthy value of `look`, or AssertionError with the last thing seen. An AssertionError inside counts as not yet."""
+    """The first truthy value of `look`, or AssertionError with the last thing seen. An AssertionError inside counts as not yet.
+
+    What takes long is looked at less often: looking costs the stack the time that it needs.
+    """
     end = time.monotonic() + within
     last: object = None
     while True:
@@ -32,3 +35,4 @@ def eventually(look: Callable[[], T], *, within: float = 30.0, every: float = 0.
         if time.monotonic() >= end:
             raise AssertionError(f"not within {within} s{': ' + what if what else ''}; last seen: {last!r}")
         time.sleep(every)
+        every = min(1.3 * every, max(every, LONGEST_PAUSE_S))
