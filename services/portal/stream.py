@@ -75,6 +75,8 @@ def event_of(fact: Shape, who: Standing) -> bytes:
     return b"id: %d\nevent: %s\ndata: %s\n\n" % (fact["feed"], name, orjson.dumps(shown))
 
 
+MOST_EACH = 20
+"""Open feeds of one person: tabs, and scripts. One account must not use up what everybody's feeds run on."""
 HELLO = b"retry: 1000\n: signalbox\n\n"
 HEARTBEAT = b": still here\n\n"
 RESET = b'event: reset\ndata: {"reload": true}\n\n'
@@ -86,6 +88,7 @@ class Hub:
     def __init__(self, store: Store, queries: Queries) -> None:
         self._store, self._queries = store, queries
         self._readers: set[asyncio.Queue[Shape | None]] = set()
+        self._of: defaultdict[str, list[asyncio.Queue[Shape | None]]] = defaultdict(list)
         self._wanted = asyncio.Event()
         self._joining = asyncio.Lock()
         self._given = 0
@@ -182,9 +185,10 @@ class Hub:
         self, who: Callable[[], Awaitable[Actor | None]], *, ticket: str | None, last: int | None, heartbeat: float
     ) -> AsyncIterator[bytes]:
         """Server-sent events for one reader, from after entry `last` on. `who` is asked again at every heartbeat: somebody
-        whose session ended or whose role was taken away gets nothing more.
+        whose session ended or whose role was taken away gets nothing more. Of more than `MOST_EACH` feeds of one person the oldest ends.
         """
         actor = await who()
+        person = actor.email if actor is not None else ""
         queue: asyncio.Queue[Shape | None] = asyncio.Queue(_BACKLOG)
         loop = asyncio.get_running_loop()
         try:
@@ -192,6 +196,9 @@ class Hub:
                 await self._join(queue)
             if queue not in self._readers:
                 return
+            self._of[person].append(queue)
+            if len(self._of[person]) > MOST_EACH:
+                self._push(self._of[person].pop(0), None)
             yield HELLO
             given = last or 0
             if last is not None and actor is not None:
@@ -214,6 +221,10 @@ class Hub:
                     yield event_of(fact, standing_)
         finally:
             self._readers.discard(queue)
+            with contextlib.suppress(ValueError):
+                self._of[person].remove(queue)
+            if not self._of[person]:
+                del self._of[person]
 
     async def _missed(self, actor: Actor, last: int, ticket: str | None) -> AsyncIterator[Shape]:
         """What came after `last`, by who has the tickets *now*: a provider that lost one gets nothing of it any more."""

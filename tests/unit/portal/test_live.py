@@ -1,12 +1,14 @@
-"""The word `changed`: at the start, gathered, and never lost at the end of a burst."""
+"""The word `changed`: at the start, gathered, and never lost at the end of a burst. How many feeds one person may have."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 from services.portal.live import CHANGED, changes
-from services.portal.stream import HEARTBEAT, HELLO
+from services.portal.stream import HEARTBEAT, HELLO, MOST_EACH, Hub
+from shared.events import Actor, Role, Via
 
 
 async def feed_of(queue: asyncio.Queue[bytes | None]) -> AsyncIterator[bytes]:
@@ -48,3 +50,41 @@ async def test_leaving_ends_the_feed() -> None:
         await begun.wait()
         await told.aclose()  # type: ignore[attr-defined]
         await ended.wait()
+
+
+class Nothing:
+    """A timeline without entries."""
+
+    async def find(self, *_: Any, **__: Any) -> list[Any]:
+        return []
+
+
+async def test_one_person_has_so_many_feeds_and_the_oldest_gives_way() -> None:
+    store: Any = {"timeline": Nothing()}
+    queries: Any = None
+    hub = Hub(store, queries)
+    open_: list[AsyncIterator[bytes]] = []
+
+    async def opens(name: str) -> AsyncIterator[bytes]:
+        actor = Actor(email=f"{name}@example.com", name=name, roles=(Role.REQUESTER,), via=Via.WEB)
+
+        async def who() -> Actor:
+            return actor
+
+        feed = hub.feed(who, ticket=None, last=None, heartbeat=60)
+        assert await asyncio.wait_for(anext(feed), 5) == HELLO
+        return feed
+
+    other = await opens("other")
+    for _ in range(MOST_EACH + 2):
+        open_.append(await opens("one"))
+    for feed in open_[:2]:
+        assert await asyncio.wait_for(anext(feed, None), 5) is None, "the oldest two have ended"
+    waiting = [asyncio.ensure_future(anext(feed)) for feed in (open_[2], open_[-1], other)]
+    done, _ = await asyncio.wait(waiting, timeout=0.2)
+    assert not done, "the others go on"
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    await asyncio.gather(*(feed.aclose() for feed in (*open_, other)))  # type: ignore[attr-defined]
+    assert await asyncio.wait_for(opens("one"), 5), "whoever left makes room"
