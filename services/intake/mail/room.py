@@ -25,6 +25,7 @@ from services.intake.mail.desk import MailDesk, Read, Settled
 from services.intake.mail.mailbag import Mailbag
 from services.intake.mail.reading.shape import Envelope
 from shared.errors import Refused, Unavailable
+from shared.wire import Record
 
 log = structlog.get_logger()
 
@@ -33,6 +34,9 @@ LANES, TOGETHER = 8, 16
 MOST_IN_HAND = 2_000
 """Deliveries that wait here; who brings one more waits too, and is told to come again where there is no room in `PATIENCE_S`."""
 PATIENCE_S = 5.0
+_MANY, _GATHERED_S = 16, 0.05
+"""With so many in hand, what is ready waits so long for more to be said with it."""
+_SUBMISSION_BYTES = 1024 * 1024
 _KEPT_IN_MEMORY = 64 * 1024
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 10.0
 
@@ -41,6 +45,9 @@ IN_HAND = Gauge("signalbox_mail_in_hand", "Messages that are durable here and wh
 SECONDS = Histogram("signalbox_mail_seconds", "From durable to in the log", buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 30))
 
 R = TypeVar("R")
+
+_ToTell = tuple[list[Record], asyncio.Future[bool]]
+"""Records that belong together, and whether the log (or the spool) has them."""
 
 
 class _InHand(NamedTuple):
@@ -67,6 +74,7 @@ class MailRoom:
         self._in_hand = 0
         self._trouble: str | None = None
         self._room = asyncio.Event()
+        self._to_tell: asyncio.Queue[_ToTell] = asyncio.Queue()
 
     @property
     def trouble(self) -> str | None:
@@ -97,6 +105,7 @@ class MailRoom:
                 self._trouble = f"mail waits: {why}"
                 await asyncio.sleep(_FIRST_PAUSE_S)
             self._trouble = None
+            group.create_task(self._tell())
             for lane in self._lanes:
                 group.create_task(self._work(lane))
 
@@ -167,18 +176,38 @@ class MailRoom:
         return await self._desk.decide(each.delivery, raw, read)
 
     async def _say(self, ready: Sequence[Settled]) -> None:
-        """In one submission; where that fails, one by one."""
+        """With what others have to say just now; where that fails, one by one."""
         if not ready:
             return
-        together = [record for settled in ready for record in settled.records]
-        failed = await _attempt(partial(self._desk.publish, together))
-        if isinstance(failed, BaseException):
+        said: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._to_tell.put_nowait(([record for settled in ready for record in settled.records], said))
+        if not await said:
             for settled in ready:
                 publish, instead = partial(self._desk.publish, settled.records), partial(self._set_aside, settled.delivery)
                 await self._until_done(settled.delivery, publish, instead)
         for settled in ready:
             if settled.plain:
                 self._bag.plain(settled.delivery)
+
+    async def _tell(self) -> None:
+        """What is ready, in one submission after the other: all that reads the log does less for one large batch than for many."""
+        left: _ToTell | None = None
+        while True:
+            group = [left or await self._to_tell.get()]
+            if self._in_hand > _MANY:
+                await asyncio.sleep(_GATHERED_S)
+            left, size = None, _weight(group[0])
+            while left is None and not self._to_tell.empty():
+                following = self._to_tell.get_nowait()
+                size += _weight(following)
+                if size > _SUBMISSION_BYTES:
+                    left = following
+                else:
+                    group.append(following)
+            failed = await _attempt(partial(self._desk.publish, [record for records, _ in group for record in records]))
+            for _, said in group:
+                if not said.done():
+                    said.set_result(not isinstance(failed, BaseException))
 
     async def _set_aside(self, delivery: Delivery) -> None:
         settled = await self._desk.set_aside(delivery)
@@ -202,6 +231,10 @@ class MailRoom:
             done = await _attempt(work)
         self._trouble = None
         return done
+
+
+def _weight(what: _ToTell) -> int:
+    return sum(len(record.value or b"") for record in what[0])
 
 
 async def _attempt(work: Callable[[], Awaitable[R]]) -> R | BaseException:
