@@ -208,21 +208,21 @@ async def _forward(settings: CommandSettings, kafka: Rewriting, store: Store, co
     documents = await stored.sweep(store, person, copied.at)
     touched, unreadable = files.sweep(settings.data_dir, person)
     await _record(settings, kafka, copied)
-    await _offsets_stand(kafka, copied)
+    await _offsets_stand(kafka, copied, looks=1)
     await course.end(kafka)
     numbers = {"records": copied.records, "texts": copied.texts, "not_judged": copied.not_judged}
     return Told(person.pseudonym, False, numbers, dict(documents), touched, unreadable)
 
 
-async def _offsets_stand(kafka: Rewriting, copied: Copied) -> None:
+async def _offsets_stand(kafka: Rewriting, copied: Copied, looks: int = 2) -> None:
     """Raises Unavailable. Looked at twice, since Kafka forgets a deleted topic's offsets a moment later."""
     until = time.monotonic() + FORGETS_WITHIN_S
     stood = 0
-    while stood < 2:
+    while stood < looks:
         stood = stood + 1 if await copying.commit_again(kafka, copied) else 0
         if time.monotonic() > until:
             raise Unavailable("kafka", f"the groups' offsets did not stand in {FORGETS_WITHIN_S:.0f} s; run it again")
-        await asyncio.sleep(1.0 if stood < 2 else 0)
+        await asyncio.sleep(1.0 if stood < looks else 0)
 
 
 async def _record(settings: CommandSettings, kafka: Rewriting, copied: Copied) -> None:
