@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from services.portal.display import FILTERS
-from shared.access import may_handle_pages
+from shared.access import may_handle_pages, runs_incidents
 from shared.clock import Clock
 from shared.errors import Refused, Unavailable
 from shared.events import Actor, Role
@@ -76,8 +76,8 @@ class Screens:
             if path.is_file()
         }
         self._env.globals.update(
-            static=lambda name: f"/static/{name}?v={marks[name]}", role_words=self.role_words, actor=None, place="", flash=None, errors={},
-            values={}, outcome=None, error_links=[],
+            static=lambda name: f"/static/{name}?v={marks[name]}", role_words=self.role_words, runs_incidents=_runs_incidents,
+            actor=None, place="", flash=None, errors={}, values={}, outcome=None, error_links=[],
         )  # fmt: skip
 
     def page(
@@ -130,7 +130,15 @@ class Screens:
         """A finished page for something that went wrong. It needs nothing that may be away."""
         title, standard = _WORDS.get(status, _BUG if status >= 500 else _WORDS[404])
         return self.page(
-            request, "error.html", status=status, headers=headers, title=title, text=text or standard, code=code, retry=status >= 429
+            request,
+            "error.html",
+            actor=getattr(request.state, "actor", None),
+            status=status,
+            headers=headers,
+            title=title,
+            text=text or standard,
+            code=code,
+            retry=status >= 429,
         )
 
     def install_errors(self, app: FastAPI) -> None:
@@ -157,6 +165,10 @@ class Screens:
                     return self.error(request, 500, "internal")
 
         return on_error
+
+
+def _runs_incidents(actor: Actor | None) -> bool:
+    return actor is not None and runs_incidents(actor)
 
 
 def outage_in(said: Mapping[str, Any] | None) -> dict[str, Any] | None:

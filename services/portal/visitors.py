@@ -23,20 +23,28 @@ def drawn_by(request: Request) -> Screens:
 
 async def visitor(request: Request, portal: Parts) -> Actor | None:
     """Who looks; None for somebody who is not logged in."""
-    return await portal.sessions.actor_or_none(request)
+    return _seen(request, await portal.sessions.actor_or_none(request))
 
 
 async def visitor_perhaps(request: Request, portal: Parts) -> Actor | None:
     """Who looks, as far as that can be said just now: for pages that are there while MongoDB is away."""
     try:
-        return await portal.sessions.actor_or_none(request)
+        return _seen(request, await portal.sessions.actor_or_none(request))
     except (Refused, Unavailable):
         return None
 
 
 async def signed_in(request: Request, portal: Parts) -> Actor:
     """Who looks. Raises Refused `unauthenticated`, which sends a browser to the login."""
-    return await portal.sessions.actor(request)
+    actor = await portal.sessions.actor(request)
+    _seen(request, actor)
+    return actor
+
+
+def _seen(request: Request, actor: Actor | None) -> Actor | None:
+    """Remembered for the page that says what went wrong: it looks nobody up, and still has their navigation."""
+    request.state.actor = actor
+    return actor
 
 
 async def at_the_desk(actor: Annotated[Actor, Depends(signed_in)]) -> Actor:

@@ -139,12 +139,16 @@
   $("#show-keys")?.addEventListener("click", showKeys);
   keys?.addEventListener("click", (event) => { if (event.target === keys) keys.close(); });
   let gone = 0;
+  const GO = { q: ["queue", "tickets"], p: ["pages"], c: ["on-call"], o: ["ops"], i: ["incidents"], a: ["announce"], h: ["help"] };
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || keys?.open) return;
     if (event.target.matches("input, select, textarea, [contenteditable]")) { if (event.key === "Escape") event.target.blur(); return; }
-    const home = $(".places a");
     if (event.key === "g") { gone = Date.now(); return; }
-    const afterG = Date.now() - gone < 1000;
+    if (Date.now() - gone < 1000) {
+      gone = 0;
+      const place = (GO[event.key] ?? []).map((key) => $(`.places a[data-place="${key}"]`)).find(Boolean);
+      if (place) { event.preventDefault(); location.href = place.href; return; }
+    }
     const does = {
       j: () => move(1),
       k: () => move(-1),
@@ -152,7 +156,6 @@
       r: () => $("[data-reply]")?.focus(),
       "/": () => $("[data-search]")?.focus(),
       n: () => { const link = $("a[href='/tickets/new']"); if (link) location.href = link.href; },
-      q: () => { if (afterG && home) location.href = home.href; },
       "?": showKeys,
     }[event.key];
     if (does) { event.preventDefault(); does(); }
@@ -179,12 +182,21 @@
   });
   document.body.addEventListener("htmx:oobBeforeSwap", (event) => {
     const old = event.detail.target;
-    const writing = old.hasAttribute("data-keep-while-editing") && ($("details[open]", old) || old.contains(document.activeElement));
+    const changed = $$("textarea, input:not([type=hidden])", old).some((el) => (el.type === "checkbox" || el.type === "radio" ? el.checked !== el.defaultChecked : el.value !== el.defaultValue));
+    const writing = old.hasAttribute("data-keep-while-editing") && (changed || $("details[open]:not([data-open])", old) || old.contains(document.activeElement));
     if (writing) event.detail.shouldSwap = false;
   });
   const state = $("#live-state");
   document.body.addEventListener("htmx:sseOpen", () => { state.textContent = "Live"; });
   document.body.addEventListener("htmx:sseError", () => { state.textContent = "Reconnecting…"; });
+
+  /* ---- where one is: the time zone that is shown, the place in a narrow navigation, the field that is wrong ---- */
+  const zone = $("#zone");
+  const local = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (zone && local !== "UTC") zone.textContent = `Times: ${local.replaceAll("_", " ")}; hover for UTC`;
+  const place = $(".places [aria-current]");
+  if (place) place.closest(".places").scrollLeft = place.offsetLeft - 24;
+  $("main [aria-invalid=true]")?.focus();
 
   times();
   drafts();
