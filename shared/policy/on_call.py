@@ -58,8 +58,8 @@ class EscalationStep(Part):
 class EscalationPolicy(Part):
     """Steps in order, the whole repeated `repeat` times, then the fallback person; never empty.
 
-    `ack_timeout`: a page that was acknowledged and is neither solved nor resolved, nor acknowledged again, for so long is opened
-    again and goes on with the next step; 0: never.
+    `ack_timeout`: a page that was acknowledged and is neither solved nor resolved, nor acknowledged again, nor worked on where we can
+    see it (an answer, a note, a hand-over), for so long is opened again and goes on with the next step; 0: never.
     """
 
     steps: tuple[EscalationStep, ...] = Field(min_length=1)
