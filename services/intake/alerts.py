@@ -104,8 +104,8 @@ def raised(
     """The requests. `incident_of` (source, group key): the incident that the group has already; else it is derived from the
     group and the beginning of its first alert, so the group's next trouble, weeks later, is another incident.
 
-    `silencing` (component ids): the maintenance under way that was to make such alerts. It wakes nobody then, and says so; when
-    the monitor tells of it again after the maintenance, that is another request, and it pages.
+    `silencing` (component ids): the maintenance under way that was to make such alerts. It wakes nobody while that
+    lasts, and says so; afterwards the pager rings for what still fires. A monitor's repeat after it is another request.
 
     Those that end come after those that begin, so that a group whose alerts pass the baton stays one incident.
     """
