@@ -60,7 +60,7 @@ Committed = dict[tuple[str, int], tuple[int, str]]
 class Rewriting:
     """One prefix of one Kafka. Use as `async with`. Every call may raise Unavailable."""
 
-    def __init__(self, bootstrap: str, prefix: str, *, timeout: float = 30.0) -> None:
+    def __init__(self, bootstrap: str, prefix: str, *, timeout: float = 60.0) -> None:
         self._bootstrap, self._prefix, self._timeout = bootstrap, prefix, timeout
         self._admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=int(timeout * 1000))
         self._kafka = self._consumer()
@@ -145,7 +145,7 @@ class Rewriting:
         )  # fmt: skip
 
     async def make(self, topic: str, shape: Shape, more: Mapping[str, str] | None = None) -> None:
-        """Make a topic that may just have been deleted. Where it is there already, it is left as it is."""
+        """Make a topic that may just have been deleted; it can be written on return. One that is there already is left as it is."""
         new = NewTopic(
             self._prefix + topic, shape.partitions, shape.replication, topic_configs={**shape.config, **(more or {})},
         )  # fmt: skip
@@ -158,6 +158,7 @@ class Rewriting:
         code = answer.topic_errors[0][1]
         if code not in (0, TopicAlreadyExistsError.errno):
             raise Unavailable("kafka", f"making {topic}: {answer.topic_errors[0]}")
+        await bounded(f"making {topic}", self._described(self._prefix + topic), self._timeout)
 
     async def configure(self, topic: str, config: Mapping[str, str]) -> None:
         """Exactly these settings are the topic's own from now on."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
+import orjson
 import pytest
 
 from cli.erase import copying
@@ -14,8 +18,19 @@ from cli.erase.person import Person
 from shared.bus import Admin, Consumer, Producer, Record
 from shared.bus.rewriting import FILLER, Raw, Rewriting, Shape
 from shared.errors import Unavailable
+from tests.support.stack import Stack
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.integration
+
+
+def contents_of(folder: Path) -> Iterator[tuple[Path, bytes]]:
+    """Every file beneath; what the broker deletes meanwhile is gone."""
+    for where, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                yield Path(where, name), Path(where, name).read_bytes()
+
 
 NOBODY = Person(address="nobody@shop.example", pseudonym="erased-0123456789")
 AT = datetime(2024, 3, 3, 15, tzinfo=UTC)
@@ -77,3 +92,29 @@ async def test_a_record_that_somebody_writes_between_is_noticed(kafka: tuple[str
     with pytest.raises(copying.NotTheSame, match="somebody writes to requests"):
         await copying.copy(rewriting, "requests", shape, NOBODY)
     assert len(await all_of(rewriting, "requests")) == 1, "nothing was touched"
+
+
+async def test_what_was_erased_leaves_the_brokers_disk(engine: Stack) -> None:
+    """Of the embedded broker's, whose files can be looked at: `log.segment.delete.delay.ms` after the topic was deleted."""
+    prefix, planted = f"rewriting-{secrets.token_hex(4)}-", secrets.token_hex(12)
+    person = Person(address="ann@shop.example", pseudonym="erased-0123456789", tickets=frozenset({"tkt_1"}))
+    event = {"type": "TicketOpened", "id": "fct_1", "key": "tkt_1", "at": AT.isoformat(), "subject": planted, "requester": person.address}
+
+    def on_disk() -> bool:
+        return any(planted.encode() in raw for _, raw in contents_of(engine.data / "kafka"))
+
+    async with Rewriting(engine.kafka, prefix) as rewriting:
+        await rewriting.make("tickets", Shape(1, 1, {}, {}))
+        async with rewriting.writer("tickets") as writer:
+            await writer.append(0, Raw(0, b"tkt_1", orjson.dumps(event), (), AT_MS))
+        assert on_disk()
+        bounds = await copying.copy(rewriting, "tickets", await rewriting.shape("tickets"), person)
+        await begin(rewriting, person.pseudonym, AT, 1)
+        await copying.replace(rewriting, "tickets", bounds, AT)
+        await end(rewriting)
+        ((_, left),) = await all_of(rewriting, "tickets")
+    assert orjson.loads(left.value or b"")["subject"] == "[erased]"
+    assert dict(left.headers)["ce_erased"] == person.pseudonym.encode()
+    eventually(lambda: not on_disk(), within=60, every=0.5, what="Kafka has deleted the old segments")
+    async with Admin(engine.kafka, prefix) as admin:
+        await admin.delete_all()
