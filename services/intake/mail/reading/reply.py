@@ -46,6 +46,7 @@ _FROM_LABEL = re.compile(
     r"[\s*]{0,8}(?:From|Von|De|Da|Van|Från|Fra|Od|发件人|寄件者|差出人|送信者|보낸\s?사람|Lähettäjä|Kimden|От)\s?\*?\s?[:：]", re.IGNORECASE
 )
 _QUOTED = re.compile(r"\s?>")
+_COLONS = (":", "：")
 _SIGNATURE = re.compile(r"--\s?$")
 
 
@@ -83,10 +84,11 @@ def _kept(new: list[str], old: list[str], text: str) -> Split:
 
 def _beginning(lines: list[str]) -> int | None:
     """The line with which the earlier mail begins: who wrote it, or the head of a forwarded one."""
+    plain = [line.strip()[:_LINE_MOST] for line in lines]
     for at, line in enumerate(lines):
-        if _QUOTED.match(line) or not line.strip():
+        if not plain[at] or not _may_begin(plain, line, at) or _QUOTED.match(line):
             continue
-        window = [part.strip()[:_LINE_MOST] for part in lines[at : at + _WINDOW]]
+        window = plain[at : at + _WINDOW]
         if _SEPARATOR.match(window[0]) and any(part.strip() for part in lines[at + 1 :]):
             return at
         if _names_a_writer(window, lines, at):
@@ -96,6 +98,11 @@ def _beginning(lines: list[str]) -> int | None:
         if _RULE.match(window[0]) and any(_is_head(lines, next_at) for next_at in (at + 1, at + 2)):
             return at
     return None
+
+
+def _may_begin(plain: list[str], line: str, at: int) -> bool:
+    """A quick look, for the many lines that cannot: a rule, a label, or a colon at the end of this line or the next two."""
+    return plain[at][0] in "-_*#" or ":" in line or "：" in line or any(part.endswith(_COLONS) for part in plain[at + 1 : at + 3])
 
 
 def _names_a_writer(window: list[str], lines: list[str], at: int) -> bool:
