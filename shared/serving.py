@@ -22,9 +22,9 @@ class _Server(uvicorn.Server):
 
 
 async def serve_until_stopped(config: uvicorn.Config) -> int:
-    """Until SIGTERM or SIGINT; the exit code, 0."""
+    """Until SIGTERM or SIGINT, then what was begun is answered; the exit code: 1 where it could not start."""
     server = _Server(config)
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, server.finish)
     await server.serve()
-    return 0
+    return 0 if server.started else 1

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import structlog
 import uvicorn
+import uvloop
 from fastapi import FastAPI
 
 from services.intake.accounts import Accounts
@@ -36,6 +36,7 @@ from shared.garbage import spare_what_lives
 from shared.knowledge import Articles
 from shared.policy import DESK
 from shared.replica import Replica
+from shared.serving import serve_until_stopped
 from shared.settings import EX_CONFIG, load
 from shared.store import Store
 from shared.telemetry import configure_logging
@@ -147,17 +148,6 @@ def _articles() -> Articles | None:
         return None
 
 
-class _Server(uvicorn.Server):
-    """SIGTERM and Ctrl-C drain, and the process ends with 0."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.handle_exit, number, None)
-        yield
-
-
 def main() -> int:
     if sys.argv[1:] == ["smtp"]:
         from services.intake import smtp_app
@@ -173,12 +163,10 @@ def main() -> int:
     if settings.secret is None:
         log.warning("no SIGNALBOX_SECRET: the portal's signed-in users and signed links are refused")
     config = uvicorn.Config(
-        application(settings), host=settings.bind, port=settings.intake_port, loop="uvloop", http="httptools", log_config=None,
+        application(settings), host=settings.bind, port=settings.intake_port, http="httptools", log_config=None,
         access_log=False, server_header=False, proxy_headers=False, timeout_graceful_shutdown=5, timeout_keep_alive=75,
     )  # fmt: skip
-    server = _Server(config)
-    server.run()
-    return 0 if server.started else 1
+    return uvloop.run(serve_until_stopped(config))
 
 
 if __name__ == "__main__":

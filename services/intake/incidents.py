@@ -20,7 +20,7 @@ from shared.errors import Refused
 from shared.events import Actor, Component, Purpose
 from shared.status.notice import USUAL_LENGTH, check_notice, check_window
 from shared.topics import REQUESTS
-from shared.wire import record_for
+from shared.wire import Record, record_for
 
 _CHUNK = 500
 """Requests written at a time, so that a message to 10,000 tickets is a few batches."""
@@ -81,16 +81,17 @@ async def tell_linked(intake: Intake, key: str, form: MessageForm, asked: Asked,
     _claim(intake, ids.request_id(key, "Message", asked.idempotency_key, asked.actor.email), key, asked)
     tickets = await intake.view.linked(key)
     stamp = intake.reference.rules().stamp
-    records = []
-    for ticket in tickets:
-        reply = e.AddReply(
+
+    def reply(ticket: str) -> Record:
+        asking = e.AddReply(
             id=ids.request_id(ticket, f"AddReply {key}", asked.idempotency_key, asked.actor.email), key=ticket, at=asked.at,
             actor=asked.actor, policy=stamp, digest=asked.digest, body=form.body,
         )  # fmt: skip
-        records.append(record_for(REQUESTS.name, reply, SOURCE, trace))
+        return record_for(REQUESTS.name, asking, SOURCE, trace)
+
     where: Accepted = "logged"
-    for start in range(0, len(records), _CHUNK):
-        if await intake.publish(records[start : start + _CHUNK]) != "logged":
+    for start in range(0, len(tickets), _CHUNK):  # made piece by piece: an urgent ticket does not wait until 10,000 are made
+        if await intake.publish([reply(ticket) for ticket in tickets[start : start + _CHUNK]]) != "logged":
             where = "spooled"
     return {"incident_id": key, "tickets": len(tickets), "accepted": where, "warnings": _warnings(where, form)}
 
