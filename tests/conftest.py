@@ -74,7 +74,7 @@ def stack() -> Iterator[Stack]:
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Stack]:
     """Kafka and MongoDB alone, for tests that start the parts they are about themselves."""
-    with running("--only", "sink") as up:
+    with running("--only", "engines") as up:
         yield up
 
 
