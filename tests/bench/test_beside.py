@@ -36,11 +36,9 @@ def quiet_stack() -> Iterator[Stack]:
         yield stack
 
 
-def told(*phases: Phase, goals: tuple[float, ...]) -> None:
-    print()
-    for phase, goal in zip(phases, goals, strict=True):
-        for figure in phase.figures(goal):
-            print(figure, flush=True)
+def told(phase: Phase, goal: float) -> None:
+    """At once: whoever stops a long bench has what it found so far."""
+    print(*phase.figures(goal), sep="\n", flush=True)
 
 
 async def test_beside_ten_thousand_tickets_in_ten_minutes(quiet_stack: Stack) -> None:
@@ -48,10 +46,9 @@ async def test_beside_ten_thousand_tickets_in_ten_minutes(quiet_stack: Stack) ->
         clients = Clients(quiet_stack, session)
         await clients.enrol(int(URGENTS * (2 * IDLE_S + SECONDS)) + 80)
         await clients.during(Phase("warm"), urgents=URGENTS, ordinary=URGENTS, seconds=15)
-        idle = await clients.during(Phase("idle"), urgents=URGENTS, ordinary=1, seconds=IDLE_S)
-        beside = await clients.during(Phase("beside 17 tickets/s"), urgents=URGENTS, ordinary=TICKETS, seconds=SECONDS)
-        after = await clients.during(Phase("idle again"), urgents=URGENTS, ordinary=1, seconds=IDLE_S)
-    told(idle, beside, after, goals=(1.0, 5.0, 1.0))
+        told(await clients.during(Phase("idle"), urgents=URGENTS, ordinary=1, seconds=IDLE_S), 1.0)
+        told(await clients.during(Phase("beside 17 tickets/s"), urgents=URGENTS, ordinary=TICKETS, seconds=SECONDS), 5.0)
+        told(await clients.during(Phase("idle again"), urgents=URGENTS, ordinary=1, seconds=IDLE_S), 1.0)
 
 
 async def test_beside_news_for_a_hundred_thousand_subscribers(quiet_stack: Stack) -> None:
@@ -63,21 +60,21 @@ async def test_beside_news_for_a_hundred_thousand_subscribers(quiet_stack: Stack
         await subscribe(quiet_stack, SUBSCRIBERS)
         held = memory(quiet_stack, *HOLDERS)
         await clients.during(Phase("warm"), urgents=URGENTS, ordinary=URGENTS, seconds=15)
-        idle = await clients.during(Phase("idle"), urgents=URGENTS, ordinary=1, seconds=IDLE_S)
+        told(await clients.during(Phase("idle"), urgents=URGENTS, ordinary=1, seconds=IDLE_S), 1.0)
         cpu = spent(quiet_stack)
         await news(session, quiet_stack)
         telling = asyncio.create_task(everybody_told(quiet_stack, over, longest))
-        beside = await clients.during(Phase(f"beside news for {SUBSCRIBERS:,}"), urgents=URGENTS, ordinary=1, seconds=longest, until=over)
+        beside = Phase(f"beside news for {SUBSCRIBERS:,}")
+        told(await clients.during(beside, urgents=URGENTS, ordinary=1, seconds=longest, until=over), 5.0)
         took, mails = await telling
         most, cpu = memory(quiet_stack, *HOLDERS), {name: now - cpu[name] for name, now in spent(quiet_stack).items() if name in cpu}
-        after = await clients.during(Phase("idle again"), urgents=URGENTS, ordinary=1, seconds=IDLE_S)
-    told(idle, beside, after, goals=(1.0, 5.0, 1.0))
-    for figure in (
-        Figure(f"news for {SUBSCRIBERS:,}: until the last mail", took, "s"),
-        Figure(f"news for {SUBSCRIBERS:,}: notices recorded, sent and said", mails / took, "notices/s", 300, low=False),
-        Figure(f"news for {SUBSCRIBERS:,}: subscribers who got none", SUBSCRIBERS - mails, "people", 0),
-        *(Figure(f"CPU of {name} meanwhile, for 1,000 notices", 1e6 * seconds / max(1, mails), "ms") for name, seconds in cpu.items()),
-        *grown(before, held, f"with {SUBSCRIBERS:,} subscribers"),
-        *grown(held, most, "when all are told"),
-    ):
-        print(figure, flush=True)
+        for figure in (
+            Figure(f"news for {SUBSCRIBERS:,}: until the last mail", took, "s"),
+            Figure(f"news for {SUBSCRIBERS:,}: notices recorded, sent and said", mails / took, "notices/s", 300, low=False),
+            Figure(f"news for {SUBSCRIBERS:,}: subscribers who got none", SUBSCRIBERS - mails, "people", 0),
+            *(Figure(f"CPU of {name} meanwhile, for 1,000 notices", 1e6 * seconds / max(1, mails), "ms") for name, seconds in cpu.items()),
+            *grown(before, held, f"with {SUBSCRIBERS:,} subscribers"),
+            *grown(held, most, "when all are told"),
+        ):
+            print(figure, flush=True)
+        told(await clients.during(Phase("idle again"), urgents=URGENTS, ordinary=1, seconds=IDLE_S), 1.0)
