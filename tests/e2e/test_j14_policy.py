@@ -82,7 +82,9 @@ def test_a_policy_is_tried_applied_explained_proven_and_the_views_rebuilt(
     assert by_http.status_code == 200, by_http.text
     assert [call["person"] for call in by_http.json()["pages"]["extra"] if call["ticket_id"] == old] == ["primary"]
     assert desk.agent.call("POST", "/v1/policies/default/simulate", {}).status_code == 403
-    assert len(far_end.got("page")) == sent and desk.admin.get("/v1/policies/default")["version"] == before["version"]
+    would_wake = {call["ticket_id"] for call in told["pages"]["extra"]}
+    assert not would_wake & {page["ticket_id"] for page in far_end.got("page")[sent:]}, "it is only tried out"
+    assert desk.admin.get("/v1/policies/default")["version"] == before["version"]
 
     changes = signalbox("policy", "diff", str(draft))["changes"]
     assert [change["path"] for change in changes] == ["pages"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import secrets
 import socket
@@ -113,13 +114,12 @@ def _listeners(pids: set[int]) -> set[tuple[str, int]]:
     """(address, port) of every TCP socket that one of the processes listens on."""
     inodes = set()
     for pid in pids:
-        for handle in Path(f"/proc/{pid}/fd").glob("*") if Path(f"/proc/{pid}/fd").exists() else ():
-            try:
-                target = str(handle.readlink())
-            except OSError:
-                continue
-            if target.startswith("socket:["):
-                inodes.add(target[8:-1])
+        with contextlib.suppress(OSError):  # a process that has ended meanwhile listens no more
+            for handle in Path(f"/proc/{pid}/fd").iterdir():
+                with contextlib.suppress(OSError):
+                    target = str(handle.readlink())
+                    if target.startswith("socket:["):
+                        inodes.add(target[8:-1])
     found = set()
     for table, family, width in (("/proc/net/tcp", socket.AF_INET, 8), ("/proc/net/tcp6", socket.AF_INET6, 32)):
         for line in Path(table).read_text().splitlines()[1:]:
