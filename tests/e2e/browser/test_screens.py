@@ -26,7 +26,8 @@ SCREENS = [
     ("ops", "/ops/incidents/new?what=maintenance"), ("ops", f"/ops/incidents/{OPEN}"), ("ops", f"/ops/incidents/{DRAFT}"),
     ("ops", f"/ops/incidents/{PLANNED}"), ("ops", f"/ops/incidents/{OVER}/postmortem"), (None, f"/status/incidents/{OPEN}"),
     (None, f"/status/incidents/{OVER}"), ("redisco", "/add-on/incidents"), ("redisco", "/add-on/incidents/new"),
-    ("redisco", f"/add-on/incidents/{PLANNED}"), ("redisco", "/announce"), (None, "/status/subscribe"),
+    ("redisco", f"/add-on/incidents/{PLANNED}"), ("redisco", "/announce"), ("enterprise", "/account/notifications"),
+    (None, "/status/subscribe"),
 ]  # fmt: skip
 LOOKS: list[tuple[int, Literal["light", "dark"]]] = [(1440, "light"), (1440, "dark"), (320, "light"), (320, "dark")]
 
