@@ -34,7 +34,7 @@ LANES, TOGETHER = 8, 16
 MOST_IN_HAND = 2_000
 """Deliveries that wait here; who brings one more waits too, and is told to come again where there is no room in `PATIENCE_S`."""
 PATIENCE_S = 5.0
-_MANY, _GATHERED_S = 16, 0.05
+_MANY, _GATHERED_S = 16, 0.2
 """With so many in hand, what is ready waits so long for more to be said with it."""
 _SUBMISSION_BYTES = 1024 * 1024
 _KEPT_IN_MEMORY = 64 * 1024
