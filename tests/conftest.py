@@ -23,30 +23,20 @@ from tests.support.stack import ClockHand, Stack, running
 ORDER = ("unit", "contract", "integration", "e2e", "chaos")
 HERE = Path(__file__).parent
 
-DESK, ELSEWHERE = "desk", "elsewhere"
-OWN_STACK = ("tests/e2e/test_j11_outage.py", "tests/e2e/test_j12_kafka_away.py")
-"""Journeys that stop whole engines: in stacks of their own, so they need not wait for the others'."""
-
-
-def lane_of(path: str) -> str:
-    """Which process runs the tests of a file, named from the root: those at the one stack, or all others."""
-    return DESK if path.startswith("tests/e2e/") and path not in OWN_STACK else ELSEWHERE
+settings.register_profile("any-machine", deadline=None)  # how long one example takes says more about the machine than about us
+settings.load_profile("any-machine")
 
 
 class Lanes(LoadScopeScheduling):
-    """A lane is one piece of work, done in one process and in its order."""
+    """A lane is one piece of work, done in one process and in its order: the journeys at the one stack, or everything else."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return lane_of(nodeid.partition("::")[0])
+        return "e2e" if nodeid.startswith("tests/e2e/") else "elsewhere"
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Lanes:
     return Lanes(config, log)
-
-
-settings.register_profile("any-machine", deadline=None)  # how long one example takes says more about the machine than about us
-settings.load_profile("any-machine")
 
 
 @pytest.hookimpl(trylast=True)
