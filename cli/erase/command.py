@@ -34,7 +34,7 @@ from shared.ids import derive
 from shared.policy import ON_CALL
 from shared.settings import load
 from shared.store import Store
-from shared.topics import ERASURES
+from shared.topics import DIRECTORY, ERASURES, POLICIES
 from shared.wire import headers_for
 
 LEFT_WITHIN_S = 12.0
@@ -165,6 +165,8 @@ async def _nobody_works(kafka: Rewriting, patience: float) -> None:
 
 async def _afresh(settings: CommandSettings, kafka: Rewriting, store: Store, asked: Asked) -> Told:
     there = await copying.everything(kafka)
+    if missing := sorted({DIRECTORY.name, POLICIES.name} - there.keys()):
+        raise NotNow([f"There is no log under the prefix {settings.topic_prefix!r}: no topic {', '.join(missing)}."])
     person = await copying.find(kafka, there, asked.address, asked.pseudonym)
     directory, on_call = await copying.reference(kafka, there, ON_CALL)
     person = person.model_copy(update={"blobs": person.blobs | await stored.blobs_of(store, person)})

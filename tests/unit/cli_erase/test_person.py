@@ -53,10 +53,7 @@ def test_others_are_let_alone(text: str) -> None:
 @given(st.text(), st.text(), st.sampled_from([ANN.address, ANN.address.upper(), "Ann Archer", quote(ANN.address, safe="")]))
 def test_between_spaces_nothing_survives(before: str, after: str, planted: str) -> None:
     left = ANN.replaced(f"{before} {planted} {after}")
-    assert (
-        planted.lower() not in left.lower().replace(before.lower(), "").replace(after.lower(), "")
-        or planted.lower() in (before + after).lower()
-    )
+    assert ANN.pseudonym in left
     assert not ANN.is_named(left)
 
 
