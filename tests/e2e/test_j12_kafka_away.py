@@ -29,7 +29,7 @@ from shared.topics import read
 from tests.support.desk import Desk, FarEnd, Person
 from tests.support.posting import MailDesk, Post
 from tests.support.stack import Stack, running
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, stretched
 
 pytestmark = pytest.mark.e2e
 
@@ -119,7 +119,7 @@ def test_kafka_away(own: Stack) -> None:
         began = time.monotonic()
         running_load = threading.Thread(target=load.run, args=(began + AWAY_S, RATE))
         running_load.start()
-        eventually(lambda: ready(own)["troubles"]["kafka"] != "ok", within=15, what="intake says that Kafka is away")
+        eventually(lambda: ready(own)["troubles"]["kafka"] != "ok", within=30, what="intake says that Kafka is away")
         first, second = one.submits("All is down", **urgent), one.submits("Still down", **urgent)
         third = other.submits("Down as well", priority="urgent", app=f"{other.name}-app")
         Post(own).writes(by_mail.email, "All is down here, too", f"App: {by_mail.name}-app\nPriority: urgent\n\nNothing answers.")
@@ -143,7 +143,7 @@ def test_kafka_away(own: Stack) -> None:
     print(f"\nR6: {count} submissions in {AWAY_S:g} s without Kafka: {said_of_it}")
     assert set(load.answers) <= {"202 spooled", "202 logged"}
     assert load.answers["202 spooled"] > count / 2
-    assert load.p99() <= 2.5
+    assert load.p99() <= (2.5 if LONG else stretched(2.5))
     assert drained <= 60
 
     in_log: dict[str, list[str]] = {}

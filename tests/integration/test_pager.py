@@ -54,7 +54,7 @@ TOPICS = ("urgent", "tickets", "requests", "status", "page-inbox", "pages", "pag
 PRIMARY = Actor(email="primary@example.com", roles=(Role.ON_CALL,))
 
 
-async def until(condition: Callable[[], Any | Awaitable[Any]], what: str, within: float = 15.0) -> Any:
+async def until(condition: Callable[[], Any | Awaitable[Any]], what: str, within: float = 40.0) -> Any:
     """The first truthy answer of `condition`."""
     found: Any = None
     with contextlib.suppress(TimeoutError):

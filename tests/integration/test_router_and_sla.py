@@ -81,7 +81,7 @@ class Log:
     async def ask(self, *requests: Request) -> None:
         await self.producer.send_many([record_for(REQUESTS.name, each, "intake") for each in requests])
 
-    async def wait(self, topic: str, done: Callable[[list[Any]], object], within: float = 20.0) -> list[Any]:
+    async def wait(self, topic: str, done: Callable[[list[Any]], object], within: float = 40.0) -> list[Any]:
         """Every event of the topic, as soon as `done` says so of them."""
         reader = Reader(self.bootstrap, self.prefix)
         await reader.start()

@@ -92,7 +92,7 @@ class MailDesk:
                 return found
             cursor = {"cursor": page["next"]}
 
-    def settles(self, subject: str, state: str, within: float = 15) -> dict[str, Any]:
+    def settles(self, subject: str, state: str, within: float = 40) -> dict[str, Any]:
         """The one message with this subject, once it is in `state`."""
 
         def there() -> Any:
@@ -106,7 +106,7 @@ class MailDesk:
     def counts(self) -> dict[str, Any]:
         return dict(self.agent.get("/v1/mail", limit=1)["counts"])
 
-    def is_balanced(self, within: float = 20) -> dict[str, Any]:
+    def is_balanced(self, within: float = 40) -> dict[str, Any]:
         """The sums, once nothing is in hand and they are right."""
 
         def right() -> Any:

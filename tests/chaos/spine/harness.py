@@ -41,7 +41,7 @@ class Plan:
     ring_in: tuple[float, float] = (2.0, 20.0)
     workers: int = 2
     is_static: bool = True
-    patience: float = 45.0
+    patience: float = 120.0
     seed: int = 1
 
 
@@ -183,7 +183,7 @@ async def _until_complete(account: Account, reader: Reader, patience: float, las
 
 async def _rows_settled(account: Account, reader: Reader, patience: float) -> list[Message]:
     """The changelog once it has caught up with the facts (it is written just after them)."""
-    deadline = time.monotonic() + min(patience, 15.0)
+    deadline = time.monotonic() + min(patience, 40.0)
     while True:
         changelog = [
             message async for batch in reader.read_to_end({(WORK.changelog, p): 0 for p in range(PARTITIONS)}) for message in batch

@@ -113,7 +113,7 @@ def test_a_call_takes_microseconds() -> None:
 
 
 def _seconds_for(function: object, *arguments: object) -> float:
-    begun = clock.perf_counter()
+    begun = clock.thread_time()
     for _ in range(1000):
         function(*arguments)  # type: ignore[operator]
-    return clock.perf_counter() - begun
+    return clock.thread_time() - begun
