@@ -68,10 +68,11 @@ class Collection:
     def __init__(self, store: Store, name: str) -> None:
         self.name = name
         self._motor = store.database[name]
+        self._patience_ms = store.patience_ms
 
     async def find_one(self, where: Filter, *, fields: Mapping[str, Any] | None = None, session: Session | None = None) -> Document | None:
         with _translated(f"reading {self.name}"):
-            found: Document | None = await self._motor.find_one(where, projection=fields, session=session)
+            found: Document | None = await self._motor.find_one(where, projection=fields, session=session, max_time_ms=self._patience_ms)
             return found
 
     async def find(
@@ -79,7 +80,7 @@ class Collection:
     ) -> list[Document]:
         """The documents, sorted by (field, 1 or -1) pairs; limit 0 is all of them."""
         with _translated(f"reading {self.name}"):
-            cursor = self._motor.find(where, projection=fields, limit=limit, skip=skip)
+            cursor = self._motor.find(where, projection=fields, limit=limit, skip=skip, max_time_ms=self._patience_ms if limit else None)
             found: list[Document] = await (cursor.sort(list(order)) if order else cursor).to_list(length=None)
             return found
 
@@ -92,11 +93,11 @@ class Collection:
 
     async def count(self, where: Filter) -> int:
         with _translated(f"counting {self.name}"):
-            return int(await self._motor.count_documents(where))
+            return int(await self._motor.count_documents(where, maxTimeMS=self._patience_ms))
 
     async def aggregate(self, pipeline: Sequence[Mapping[str, Any]]) -> list[Document]:
         with _translated(f"aggregating {self.name}"):
-            found: list[Document] = await self._motor.aggregate(list(pipeline)).to_list(length=None)
+            found: list[Document] = await self._motor.aggregate(list(pipeline), maxTimeMS=self._patience_ms).to_list(length=None)
             return found
 
     async def insert(self, document: Document, *, session: Session | None = None) -> None:
@@ -242,11 +243,16 @@ class Files:
 
 
 class Store:
-    """One database. Connects when first used; reads and writes with majority, so nothing read is rolled back."""
+    """One database. Connects when first used; reads and writes with majority, so nothing read is rolled back.
 
-    def __init__(self, uri: str, database: str, *, timeout_ms: int = 2000) -> None:
+    `patience_ms`: how long the server may work at a read that is bounded. We wait a second longer, so that it never goes on with
+    what nobody waits for any more.
+    """
+
+    def __init__(self, uri: str, database: str, *, timeout_ms: int = 2000, patience_ms: int = 9_000) -> None:
+        self.patience_ms = patience_ms
         self._client: Any = AsyncIOMotorClient(
-            uri, tz_aware=True, serverSelectionTimeoutMS=timeout_ms, connectTimeoutMS=timeout_ms, socketTimeoutMS=10_000,
+            uri, tz_aware=True, serverSelectionTimeoutMS=timeout_ms, connectTimeoutMS=timeout_ms, socketTimeoutMS=patience_ms + 1_000,
             waitQueueTimeoutMS=timeout_ms, retryWrites=True, appname="signalbox",
         )  # fmt: skip
         options: CodecOptions[Any] = CodecOptions(tz_aware=True, tzinfo=UTC)

@@ -65,17 +65,7 @@ def words_of(text: str, limit: int = 80) -> list[str]:
 
 def filter_for(actor: Actor, asked: Asked) -> Filter:
     """Access and what was asked for, both. Raises Refused for a value there is not."""
-    clauses: list[Filter] = [visible_to(actor), {"opened_key": {"$gt": ""}}]
-    if asked.queue:
-        clauses.append({"queue": asked.queue})
-    if asked.provider:
-        clauses.append({"provider": asked.provider})
-    if asked.status == "live":
-        clauses.append({"status": {"$in": list(LIVE)}})
-    elif asked.status:
-        clauses.append({"status": _one_of(Status, "status", asked.status)})
-    if asked.priority:
-        clauses.append({"priority": _one_of(Priority, "priority", asked.priority)})
+    clauses: list[Filter] = [visible_to(actor), {"opened_key": {"$gt": ""}}, _wanted(asked, order_for(actor, asked)[0])]
     if asked.q and asked.q.strip():
         words = _WORD.findall(asked.q.casefold())[:8]
         clauses += [{"words": word} for word in words[:-1]]
@@ -83,22 +73,31 @@ def filter_for(actor: Actor, asked: Asked) -> Filter:
     return {"$and": [clause for clause in clauses if clause]}
 
 
-def stretches_of(field: str, asked: Asked) -> Filter:
-    """Where in the queue's order what was asked for lies, so that a list is not walked to from the first ticket there is.
+def _wanted(asked: Asked, field: str) -> Filter:
+    """Queue, provider, status and priority, each with where in the queue's order it lies, so that an index leads there.
 
     An `order_key` begins with three digits: whether it is done, whether the customer does not stand first, the priority's rank
-    (`projection.py`). This says no more than status and priority do; without it the first solved ticket is found behind all
-    that live. Raises Refused for a value there is not.
+    (`projection.py`). The stretches say no more than status and priority do; without them a list of what is rare, or of what
+    there is not, is walked to through a million others. All stands in each branch, or MongoDB tries every mixture of indexes; in
+    another order than the queue's (`field`) it does all the same, so there one queue's tickets are looked at instead.
     """
-    if field != ORDERS["queue"][0]:
-        return {}
-    status = _one_of(Status, "status", asked.status) if asked.status and asked.status != "live" else asked.status
-    done = "01" if not status else "1" if status in DONE else "0"
-    if not asked.priority:
-        return {field: {"$gte": done, "$lt": f"{done}~"}} if len(done) == 1 else {}
-    rank = PRIORITY_RANK[Priority(_one_of(Priority, "priority", asked.priority))]
-    begins = [f"{over}{later}{rank} " for over in done for later in "01"]
-    return {"$or": [{field: {"$gte": begin, "$lt": f"{begin}~"}} for begin in begins]}
+    wanted: Filter = {name: value for name, value in (("queue", asked.queue), ("provider", asked.provider)) if value}
+    done = "01"
+    if asked.status == "live":
+        wanted["status"], done = {"$in": list(LIVE)}, "0"
+    elif asked.status:
+        wanted["status"] = _one_of(Status, "status", asked.status)
+        done = "1" if asked.status in DONE else "0"
+    if asked.priority:
+        wanted["priority"] = _one_of(Priority, "priority", asked.priority)
+    if asked.priority and (field == "order_key" or not (asked.queue or asked.provider)):
+        rank = PRIORITY_RANK[Priority(asked.priority)]
+        return {"$or": [{**wanted, "order_key": _begins(f"{over}{later}{rank} ")} for over in done for later in "01"]}
+    return wanted if len(done) > 1 else {**wanted, "order_key": _begins(done)}
+
+
+def _begins(prefix: str) -> Filter:
+    return {"$gte": prefix, "$lt": f"{prefix}~"}
 
 
 def order_for(actor: Actor, asked: Asked) -> tuple[str, int]:

@@ -51,7 +51,8 @@ _WORKED_BY_A_SPINE = frozenset(topic.name for topic in CHANGELOG_WORKERS.values(
 
 INDEXES: dict[str, tuple[tuple[tuple[str, int], ...], ...]] = {
     "tickets": (
-        (("order_key", 1),), (("queue", 1), ("order_key", 1)), (("queue", 1), ("status", 1), ("order_key", 1)),
+        (("order_key", 1),), (("queue", 1), ("order_key", 1)), (("status", 1), ("order_key", 1)),
+        (("queue", 1), ("status", 1), ("order_key", 1)),
         (("provider", 1), ("order_key", 1)), (("people", 1), ("order_key", 1)), (("people", 1), ("updated_key", -1)),
         (("updated_key", -1),), (("opened_key", -1),), (("words", 1),), (("due_at", 1),), (("incident_ids", 1),),
         (("partition", 1), ("queue", 1), ("status", 1), ("priority", 1)),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.portal import shapes
-from services.portal.listing import MAX_LIMIT, Asked, after_cursor, filter_for, next_cursor, order_for, stretches_of, visible_to
+from services.portal.listing import MAX_LIMIT, Asked, after_cursor, filter_for, next_cursor, order_for, visible_to
 from shared.access import Standing, may_see_fact, standing
 from shared.clock import Clock
 from shared.events import Actor
@@ -55,7 +55,7 @@ class Queries:
         """
         field, direction = order_for(actor, asked)
         limit = max(1, min(asked.limit, MAX_LIMIT))
-        where = {"$and": [filter_for(actor, asked), stretches_of(field, asked), after_cursor(field, direction, asked.cursor)]}
+        where = {"$and": [filter_for(actor, asked), after_cursor(field, direction, asked.cursor)]}
         docs = await self.store["tickets"].find(where, fields=shapes.LISTED, order=[(field, direction)], limit=limit + 1)
         more = len(docs) > limit
         docs = docs[:limit]

@@ -104,3 +104,19 @@ async def test_a_server_that_is_away_is_unavailable_in_time() -> None:
     assert await away.unready() is not None
     assert time.monotonic() - begun < stretched(3)
     away.close()
+
+
+async def test_a_read_that_takes_too_long_is_given_up_on_both_sides(store: Store, mongodb_uri: str) -> None:
+    """Every document takes the server a while; left alone, it would work at them for 10 s after we have stopped to wait."""
+    await store["tickets"].bulk([InsertOne({"_id": i}) for i in range(100)])
+    slow = {"$expr": {"$function": {"body": "function() { sleep(100); return true }", "args": [], "lang": "js"}}}
+    hasty = Store(mongodb_uri, store.database.name, patience_ms=300)
+    try:
+        with pytest.raises(Unavailable, match="ExecutionTimeout"):
+            await hasty["tickets"].find(slow, limit=100)
+        with pytest.raises(Unavailable, match="ExecutionTimeout"):
+            await hasty["tickets"].count(slow)
+        with pytest.raises(Unavailable, match="ExecutionTimeout"):
+            await hasty["tickets"].aggregate([{"$match": slow}])
+    finally:
+        hasty.close()
