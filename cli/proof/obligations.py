@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from cli.erase.mark import MARK
 from cli.proof.differences import Difference, Kind, Tally
 from cli.proof.log import Decided, Slice
 from services.notifier.front import HANDLERS, SOURCE
@@ -50,6 +51,11 @@ class Obligations:
         """An input that `page-inbox` no longer keeps, made again."""
         found = self._expected.get(cause)
         return found[0] if found else None
+
+    def is_erased(self, cause: str) -> bool:
+        """Whether that input comes from a record that lost a text."""
+        found = self._expected.get(cause)
+        return found is not None and any(MARK in message.headers for message in found[1])
 
     def compare(self, tally: Tally, decided: Decided, until: datetime) -> None:
         """`until`: inputs may have been added to `page-inbox` since the other topics were read."""

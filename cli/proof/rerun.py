@@ -32,6 +32,8 @@ class Circumstances:
     put_aside: Mapping[str, Collection[Place]]
     as_of: datetime
     spare: Callable[[str], Event | None] = lambda cause: None
+    erased: Callable[[str], bool] = lambda cause: False
+    """Whether what `spare` makes comes from a record that lost a text."""
 
 
 class Rerun(Redeciding):
@@ -115,6 +117,11 @@ class Rerun(Redeciding):
             decided = self.around.decided(self.subject.work.name, message)
             self.tally.erased += decided
             return decided
+        self._keep_decision(caused)
+        return True
+
+    def _keep_decision(self, caused: int) -> None:
+        """The facts of one decision that cannot be made again, the first of them with seq `caused`."""
         self.tally.erased += 1
         first, seq = self.facts.by_seq[caused], caused
         while (more := self.facts.by_seq.get(seq + 1)) is not None and (
@@ -122,7 +129,6 @@ class Rerun(Redeciding):
         ):
             seq += 1  # with it, requests that had waited for it were decided
         self._keep_recorded(seq)
-        return True
 
     def _fired(self, light: Light) -> None:
         work = self.subject.work
@@ -185,7 +191,10 @@ class Rerun(Redeciding):
 
     def _unasked(self, light: Light) -> None:
         event = self.around.spare(light.cause)
-        if event is not None:
+        if event is not None and self.around.erased(light.cause):
+            self.consumed.add(event.id)
+            self._keep_decision(light.seq)
+        elif event is not None:
             self.consumed.add(event.id)
             found = self._best(light, lambda work: self._expected(work, event, light.at))
             self._compare(found, f"{event.type} {event.id} decides so")

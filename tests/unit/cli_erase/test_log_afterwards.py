@@ -92,6 +92,20 @@ def test_the_proof_goes_through_and_says_what_it_could_not_make_again() -> None:
     assert sum(decisions.values()) <= after.erased, "all others are still made again"
 
 
+def without_inbox(messages: tuple[Message, ...]) -> Tally:
+    """`page-inbox` is kept for a month: after that its events are made again from the records they came from."""
+    pieces = slices(m for m in messages if m.topic != "page-inbox")
+    for piece in pieces:
+        piece.begins["page-inbox"] = 1
+    return verify(pieces, Policies.of(m for m in messages if m.topic == "policies"), END)
+
+
+def test_pages_whose_inbox_is_no_longer_kept_are_proved_as_before() -> None:
+    before, after = without_inbox(log()), without_inbox(afterwards())
+    assert {(d.key, d.seq) for d in after.differences} <= {(d.key, d.seq) for d in before.differences}
+    assert after.erased > before.erased == 0
+
+
 def test_without_the_mark_it_would_cry() -> None:
     """What the mark is for: nobody guesses from an `[erased]` that stands somewhere."""
     unmarked = tuple(m._replace(headers={k: v for k, v in m.headers.items() if k != MARK}) for m in afterwards())
