@@ -19,3 +19,8 @@ class Delivery(BaseModel):
     size: int
     via: Literal["smtp", "api"]
     envelope: Envelope
+
+    @property
+    def key(self) -> str:
+        """Tells it from another: a gateway may hand in other bytes under the same Idempotency-Key."""
+        return f"{self.id}.{self.digest}"

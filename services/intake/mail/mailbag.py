@@ -109,9 +109,10 @@ class Mailbag:
         for segment, stock in found:
             self._segments.append(segment)
             for taken in stock.taken:
-                self._keep(taken.delivery, _Place(segment, taken.at, taken.delivery.size))
-                if taken.delivery.id in done:
-                    segment.live.discard(taken.delivery.id)
+                if not self._keep(taken.delivery, _Place(segment, taken.at, taken.delivery.size)):
+                    continue
+                if taken.delivery.key in done:
+                    segment.live.discard(taken.delivery.key)
                     self._unmoved.append(taken.delivery)
                     self._come.set()
                 else:
@@ -150,21 +151,21 @@ class Mailbag:
 
     def done(self, delivery: Delivery) -> None:
         """Not durable at once: should it come back after a crash, doing it again changes nothing."""
-        place = self._places.get(delivery.id)
-        if place is not None and delivery.id in place.segment.live:
-            place.segment.live.discard(delivery.id)
-            self._done.append(delivery.id)
+        place = self._places.get(delivery.key)
+        if place is not None and delivery.key in place.segment.live:
+            place.segment.live.discard(delivery.key)
+            self._done.append(delivery.key)
             self._unmoved.append(delivery)
             self._come.set()
 
     def plain(self, delivery: Delivery) -> None:
         """There is nothing in it that GridFS must not have."""
-        if delivery.id in self._places:
-            self._plain.add(delivery.id)
+        if delivery.key in self._places:
+            self._plain.add(delivery.key)
 
     async def raw_of(self, delivery: Delivery) -> bytes | None:
         """Its message, from the disk; None where it is not here (any more). Raises OSError."""
-        place = self._places.get(delivery.id)
+        place = self._places.get(delivery.key)
         return await self._on_disk(place.segment.read, place.at, place.size) if place is not None else None
 
     async def get(self, digest: str) -> bytes | None:
@@ -235,10 +236,14 @@ class Mailbag:
             segment = Segment.begin(self._directory / f"{max(taken, default=0) + 1:012d}{ENDING}")
         return segment, segment.append(frames)
 
-    def _keep(self, delivery: Delivery, place: _Place) -> None:
-        self._places[delivery.id] = place
-        place.segment.live.add(delivery.id)
+    def _keep(self, delivery: Delivery, place: _Place) -> bool:
+        """Whether it is new: what a gateway hands in again is the same delivery, and kept once."""
+        if delivery.key in self._places:
+            return False
+        self._places[delivery.key] = place
+        place.segment.live.add(delivery.key)
         place.segment.unmoved += 1
+        return True
 
     async def _move_some(self, files: Files) -> None:
         """The oldest, into GridFS. Raises Unavailable, OSError."""
@@ -249,10 +254,10 @@ class Mailbag:
             if some and (len(some) == _MOVED_AT_ONCE or size > _MOVED_BYTES):
                 break
             some.append(delivery)
-        places = [self._places[delivery.id] for delivery in some]
+        places = [self._places[delivery.key] for delivery in some]
         read = await self._on_disk(lambda: [place.segment.read(place.at, place.size) for place in places])
-        plain = {delivery.id for delivery in some} & self._plain
-        fit = [raw if delivery.id in plain else await asyncio.to_thread(self._safe, raw) for delivery, raw in zip(some, read, strict=True)]
+        plain = {delivery.key for delivery in some} & self._plain
+        fit = [raw if delivery.key in plain else await asyncio.to_thread(self._safe, raw) for delivery, raw in zip(some, read, strict=True)]
         await files.put_many([(delivery.digest, raw, _ABOUT) for delivery, raw in zip(some, fit, strict=True)])
         self._plain -= plain
         for place in places:

@@ -3,7 +3,7 @@
     signalbox mail 1\\n · mark (16 random bytes)
     then frames: mark · kind (1 byte) · length of head (4, big-endian) · length of body (4) · CRC-32 of both (4) · head · body
       t  taken: head is the delivery's JSON, body the message as it came
-      d  done: head is delivery ids, one a line
+      d  done: head is the keys of deliveries, one a line
 
 The mark is drawn for each file and told to nobody, so no message can hold what looks like a frame. Synchronous, used by one
 thread at a time (the bag's).
@@ -41,7 +41,7 @@ class Taken(NamedTuple):
 
 
 class Stock(NamedTuple):
-    """What a file of an earlier run holds. `done`: ids of deliveries. `gaps`: bytes that are no frame and not a torn end."""
+    """What a file of an earlier run holds. `done`: keys of deliveries. `gaps`: bytes that are no frame and not a torn end."""
 
     taken: list[Taken]
     done: set[str]

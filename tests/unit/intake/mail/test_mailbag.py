@@ -117,6 +117,23 @@ async def test_only_what_is_known_to_be_plain_goes_as_it_came(tmp_path: Path) ->
     await bag.close()
 
 
+async def test_a_delivery_that_is_handed_in_again_is_kept_once(tmp_path: Path) -> None:
+    shelf = Shelf()
+    bag, (one, other) = await opened(tmp_path, shelf), mails(2, 100_000)
+    under_its_key = (one[0].model_copy(update={"digest": other[0].digest}), other[1])
+    for each in (one, one, under_its_key):
+        await put(bag, [each])
+    assert [await bag.raw_of(each[0]) for each in (one, under_its_key)] == [one[1], other[1]]
+    running = asyncio.create_task(bag.run())
+    for each in (one, under_its_key, one):
+        bag.done(each[0])
+    (path,) = files_in(tmp_path)
+    await until(lambda: len(shelf.kept) == 2 and path.stat().st_size < 100)
+    running.cancel()
+    await asyncio.wait({running})
+    await bag.close()
+
+
 async def test_one_process_has_it(tmp_path: Path) -> None:
     bag = await opened(tmp_path)
     with pytest.raises(BlockingIOError):
