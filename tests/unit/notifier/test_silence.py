@@ -146,6 +146,16 @@ def test_a_page_goes_on_for_what_is_not_covered_and_stops_when_that_is_over(page
     assert pager.ends()[0] == "PageRestored" and pager.state is State.OPEN
 
 
+def test_what_is_over_is_silent_no_longer_and_the_row_forgets_it(pager: Lane) -> None:
+    pager.takes(alert("tkt_2", "builds"))
+    pager.begins()
+    assert pager.solves("tkt_1") == ["PageCancelled"]
+    assert pager.lane is not None
+    page = pager.lane.pages[page_of()]
+    assert (page.muted, list(page.touches)) == ({}, list(page.obligations)), "rows stay small for ever"
+    assert pager.ends() == [] and pager.state is State.OPEN
+
+
 def test_what_no_maintenance_covers_wakes_people_though_it_joins_a_silent_page(pager: Lane) -> None:
     pager.begins()
     pager.answers("accepted")
