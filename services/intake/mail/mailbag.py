@@ -31,6 +31,8 @@ from shared.errors import Unavailable
 log = structlog.get_logger()
 
 SEGMENT_BYTES = 16 * 1024 * 1024
+SLOTS = 16
+"""Processes that may share a directory."""
 _GROUP_BYTES = 32 * 1024 * 1024
 _MOVED_AT_ONCE, _MOVED_BYTES = 100, 4 * 1024 * 1024
 _GATHERED_S = 0.25
@@ -70,7 +72,8 @@ class _Waiting(NamedTuple):
 
 
 class Mailbag:
-    """One process's, in `directory`. `files` None: the bytes stay on the disk. Open before use.
+    """One process's, in a slot of `directory` of its own (`0`, `1`, …); at its start it takes up what is left in slots that nobody
+    has. `files` None: the bytes stay on the disk. Open before use.
 
     `safe` makes of a message what GridFS gets, in a thread; what is known to be `plain` goes as it is.
     """
@@ -86,7 +89,9 @@ class Mailbag:
         self._directory, self._files, self._safe, self._free = directory, files, safe, free
         self._plain: set[str] = set()
         self._thread = ThreadPoolExecutor(1, "mailbag")
-        self._lock = -1
+        self._locks: list[int] = []
+        self._own = directory
+        """The slot that is written in."""
         self._segments: list[Segment] = []
         self._writing: Segment | None = None
         self._left: list[Delivery] = []
@@ -103,7 +108,7 @@ class Mailbag:
         self._come = asyncio.Event()
 
     async def open(self) -> None:
-        """Take the directory, and stock of what an earlier run left. Raises OSError, also where another process has it."""
+        """Take a slot, and stock of what earlier runs left. Raises OSError."""
         found = await self._on_disk(self._take_stock)
         done = {delivery for _, stock in found for delivery in stock.done}
         for segment, stock in found:
@@ -232,8 +237,8 @@ class Mailbag:
         frames = [(waiting.delivery.model_dump_json().encode(), waiting.raw) for waiting in group]
         segment = self._writing
         if segment is None or segment.size >= SEGMENT_BYTES:
-            taken = [int(path.stem) for path in self._directory.glob(f"[0-9]*{ENDING}")]
-            segment = Segment.begin(self._directory / f"{max(taken, default=0) + 1:012d}{ENDING}")
+            taken = [int(path.stem) for path in self._own.glob(f"[0-9]*{ENDING}")]
+            segment = Segment.begin(self._own / f"{max(taken, default=0) + 1:012d}{ENDING}")
         return segment, segment.append(frames)
 
     def _keep(self, delivery: Delivery, place: _Place) -> bool:
@@ -282,17 +287,18 @@ class Mailbag:
             segment.remove()
         if self._writing is not None and is_empty:
             self._writing.empty()
-        elif self._writing is not None and done:
-            self._writing.note(done)
+        left = [segment for segment in self._segments if segment not in gone and segment.is_whole]
+        if done and left and not is_empty:
+            left[-1].note(done)
 
     def _take_stock(self) -> list[tuple[Segment, Stock]]:
         """In the thread."""
-        self._directory.mkdir(parents=True, exist_ok=True)
-        disk.sync_directory(self._directory.parent)
-        self._lock = os.open(self._directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        slots = self._claimed()
+        if not slots:
+            raise OSError(f"all {SLOTS} slots of {self._directory} are in use")
+        self._own = slots[0]
         found = []
-        for path in sorted(self._directory.glob(f"[0-9]*{ENDING}")):
+        for path in (path for slot in slots for path in sorted(slot.glob(f"[0-9]*{ENDING}"))):
             segment = Segment.found(path)
             stock = segment.stock()
             if stock.gaps:
@@ -301,13 +307,30 @@ class Mailbag:
             found.append((segment, stock))
         return found
 
+    def _claimed(self) -> list[Path]:
+        """The first slot that is free, and every other that was used and nobody has."""
+        claimed: list[Path] = []
+        for slot in (self._directory / str(number) for number in range(SLOTS)):
+            if claimed and not slot.exists():
+                continue
+            slot.mkdir(parents=True, exist_ok=True)
+            disk.sync_directory(self._directory)
+            lock = os.open(slot / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(lock)
+                continue
+            self._locks.append(lock)
+            claimed.append(slot)
+        return claimed
+
     def _let_go(self) -> None:
         """In the thread."""
         for segment in self._segments:
             segment.close()
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
+        while self._locks:
+            os.close(self._locks.pop())
 
     async def _on_disk(self, call: Callable[..., R], *args: Any) -> R:
         """`call` in the bag's own thread."""

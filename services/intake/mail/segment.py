@@ -83,6 +83,11 @@ class Segment:
         return cls(path, descriptor, first[len(_TITLE) :] if whole else b"", os.fstat(descriptor).st_size)
 
     @property
+    def is_whole(self) -> bool:
+        """False: a crash tore it before anything was in it, and nothing can be."""
+        return len(self._mark) == _MARK
+
+    @property
     def is_over(self) -> bool:
         """Whether nothing in it is needed any more."""
         return not self.live and not self.unmoved

@@ -103,7 +103,7 @@ async def test_a_crash_in_between_is_taken_up_and_says_the_same(tmp_path: Path) 
     async with opened(House(tmp_path, away=True), Simple()) as first:
         for n in range(5):
             assert (await first.sends(mail(f"Help {n}")))[0] == 250
-    (bag,) = (tmp_path / "bag").glob("*.mail")
+    (bag,) = (tmp_path / "bag").rglob("*.mail")
     before = bag.read_bytes()
     async with opened(House(tmp_path), Simple()) as second:
         said = {fact.id for fact in await second.settles(5)}
@@ -120,7 +120,7 @@ async def test_a_mail_that_a_crash_tore_while_it_was_written_is_passed_over(tmp_
     async with opened(House(tmp_path, away=True), Simple()) as house:
         for n in range(2):
             await house.sends(mail(f"Help {n}"))
-    (bag,) = (tmp_path / "bag").glob("*.mail")
+    (bag,) = (tmp_path / "bag").rglob("*.mail")
     bag.write_bytes(bag.read_bytes()[:-1])
     async with opened(House(tmp_path), Simple()) as again:
         await again.settles(1)

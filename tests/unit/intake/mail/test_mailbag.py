@@ -72,7 +72,7 @@ def synced() -> float:
 
 
 def files_in(folder: Path) -> list[Path]:
-    return sorted((folder / "bag").glob("*.mail"))
+    return sorted((folder / "bag").rglob("*.mail"))
 
 
 async def test_what_comes_together_shares_writes_and_is_found_again_in_its_order(tmp_path: Path) -> None:
@@ -134,12 +134,33 @@ async def test_a_delivery_that_is_handed_in_again_is_kept_once(tmp_path: Path) -
     await bag.close()
 
 
-async def test_one_process_has_it(tmp_path: Path) -> None:
+async def test_each_process_has_its_own_and_takes_up_what_nobody_has(tmp_path: Path) -> None:
+    first, second = await opened(tmp_path), await opened(tmp_path)
+    one, two = mails(2)
+    await put(first, [one])
+    await put(second, [two])
+    assert [path.parent.name for path in files_in(tmp_path)] == ["0", "1"]
+    await second.close()
+    await first.close()
+    third = await opened(tmp_path)
+    assert {left.id for left in third.left()} == {"dlv_0", "dlv_1"}
+    fourth = await opened(tmp_path)
+    assert not fourth.left()
+    await fourth.close()
+    for left in third.left():
+        third.done(left)
+    await third.close()
+    fifth = await opened(tmp_path)
+    assert not fifth.left()
+    await fifth.close()
+
+
+async def test_more_processes_than_slots_do_not_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SLOTS", 1)
     bag = await opened(tmp_path)
-    with pytest.raises(BlockingIOError):
+    with pytest.raises(OSError, match="in use"):
         await opened(tmp_path)
     await bag.close()
-    await (await opened(tmp_path)).close()
 
 
 async def test_bytes_go_to_gridfs_together_and_their_file_is_emptied(tmp_path: Path) -> None:
@@ -229,7 +250,7 @@ async def test_damage_costs_what_is_damaged_and_the_file_is_kept_for_a_human(tmp
     await until(lambda: not files_in(tmp_path))
     running.cancel()
     await asyncio.wait({running})
-    assert [path.suffix for path in (tmp_path / "bag").iterdir() if path.name != "lock"] == [".damaged"]
+    assert [path.suffix for path in (tmp_path / "bag" / "0").iterdir() if path.name != "lock"] == [".damaged"]
     await again.close()
 
 
