@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import smtplib
 import socket
@@ -155,6 +156,7 @@ def test_five_hundred_mails_of_one_sender(desk: Desk, stack: Stack, line: smtpli
     address = host, int(port)
     customer, about = desk.new_customer("free"), subject("again")
     other, calm = desk.new_customer("free"), subject("calm")
+    before = mails.counts()["received"]
     for n in range(500):
         if n and n % 100 == 0:  # so many on one connection
             line.quit()
@@ -162,7 +164,7 @@ def test_five_hundred_mails_of_one_sender(desk: Desk, stack: Stack, line: smtpli
         line.sendmail(customer.email, [SUPPORT], written(customer.email, f"{about} {n}", "Hello?"))
     line.sendmail(other.email, [SUPPORT], written(other.email, calm, "Only one of me."))
     mails.settles(calm, "ticketed", within=60)
-    mails.is_balanced(within=90)
+    mails.is_balanced(within=90, received=before + 501)
     assert len(customer.listed()) == 20, "so many an hour"
     counted = desk.agent.get("/v1/mail", cause="too-many", limit=200)
     assert counted["counts"]["causes"]["too-many"] >= 480
@@ -174,13 +176,14 @@ def test_a_thousand_mails_that_name_a_victim(desk: Desk, stack: Stack, mails: Ma
     """A registered one, and one who never heard of us: at most one mail each, with none of the forger's words."""
     victim, bystander = desk.new_customer("premier"), f"victim{secrets.token_hex(4)}@elsewhere.example"
     host, _, port = stack.smtp.rpartition(":")
+    before = mails.counts()["received"]
     for named in (victim.email, bystander):
         for _ in range(5):
             with smtplib.SMTP(host, int(port), timeout=60) as line:
                 for n in range(100):
                     raw = written(named, f"CHEAP PILLS {n}", "Priority: urgent\n\nBUY NOW at evil.example")
                     line.sendmail("forger@evil.example", [SUPPORT], raw)
-    mails.is_balanced(within=120)
+    mails.is_balanced(within=120, received=before + 1000)
     for named in (victim.email, bystander):
         eventually(lambda named=named: len(sent_to(far_end, named)) == 1, within=20, what=f"one mail to {named}")  # type: ignore[misc]
         (mail,) = sent_to(far_end, named)
@@ -209,19 +212,19 @@ BROKEN: dict[str, tuple[bytes, str]] = {
 def test_broken_mail_becomes_a_ticket_or_has_a_named_cause(what: str, desk: Desk, stack: Stack, mails: MailDesk) -> None:
     customer = desk.new_customer("free")
     template, cause = BROKEN[what]
-    before = mails.is_balanced()
     raw = template.replace(b"{f}", customer.email.encode()).replace(b"{s}", secrets.token_hex(4).encode())
     host, _, port = stack.smtp.rpartition(":")
     with smtplib.SMTP(host, int(port), timeout=30) as line:
         line.sendmail(customer.email, [SUPPORT], raw)
-    after = eventually(
-        lambda: (found := mails.counts())["received"] > before["received"] and not found["in_hand"] and found, what="settled", within=20
-    )
-    assert after["balanced"]
-    if cause:
-        assert after["causes"].get(cause, 0) == before["causes"].get(cause, 0) + 1
-    else:
-        assert after["ticketed"] == before["ticketed"] + 1
+    digest = hashlib.sha256(raw if raw.endswith(b"\r\n") else raw + b"\r\n").hexdigest()  # as smtplib sends it
+
+    def known() -> Any:
+        answer = desk.agent.call("GET", f"/v1/mail/{digest}")
+        return answer.status_code == 200 and answer.json()["state"] != "received" and answer.json()
+
+    settled = eventually(known, what="settled", within=30)
+    assert (settled["state"], settled["cause"]) == (("quarantined", cause) if cause else ("ticketed", None))
+    mails.is_balanced()
 
 
 def test_thirty_megabytes_are_refused_and_the_listener_goes_on(desk: Desk, stack: Stack, post: Post, mails: MailDesk) -> None:
