@@ -14,7 +14,18 @@ from services.router.ticket import TicketRow
 from services.sla import domain as sla_domain
 from services.sla import handlers as sla
 from shared.errors import Poisonous, Unavailable
-from shared.events import Acknowledge, EscalatePage, Heartbeat, PolicyPublished, RedeliverNotice, ResolvePage, Status, VerifyContact
+from shared.events import (
+    Acknowledge,
+    EscalatePage,
+    Heartbeat,
+    PolicyPublished,
+    RedeliverNotice,
+    ResolvePage,
+    RestoreAlerts,
+    SilenceAlerts,
+    Status,
+    VerifyContact,
+)
 from shared.policy import DESK
 from shared.policy.book import PolicyBook
 from shared.topics import CLOCKS, REQUESTS, STATUS, TICKETS, Topic
@@ -28,8 +39,8 @@ def message(record: Record) -> Message:
 
 
 def test_the_router_takes_every_request_but_those_on_pages() -> None:
-    """And those on notices; a heartbeat is nobody's to decide on."""
-    others = {Acknowledge, ResolvePage, EscalatePage, VerifyContact, RedeliverNotice, Heartbeat}
+    """And those on notices and on the silence of alerts, which is the pager's; a heartbeat is nobody's to decide on."""
+    others = {Acknowledge, ResolvePage, EscalatePage, VerifyContact, RedeliverNotice, Heartbeat, SilenceAlerts, RestoreAlerts}
     assert set(REQUESTS.events) - others == router.HANDLERS
 
 
