@@ -120,3 +120,25 @@ async def test_a_read_that_takes_too_long_is_given_up_on_both_sides(store: Store
             await hasty["tickets"].aggregate([{"$match": slow}])
     finally:
         hasty.close()
+
+
+async def test_files_are_kept_many_at_a_time_and_once(store: Store) -> None:
+    files, large = store.files("blobs"), bytes(range(256)) * 2000
+    await files.put("a" * 64, b"first", {})
+    some = [("a" * 64, b"first", {}), ("b" * 64, large, {"content_type": "message/rfc822"}), ("c" * 64, b"", {})]
+    for _ in range(2):
+        await files.put_many(some)
+    assert [await files.get(name) for name, _, _ in some] == [raw for _, raw, _ in some]
+    assert await store["blobs.files"].count({}) == 3
+    assert await store["blobs.chunks"].count({}) == 1 + 2
+    assert await files.get("d" * 64) is None
+
+
+async def test_a_write_of_files_that_failed_half_way_is_made_whole(store: Store) -> None:
+    files = store.files("blobs")
+    await files.put_many([("e" * 64, b"whole", {})])
+    await store["blobs.files"].delete({})  # its bytes were written, its entry was not
+    assert await files.get("e" * 64) is None
+    await files.put_many([("e" * 64, b"whole", {})])
+    assert await files.get("e" * 64) == b"whole"
+    assert await store["blobs.chunks"].count({}) == 1
