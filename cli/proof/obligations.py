@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from cli.erase.mark import MARK
@@ -21,7 +21,8 @@ class Obligations:
     """Fed with slices of the topics the front reads (`take`), then with those of `page-inbox` (`seen`); then `compare`."""
 
     def __init__(self) -> None:
-        self._expected: dict[str, tuple[Event, list[Message]]] = {}
+        self._expected: dict[str, tuple[list[Event], list[Message]]] = {}
+        """By id: what it may say, for an urgent ticket is told of by `urgent` and by `tickets`, and whichever came first was taken."""
         self._found: dict[str, tuple[Event, Message]] = {}
         self._cut_at: float | None = None
 
@@ -30,8 +31,10 @@ class Obligations:
             names = {kind.__name__ for kind in kinds}
             for message in piece.all(topic):
                 for event in _wanted(message, names):
-                    known = self._expected.setdefault(event.id, (event, []))
-                    known[1].append(message)
+                    said, causes = self._expected.setdefault(event.id, ([], []))
+                    if event not in said:
+                        said.append(event)
+                    causes.append(message)
 
     def seen(self, piece: Slice) -> None:
         for message in piece.all(_INBOX):
@@ -44,13 +47,15 @@ class Obligations:
 
     def add(self, other: Obligations) -> None:
         """What another process was told."""
-        for name, (event, causes) in other._expected.items():
-            self._expected.setdefault(name, (event, []))[1].extend(causes)
+        for name, (events, causes) in other._expected.items():
+            said, known = self._expected.setdefault(name, ([], []))
+            said.extend(event for event in events if event not in said)
+            known.extend(causes)
 
-    def event(self, cause: str) -> Event | None:
-        """An input that `page-inbox` no longer keeps, made again."""
+    def events(self, cause: str) -> Sequence[Event]:
+        """An input that `page-inbox` no longer keeps, made again: each thing it may have said."""
         found = self._expected.get(cause)
-        return found[0] if found else None
+        return found[0] if found else ()
 
     def is_erased(self, cause: str) -> bool:
         """Whether that input comes from a record that lost a text."""
@@ -60,7 +65,7 @@ class Obligations:
     def compare(self, tally: Tally, decided: Decided, until: datetime) -> None:
         """`until`: inputs may have been added to `page-inbox` since the other topics were read."""
         tally.counts["front events"] += len(self._expected)
-        for event, causes in self._expected.values():
+        for (event, *_), causes in self._expected.values():
             if event.id in self._found:
                 continue
             due = [message for message in causes if decided(SOURCE, message)]

@@ -31,7 +31,8 @@ class Circumstances:
     decided: Decided
     put_aside: Mapping[str, Collection[Place]]
     as_of: datetime
-    spare: Callable[[str], Event | None] = lambda cause: None
+    spare: Callable[[str], Sequence[Event]] = lambda cause: ()
+    """An input that is no longer kept, made again: each thing it may have said."""
     erased: Callable[[str], bool] = lambda cause: False
     """Whether what `spare` makes comes from a record that lost a text."""
 
@@ -176,13 +177,7 @@ class Rerun(Redeciding):
         if not told:
             self._extra(light, "no send of this row has this outcome")
             return
-        found: list[Fact] = []
-        for number, outcome in enumerate(told):
-            tried = self._best(light, lambda work, event=outcome: self._expected(work, event, light.at))  # type: ignore[misc]
-            if number == 0 or self._agrees(tried):
-                found = tried
-            if self._agrees(tried):
-                break
+        found = self._likeliest(light, told)
         self.consumed.add(light.cause)
         if not found:
             self._extra(light, "the outcome of this send was recorded before")
@@ -190,16 +185,20 @@ class Rerun(Redeciding):
         self._compare(found, "the outcome of a send decides so")
 
     def _unasked(self, light: Light) -> None:
-        event = self.around.spare(light.cause)
-        if event is not None and self.around.erased(light.cause):
-            self.consumed.add(event.id)
-            self._keep_decision(light.seq)
-        elif event is not None:
-            self.consumed.add(event.id)
-            found = self._best(light, lambda work: self._expected(work, event, light.at))
-            self._compare(found, f"{event.type} {event.id} decides so")
-        else:
+        spare = self.around.spare(light.cause)
+        if not spare:
             self._extra(light, f"its cause {light.cause} is not in the log")
+            return
+        self.consumed.add(light.cause)
+        if self.around.erased(light.cause):
+            self._keep_decision(light.seq)
+        else:
+            self._compare(self._likeliest(light, spare), f"{spare[0].type} {light.cause} decides so")
+
+    def _likeliest(self, light: Light, events: Sequence[Event]) -> list[Fact]:
+        """What is decided on that of these events which leads to what is in the log; on the first where none does."""
+        tried = [self._best(light, lambda work, event=event: self._expected(work, event, light.at)) for event in events]  # type: ignore[misc]
+        return next((found for found in tried if self._agrees(found)), tried[0])
 
     def _gap(self) -> None:
         """Facts are missing that no input explains: a timer's, or an outcome's."""

@@ -20,7 +20,7 @@ class Verification:
     def __init__(self, policies: Policies, decided: Decided, put_aside: Mapping[str, set[Place]], as_of: datetime) -> None:
         self.tally = Tally()
         self.obligations = Obligations()
-        self._around = Circumstances(decided, put_aside, as_of, spare=self.obligations.event, erased=self.obligations.is_erased)
+        self._around = Circumstances(decided, put_aside, as_of, spare=self.obligations.events, erased=self.obligations.is_erased)
         self._alone = Circumstances(decided, put_aside, as_of)
         self._by_ticket: Sequence[Subject] = (router_subject(policies), sla_subject(policies))
         self._by_lane: Sequence[Subject] = (pager_subject(policies),)
