@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,6 +34,7 @@ from shared.wire import Record, record_for
 
 SOURCE = "intake.mail"
 OUTCOMES = Counter("signalbox_mail_outcomes_total", "What became of messages", ["outcome"])
+_UNTIL_MOVED_S = (0.1, 0.2, 0.3, 0.5, 1.0, 1.0, 1.0)
 
 Publish = Callable[[Sequence[Record]], Awaitable[Any]]
 """`Spool.publish`."""
@@ -121,9 +123,7 @@ class MailDesk:
             raise Refused("not-found", "There is no such message, or it is not in the view yet.", status=404)
         if held.state != "quarantined" or held.why is None:
             raise Refused("not-quarantined", f"This message is {held.state}: there is nothing to release.", status=409)
-        raw = await self.raw_of(held.blob)
-        if raw is None:
-            raise Unavailable("the raw message", "it is on another machine's disk still")
+        raw = await self._raw(held.blob)
         envelope = Envelope(
             mail_from=held.mail_from, rcpt_to=held.rcpt_to, peer=held.peer, helo=held.helo, received_at=held.received_at,
             authenticated_as=held.gateway,
@@ -140,6 +140,17 @@ class MailDesk:
         await self.publish(_records(facts.released(delivery, by.email, held.why, now), *meaning))
         named = {"page_id": outcome.page} if isinstance(outcome, Answer) else {"ticket_id": meaning[0].key}
         return {"id": digest, **named, "request_id": meaning[0].id}
+
+    async def _raw(self, blob: str) -> bytes:
+        """A message that another process took is in its bag until GridFS has it, which is later than the view knows of it.
+
+        Raises Unavailable.
+        """
+        for pause in _UNTIL_MOVED_S:
+            if (raw := await self.raw_of(blob)) is not None:
+                return raw
+            await asyncio.sleep(pause)
+        raise Unavailable("the raw message", "it is on the disk of another process still")
 
     async def _stops(self, report: e.MailBounced, now: datetime) -> list[e.Event]:
         """Raises Unavailable."""
