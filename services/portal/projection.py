@@ -67,7 +67,7 @@ def on_opened(doc: Doc, fact: e.TicketOpened) -> None:
         stage=fact.stage.value if fact.stage else None, addon=fact.addon, plan=fact.plan.value, requester=fact.requester,
         requester_name=fact.requester_name, incident_ids=list(fact.incidents), suggestion=None, via=fact.via.value,
         attachments=list(fact.attachments), first=fact.first, lane=fact.lane, verified=fact.verified, reply_count=0, opened_at=at,
-        updated_at=at,
+        updated_at=max(at, doc["clock_order"]),  # its clocks may have been read before it
         opened_key=f"{at} {fact.key}",
         words=words_of(" ".join((fact.subject, fact.app or "", fact.requester, fact.requester_name, fact.key, fact.body))),
     )  # fmt: skip

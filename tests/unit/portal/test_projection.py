@@ -78,6 +78,8 @@ def test_clock_facts_may_come_before_their_ticket() -> None:
     early = after(*started)
     assert bucket(early) is None
     assert after(*started, *opened) == after(*opened, *started)
+    later = [fact.model_copy(update={"at": fact.at + timedelta(minutes=1)}) for fact in started]
+    assert after(*later, *opened) == after(*opened, *later), "a rebuild reads them in another order, and makes the same view"
 
 
 def test_the_running_clock_gives_the_deadline_and_a_met_one_none() -> None:
