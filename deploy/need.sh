@@ -16,7 +16,7 @@ bring() { # package, what it is for
   fi
 }
 
-case "${1:?venv, engine or browser}" in
+case "${1:?venv, engine, browser, alertmanager or promtool}" in
   venv)
     python=${2:-python3}
     have "$python" || { echo "please install Python 3.11 or newer, or name one: make PYTHON=python3.12" >&2; exit 1; }
@@ -31,5 +31,11 @@ case "${1:?venv, engine or browser}" in
     ;;
   browser)
     have chromium || have chromium-browser || have google-chrome || bring chromium "the browser tests drive it"
+    ;;
+  alertmanager)
+    have prometheus-alertmanager || bring prometheus-alertmanager "make chaos sends alerts by it"
+    ;;
+  promtool)
+    have promtool || bring prometheus "its promtool tries our alert rules"
     ;;
 esac

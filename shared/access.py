@@ -1,6 +1,7 @@
-"""The one authorisation function: used by every read, list, counter, stream and write (RELIABILITY.md, Security).
+"""The one authorisation function: used by every read, list, counter, stream and write
+(RELIABILITY.md, Security).
 
-What may not be seen does not exist: callers answer 404, never 403, where `standing` is None.
+What may not be seen does not exist: callers answer 404, never 403, where `find_standing` is None.
 """
 
 from __future__ import annotations
@@ -8,7 +9,18 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from enum import StrEnum
 
-from shared.events import Actor, Audience, ClockFact, ClockName, Component, Fact, ReplyAdded, Role, Via
+from shared.events import (
+    Actor,
+    Audience,
+    ClockFact,
+    ClockName,
+    Component,
+    Fact,
+    ReplyAdded,
+    Role,
+    Via,
+)
+from shared.people.folding import fold_address
 
 
 class Standing(StrEnum):
@@ -19,19 +31,28 @@ class Standing(StrEnum):
     CUSTOMER = "customer"
 
 
-def standing(actor: Actor, *, requester: str, participants: Collection[str], provider: str | None) -> Standing | None:
-    """Staff see all; a provider's users the tickets assigned to it now; everybody their own and those they take part in.
+def find_standing(
+    actor: Actor, *, requester: str, participants: Collection[str], provider: str | None
+) -> Standing | None:
+    """Staff see all; a provider's users the tickets assigned to it now; everybody their own and
+    those they take part in.
 
-    A provider's user is a customer of the platform, too: what they opened themselves they follow like any customer.
+    A provider's user is a customer of the platform, too: what they opened themselves they follow
+    like any customer.
     """
     if actor.is_staff:
         return Standing.STAFF
     if actor.provider is not None and actor.provider == provider:
         return Standing.PROVIDER
-    email = actor.email.lower()
-    return Standing.CUSTOMER if email == requester.lower() or email in {p.lower() for p in participants} else None
+    email = fold_address(actor.email)
+    return (
+        Standing.CUSTOMER
+        if email == fold_address(requester) or email in {fold_address(p) for p in participants}
+        else None
+    )
 
 
+# One entry each, and no default: a new audience fails here, not in a leak.
 READERS: dict[Audience, frozenset[Standing]] = {
     Audience.EVERYONE: frozenset(Standing),
     Audience.PROVIDER: frozenset({Standing.STAFF, Standing.PROVIDER}),
@@ -39,13 +60,22 @@ READERS: dict[Audience, frozenset[Standing]] = {
 }
 """Who may read, and so who may write, for an audience."""
 
+# A request that is not listed nobody may make. Pages, incidents and alerts are not tickets:
+# functions below.
 MAY: dict[str, frozenset[Standing]] = {
     "AddReply": frozenset(Standing),
     "AssignTicket": frozenset({Standing.STAFF}),
     "HandBack": frozenset({Standing.PROVIDER}),
     "TakeBack": frozenset({Standing.STAFF}),
+    "TakeTicket": frozenset({Standing.STAFF}),
+    "HandOverTicket": frozenset({Standing.STAFF}),
+    "ReleaseTicket": frozenset({Standing.STAFF}),
+    "TagTicket": frozenset({Standing.STAFF}),
+    "MergeTicket": frozenset({Standing.STAFF}),
+    "NoteMerge": frozenset({Standing.STAFF}),
     "InsistScope": frozenset({Standing.CUSTOMER}),
     "DismissSuggestion": frozenset({Standing.STAFF}),
+    "AcceptSuggestion": frozenset({Standing.CUSTOMER}),
     "ReviewPriority": frozenset({Standing.STAFF}),
     "AppealPriority": frozenset({Standing.CUSTOMER}),
     "DecideAppeal": frozenset({Standing.STAFF}),
@@ -66,6 +96,7 @@ MAY: dict[str, frozenset[Standing]] = {
 BY_TOKEN = frozenset({"JoinTicket"})
 """Requests for which a token counts, and not what somebody is to the ticket so far."""
 
+# Missing on purpose: facts that have an audience of their own (`audience_of`).
 FACT_READERS: dict[str, frozenset[Standing]] = {
     "TicketOpened": frozenset(Standing),
     "PrioritySet": frozenset(Standing),
@@ -73,7 +104,13 @@ FACT_READERS: dict[str, frozenset[Standing]] = {
     "ScopeDecided": frozenset({Standing.STAFF, Standing.CUSTOMER}),
     "ProviderSuggested": frozenset({Standing.STAFF}),
     "SuggestionDismissed": frozenset({Standing.STAFF}),
+    "QueueSuggested": frozenset({Standing.STAFF, Standing.CUSTOMER}),
+    "QueueSuggestionDismissed": frozenset({Standing.STAFF}),
     "TicketAssigned": frozenset(Standing),
+    "OwnerChanged": frozenset({Standing.STAFF}),
+    "TicketTagged": frozenset({Standing.STAFF}),
+    "TicketMerged": frozenset({Standing.STAFF}),
+    "MergeNoted": frozenset({Standing.STAFF}),
     "PriorityReviewed": frozenset(Standing),
     "PriorityAppealed": frozenset({Standing.STAFF, Standing.CUSTOMER}),
     "AppealDecided": frozenset({Standing.STAFF, Standing.CUSTOMER}),
@@ -104,13 +141,35 @@ FACT_READERS: dict[str, frozenset[Standing]] = {
 }
 """Fact type → who sees it on a timeline or a stream. What is absent only staff see."""
 
+TOLD_OF_PAGING: frozenset[Standing] = frozenset({Standing.STAFF, Standing.CUSTOMER})
+"""Who learns that a ticket's page was sent, and since when somebody has it."""
+
+PAGING = frozenset(
+    {
+        "PageOpened",
+        "PageJoined",
+        "PageAcknowledged",
+        "PageReopened",
+        "PageReassigned",
+        "PageCancelled",
+        "PageResolved",
+    }
+)
+"""Facts of pages after which the customer's view of the ticket says something else. They get none
+of these facts themselves: only the states and times made of them
+(`services/portal/tickets/paging.py`).
+"""
+
 STAFF_ONLY: frozenset[Standing] = frozenset({Standing.STAFF})
 
+# Agents are missing: work on tickets gives no say over pages.
 PAGERS = frozenset({Role.ON_CALL, Role.OPS, Role.ADMIN})
 
 
 def audience_of(fact: Fact) -> Audience | None:
-    """Whom a fact is for where its type alone does not say: a reply's audience; the provider's clock is theirs and ours."""
+    """Whom a fact is for where its type alone does not say: a reply's audience; the provider's
+    clock is theirs and ours.
+    """
     match fact:
         case ReplyAdded():
             return fact.audience
@@ -121,14 +180,19 @@ def audience_of(fact: Fact) -> Audience | None:
 
 
 def may_see_fact(who: Standing, fact_type: str, audience: str | None = None) -> bool:
-    """Whether `who` may see a fact of `fact_type`. One that has an audience (`audience_of`) goes by that alone."""
+    """Whether `who` may see a fact of `fact_type`. One that has an audience (`audience_of`) goes by
+    that alone.
+    """
+    # A reply goes by its audience alone; without one it is for everybody.
     if fact_type == "ReplyAdded" or audience:
         return who in READERS[Audience(audience or Audience.EVERYONE)]
     return who in FACT_READERS.get(fact_type, STAFF_ONLY)
 
 
 def may_decide_appeals(actor: Actor) -> bool:
-    """Appeals are for reviewers; that it was not they who made the change is checked where it is known."""
+    """Appeals are for reviewers; that it was not they who made the change is checked where it is
+    known.
+    """
     return bool({Role.REVIEWER, Role.ADMIN} & set(actor.roles))
 
 
@@ -138,15 +202,25 @@ def may_handle_pages(actor: Actor) -> bool:
 
 
 def runs_incidents(actor: Actor) -> bool:
-    """Incidents and maintenances of the platform, drafts and alerts are for ops and admins; so is everybody's."""
+    """Incidents and maintenances of the platform, drafts and alerts are for ops and admins; so is
+    everybody's.
+    """
+    # SYSTEM: Signalbox itself, such as its timers.
     return actor.via is Via.SYSTEM or bool({Role.OPS, Role.ADMIN} & set(actor.roles))
 
 
 def may_report(actor: Actor, provider: str | None, components: Iterable[Component]) -> bool:
-    """Who may open and change an incident or maintenance: who runs them all, and a provider's users for their own add-on alone."""
+    """Who may open and change an incident or maintenance: who runs them all, and a provider's users
+    for their own add-on alone.
+    """
     if runs_incidents(actor):
         return True
-    return provider is not None and actor.provider == provider and all(component.addon == provider for component in components)
+    return (
+        # All components: one foreign part would let a provider speak for the platform.
+        provider is not None
+        and actor.provider == provider
+        and all(component.addon == provider for component in components)
+    )
 
 
 def may_hand_in_mail(actor: Actor) -> bool:
@@ -157,6 +231,11 @@ def may_hand_in_mail(actor: Actor) -> bool:
 def may_see_desk(actor: Actor) -> bool:
     """Queues, counters, who is on call and the operations dashboard are for staff."""
     return actor.is_staff
+
+
+def may_see_reports(actor: Actor) -> bool:
+    """Staff see those of the desk, a provider's people those of their own tickets."""
+    return actor.is_staff or actor.provider is not None
 
 
 def is_admin(actor: Actor) -> bool:

@@ -1,7 +1,8 @@
 """Where business time comes from. Everything else takes `now` as an argument.
 
-Tests steer the clock of running services by writing an offset in seconds (float text, such as `1860`) into the file that
-`SIGNALBOX_CLOCK_FILE` names. A wait for business time must therefore look again at least every `tick`.
+Tests steer the clock of running services by writing an offset in seconds (float text, such as
+`1860`) into the file that `SIGNALBOX_CLOCK_FILE` names. A wait for business time must therefore
+look again at least every `tick`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from shared.settings import Settings
 
+# `now` is called thousands of times a second; the file is looked at fifty times.
 _LOOK_EVERY_S = 0.02
 
 
@@ -29,7 +31,9 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's clock. It may be stepped by NTP, so nobody sleeps on it for more than a minute."""
+    """The machine's clock. It may be stepped by NTP, so nobody sleeps on it for more than a
+    minute.
+    """
 
     tick = timedelta(minutes=1)
 
@@ -38,7 +42,9 @@ class SystemClock:
 
 
 class SteeredClock:
-    """The machine's clock plus the offset in a file. A missing or half-written file leaves the last good offset."""
+    """The machine's clock plus the offset in a file. A missing or half-written file leaves the last
+    good offset.
+    """
 
     tick = timedelta(milliseconds=50)
 
@@ -58,10 +64,12 @@ class SteeredClock:
     def _look(self) -> None:
         try:
             found = self._path.stat()
+            # The inode too: tests may replace the file within the same instant.
             mark = (found.st_mtime_ns, found.st_size, found.st_ino)
             if mark != self._seen:
                 self._offset = timedelta(seconds=float(self._path.read_text()))
                 self._seen = mark
+        # Missing or half written: the last good offset goes on, see the class.
         except (OSError, ValueError):
             return
 

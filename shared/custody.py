@@ -1,7 +1,8 @@
 """Who has had the ticket, and for how long: a fold over its facts. Pure.
 
-Every instant from the opening on belongs to exactly one of three, so that their times add up to the ticket's age. The age ends
-when the ticket is solved; if it is reopened, the time it was thought solved was the requester's.
+Every instant from the opening on belongs to exactly one of three, so that their times add up to the
+ticket's age. The age ends when the ticket is solved; if it is reopened, the time it was thought
+solved was the requester's.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ class Holder(StrEnum):
 
 
 def holder_of(status: Status, provider: str | None) -> Holder | None:
-    """Whose turn it is; None: nobody's any more. A ticket that waits for the customer is theirs wherever it lies."""
+    """Whose turn it is; None: nobody's any more. A ticket that waits for the customer is theirs
+    wherever it lies.
+    """
+    # The status comes first: a solved or waiting ticket is not the provider's, wherever it lies.
     if status in (Status.SOLVED, Status.CLOSED):
         return None
     if status is Status.PENDING:
@@ -39,14 +43,20 @@ class Custody(Value):
     provider: timedelta = _NONE
 
     def passed(self, holder: Holder | None, at: datetime) -> Custody:
-        """Now `holder` has it. Facts may carry times that go back a little: no time is counted twice or below nothing."""
+        """Now `holder` has it. Facts may carry times that go back a little: no time is counted
+        twice or below nothing.
+        """
         at = max(at, self.since)
         if holder is self.holder:
             return self
         if self.holder is None and holder is None:
             return self
+        # Nobody had it while it was solved. Reopened, that time was the requester's, see the
+        # module.
         spent = (self.holder or Holder.REQUESTER).value
-        return self.model_copy(update={"holder": holder, "since": at, spent: getattr(self, spent) + (at - self.since)})
+        return self.model_copy(
+            update={"holder": holder, "since": at, spent: getattr(self, spent) + (at - self.since)}
+        )
 
     def until(self, now: datetime) -> dict[Holder, timedelta]:
         """The three times at `now`."""

@@ -1,6 +1,7 @@
 """Which instants are of our time. Pure.
 
-Beyond it sums overflow: a maintenance at the end of the year 9999 could be taken, and whoever added its notice would stop.
+Beyond it sums overflow: a maintenance at the end of the year 9999 could be taken, and whoever added
+its notice would stop.
 """
 
 from __future__ import annotations

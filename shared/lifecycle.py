@@ -1,7 +1,8 @@
 """The life of a ticket as a table (DESIGN section 7, `status`): what is absent is refused.
 
-`new` until staff or a provider act on it, `pending` while it waits for the customer, `open` while it waits for us or the
-provider. Only what people do to each other moves it; where it lies (queue, priority) does not.
+`new` until staff or a provider act on it, `pending` while it waits for the customer, `open` while
+it waits for us or the provider. Only what people do to each other moves it; where it lies (queue,
+priority) does not.
 """
 
 from __future__ import annotations
@@ -25,6 +26,11 @@ class Move(StrEnum):
     HAND_BACK = "HandBack"
     TAKE_BACK = "TakeBack"
     INSIST = "InsistScope"
+    OWN = "own"
+    """Take it, hand it over, release it: who of us has it."""
+    TAG = "TagTicket"
+    MERGE = "MergeTicket"
+    """It goes on in another ticket, so this one ends."""
     DISMISS = "DismissSuggestion"
     REVIEW = "ReviewPriority"
     APPEAL = "AppealPriority"
@@ -40,25 +46,44 @@ class Move(StrEnum):
     CONFIRM = "ConfirmSender"
 
 
+# The states before a ticket is solved.
 LIVE = frozenset({Status.NEW, Status.OPEN, Status.PENDING})
 
 
+# Moves that change nothing about whose turn it is. REOPEN, CLOSE and RATE are missing: they need a
+# solved ticket.
 _WHILE_LIVE = (
-    Move.AUTOMATIC, Move.ASSIGN, Move.HAND_BACK, Move.TAKE_BACK, Move.INSIST, Move.DISMISS, Move.REVIEW, Move.APPEAL, Move.DECIDE_APPEAL,
-    Move.SHARE, Move.REVOKE_SHARE, Move.JOIN, Move.GRANT_ACCESS, Move.CONFIRM,
-)  # fmt: skip
+    Move.AUTOMATIC,
+    Move.ASSIGN,
+    Move.HAND_BACK,
+    Move.TAKE_BACK,
+    Move.INSIST,
+    Move.DISMISS,
+    Move.REVIEW,
+    Move.APPEAL,
+    Move.DECIDE_APPEAL,
+    Move.SHARE,
+    Move.REVOKE_SHARE,
+    Move.JOIN,
+    Move.GRANT_ACCESS,
+    Move.CONFIRM,
+    Move.OWN,
+    Move.TAG,
+)
 
 
 def _stays(status: Status) -> dict[Move, Status]:
     return dict.fromkeys(_WHILE_LIVE, status)
 
 
+# Status → move → next status. A move that is absent is refused.
 TRANSITIONS: dict[Status, dict[Move, Status]] = {
     Status.NEW: {
         **_stays(Status.NEW),
         Move.ANSWER: Status.PENDING,
         Move.CUSTOMER_REPLY: Status.NEW,
         Move.INTERNAL: Status.OPEN,
+        Move.MERGE: Status.CLOSED,
         Move.SOLVE: Status.SOLVED,
     },
     Status.OPEN: {
@@ -66,6 +91,7 @@ TRANSITIONS: dict[Status, dict[Move, Status]] = {
         Move.ANSWER: Status.PENDING,
         Move.CUSTOMER_REPLY: Status.OPEN,
         Move.INTERNAL: Status.OPEN,
+        Move.MERGE: Status.CLOSED,
         Move.SOLVE: Status.SOLVED,
     },
     Status.PENDING: {
@@ -73,9 +99,11 @@ TRANSITIONS: dict[Status, dict[Move, Status]] = {
         Move.ANSWER: Status.PENDING,
         Move.CUSTOMER_REPLY: Status.OPEN,
         Move.INTERNAL: Status.PENDING,
+        Move.MERGE: Status.CLOSED,
         Move.SOLVE: Status.SOLVED,
     },
-    # A customer's reply reopens; staff may add a word without reopening. Moving a solved ticket about needs a Reopen first.
+    # A customer's reply reopens; staff may add a word without reopening. Moving a solved ticket
+    # about needs a Reopen first.
     Status.SOLVED: {
         Move.ANSWER: Status.SOLVED,
         Move.CUSTOMER_REPLY: Status.OPEN,
@@ -83,17 +111,25 @@ TRANSITIONS: dict[Status, dict[Move, Status]] = {
         Move.AUTOMATIC: Status.SOLVED,
         Move.REOPEN: Status.OPEN,
         Move.CLOSE: Status.CLOSED,
+        Move.MERGE: Status.CLOSED,
         Move.RATE: Status.SOLVED,
+        Move.TAG: Status.SOLVED,
         Move.SHARE: Status.SOLVED,
         Move.REVOKE_SHARE: Status.SOLVED,
         Move.JOIN: Status.SOLVED,
     },
-    Status.CLOSED: {Move.INTERNAL: Status.CLOSED, Move.AUTOMATIC: Status.CLOSED, Move.REVOKE_SHARE: Status.CLOSED},
+    # For good: only a note, late mail of a machine, and ending a share.
+    Status.CLOSED: {
+        Move.INTERNAL: Status.CLOSED,
+        Move.AUTOMATIC: Status.CLOSED,
+        Move.REVOKE_SHARE: Status.CLOSED,
+    },
 }
 
 
 def move_of_reply(*, by_customer: bool, audience: Audience, automatic: bool) -> Move:
     """Which move a reply is."""
+    # First of all: a machine's mail moves nothing, whoever it is from.
     if automatic:
         return Move.AUTOMATIC
     if audience is not Audience.EVERYONE:

@@ -10,6 +10,8 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict
 
+from shared.people.folding import fold_address
+
 ERASED = "[erased]"
 """Where a text stood."""
 DOMAIN = "erased.invalid"
@@ -17,13 +19,22 @@ DOMAIN = "erased.invalid"
 
 
 def pseudonym_of(address: str, secret: str) -> str:
-    """`erased-<10 hex digits>`: always the same for one address of one installation; nobody without its secret can guess the way back."""
-    return "erased-" + hmac.new(secret.encode(), b"erased:" + address.strip().lower().encode(), hashlib.sha256).hexdigest()[:10]
+    """`erased-<10 hex digits>`: always the same for one address of one installation; nobody without
+    its secret can guess the way back.
+    """
+    return (
+        "erased-"
+        + hmac.new(
+            secret.encode(), b"erased:" + fold_address(address.strip()).encode(), hashlib.sha256
+        ).hexdigest()[:10]
+    )
 
 
-class Person(BaseModel):
-    """`address` in lower case; `names` as they were found beside it. What is theirs: tickets, messages by their key on topic `mail`
-    (also those that others sent to tickets of theirs, since these quote), their files by hash, their attachments."""
+class PersonToErase(BaseModel):
+    """`address` in lower case; `names` as they were found beside it. What is theirs: tickets,
+    messages by their key on topic `mail` (also those that others sent to tickets of theirs, since
+    these quote), their files by hash, their attachments.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -41,7 +52,7 @@ class Person(BaseModel):
         return f"{self.pseudonym}@{DOMAIN}"
 
     def is_them(self, value: object) -> bool:
-        return isinstance(value, str) and value.strip().lower() == self.address
+        return isinstance(value, str) and fold_address(value.strip()) == self.address
 
     def is_named(self, text: str) -> bool:
         """Whether the address, or the full name, stands in `text`."""
@@ -49,12 +60,18 @@ class Person(BaseModel):
 
     def stands_in(self, raw: bytes) -> bool:
         """The same of bytes that are no text: what stands beside them there says nothing."""
+        # Full names alone: one word may be part of anything in bytes.
         low = raw.lower()
         full = (name for name in self.names if " " in name)
-        return any(each.lower().encode() in low for each in (self.address, quote(self.address, safe=""), *full))
+        return any(
+            each.lower().encode() in low
+            for each in (self.address, quote(self.address, safe=""), *full)
+        )
 
     def replaced(self, text: str) -> str:
-        """`text` with the pseudonym where the address or a full name stood, however it is written."""
+        """`text` with the pseudonym where the address or a full name stood, however it is
+        written.
+        """
         for pattern, stand_in in self._patterns:
             text = pattern.sub(stand_in, text)
         return text
@@ -65,17 +82,33 @@ class Person(BaseModel):
 
 
 @functools.lru_cache(maxsize=64)
-def _patterns(address: str, stand_in: str, pseudonym: str, names: tuple[str, ...]) -> tuple[tuple[re.Pattern[str], str], ...]:
+def _patterns(
+    address: str, stand_in: str, pseudonym: str, names: tuple[str, ...]
+) -> tuple[tuple[re.Pattern[str], str], ...]:
+    # Three forms: as it is, as in a URL, and as in a return path (`name=domain`).
     local, _, domain = address.partition("@")
     found = [
         # not inside a longer address: joann@x.example is somebody else
         (rf"(?<![A-Za-z0-9._%+-]){re.escape(address)}(?![A-Za-z0-9-]|\.[A-Za-z0-9])", stand_in),
         (re.escape(quote(address, safe="")), quote(stand_in, safe="")),
-        (rf"(?<![A-Za-z0-9._%-]){re.escape(local)}={re.escape(domain)}(?![A-Za-z0-9-]|\.[A-Za-z0-9])", stand_in.replace("@", "=")),
+        (
+            (
+                rf"(?<![A-Za-z0-9._%-]){re.escape(local)}={re.escape(domain)}(?![A-Za-z0-9-]|\."
+                r"[A-Za-z0-9])"
+            ),
+            stand_in.replace("@", "="),
+        ),
     ]
-    # One word alone may be any word ("Will"); where it stands in a field for names it is replaced all the same (`erasing.py`).
+    # One word alone may be any word ("Will"); where it stands in a field for names it is replaced
+    # all the same (`erasing.py`).
     for name in names:
         words = name.split()
         if len(words) > 1:
-            found.append((r"(?<!\w)" + r"\s+".join(re.escape(word) for word in words) + r"(?!\w)", pseudonym))
-    return tuple((re.compile(pattern, re.IGNORECASE), by.replace("\\", r"\\")) for pattern, by in found)
+            found.append(
+                (r"(?<!\w)" + r"\s+".join(re.escape(word) for word in words) + r"(?!\w)", pseudonym)
+            )
+    return tuple(
+        # A backslash in the replacement would be read as a reference to a group.
+        (re.compile(pattern, re.IGNORECASE), by.replace("\\", r"\\"))
+        for pattern, by in found
+    )

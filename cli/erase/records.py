@@ -1,4 +1,6 @@
-"""What is left of one record of any topic when a person is erased, and what of a topic is theirs in numbers. Pure."""
+"""What is left of one record of any topic when a person is erased, and what of a topic is theirs in
+numbers. Pure.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +12,9 @@ from typing import Any
 
 import orjson
 
-from cli.erase.erasing import erased_row, erased_value
+from cli.erase.erasing import erase_row, erase_value
 from cli.erase.mark import MARK
-from cli.erase.person import ERASED, Person
+from cli.erase.person import ERASED, PersonToErase
 from cli.erase.table import ROWS
 from shared.topics import PUBLIC
 
@@ -21,7 +23,7 @@ _PUBLIC = frozenset(topic.name for topic in PUBLIC)
 
 
 @dataclass(frozen=True)
-class Left:
+class ErasedRecord:
     """`changed`: anything is different. `texts`: a text of theirs is gone."""
 
     key: bytes | None
@@ -31,37 +33,47 @@ class Left:
     texts: bool
 
 
-def left_of(topic: str, key: bytes | None, value: bytes | None, headers: Headers, person: Person) -> Left:
+def left_of(
+    topic: str, key: bytes | None, value: bytes | None, headers: Headers, person: PersonToErase
+) -> ErasedRecord:
     """A record without the person. Raises `erasing.UnknownEvent`."""
+    # Value, key and headers each by itself: the address may stand in any of them.
     new_value, texts = _value(topic, key, value, person)
-    new_key = None if key is None else _replaced(key, person)
-    new_headers = tuple((name, _replaced(said, person)) for name, said in headers)
+    new_key = None if key is None else _replace_person(key, person)
+    new_headers = tuple((name, _replace_person(said, person)) for name, said in headers)
+    # The header "parked" of a row holds a text of what waits.
     if texts and topic in ROWS:
-        new_headers = tuple((name, ERASED.encode() if name == "parked" else said) for name, said in new_headers)
+        new_headers = tuple(
+            (name, ERASED.encode() if name == "parked" else said) for name, said in new_headers
+        )
     if texts and topic in _PUBLIC and MARK not in dict(headers):
         new_headers += ((MARK, person.pseudonym.encode()),)
     changed = (new_key, new_value, new_headers) != (key, value, headers)
-    return Left(new_key, new_value, new_headers, changed, texts)
+    return ErasedRecord(new_key, new_value, new_headers, changed, texts)
 
 
-def _value(topic: str, key: bytes | None, value: bytes | None, person: Person) -> tuple[bytes | None, bool]:
+def _value(
+    topic: str, key: bytes | None, value: bytes | None, person: PersonToErase
+) -> tuple[bytes | None, bool]:
     if not value:
         return value, False
     if topic in _PUBLIC:
-        return erased_value(value, person)
+        return erase_value(value, person)
     if topic in ROWS:
         row = orjson.loads(value)
-        left = erased_row(topic, (key or b"").decode(), row, person)
+        left = erase_row(topic, (key or b"").decode(), row, person)
         return (value if left.document == row else orjson.dumps(left.document)), left.texts
     return _foreign(value, person), False  # Faust's tables: numbers, and what it keeps for itself
 
 
-def _foreign(value: bytes, person: Person) -> bytes:
+def _foreign(value: bytes, person: PersonToErase) -> bytes:
     text = value.decode("utf-8", "surrogateescape")
-    return person.replaced(text).encode("utf-8", "surrogateescape") if person.is_named(text) else value
+    return (
+        person.replaced(text).encode("utf-8", "surrogateescape") if person.is_named(text) else value
+    )
 
 
-def _replaced(raw: bytes, person: Person) -> bytes:
+def _replace_person(raw: bytes, person: PersonToErase) -> bytes:
     return _foreign(raw, person)
 
 
@@ -74,23 +86,33 @@ def event_of(value: bytes | None) -> dict[str, Any] | None:
     return found if isinstance(found, dict) and "type" in found else None
 
 
-def by_others(event: dict[str, Any], person: Person) -> bool:
-    """What somebody else wrote on a ticket of theirs: it may tell of them in its own words, and nobody judges that."""
+def by_others(event: dict[str, Any], person: PersonToErase) -> bool:
+    """What somebody else wrote on a ticket of theirs: it may tell of them in its own words, and
+    nobody judges that.
+    """
     return (
-        event.get("type") in ("ReplyAdded", "NoteAdded") and event.get("key") in person.tickets and not person.is_them(event.get("author"))
+        event.get("type") in ("ReplyAdded", "NoteAdded")
+        and event.get("key") in person.tickets
+        and not person.is_them(event.get("author"))
     )
 
 
 @dataclass
-class Numbers:
-    """Records that change, by topic; those of them that lose a text; replies of others that nobody judged."""
+class ErasureCounts:
+    """Records that change, by topic; those of them that lose a text; replies of others that nobody
+    judged.
+    """
 
     records: Counter[str] = field(default_factory=Counter)
     texts: Counter[str] = field(default_factory=Counter)
     not_judged: int = 0
 
     def as_json(self) -> dict[str, Any]:
-        return {"records": dict(sorted(self.records.items())), "texts": sum(self.texts.values()), "not_judged": self.not_judged}
+        return {
+            "records": dict(sorted(self.records.items())),
+            "texts": sum(self.texts.values()),
+            "not_judged": self.not_judged,
+        }
 
 
 class Digest:
@@ -99,11 +121,24 @@ class Digest:
     def __init__(self) -> None:
         self._hash = hashlib.sha256()
 
-    def add(self, offset: int, at_ms: int, key: bytes | None, value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> None:
-        parts = [b"%d/%d" % (offset, at_ms), b"-" if key is None else b"+" + key, b"-" if value is None else b"+" + value]
+    def add(
+        self,
+        offset: int,
+        at_ms: int,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Iterable[tuple[str, bytes]],
+    ) -> None:
+        # "-" and "+": no value and an empty one must differ.
+        parts = [
+            b"%d/%d" % (offset, at_ms),
+            b"-" if key is None else b"+" + key,
+            b"-" if value is None else b"+" + value,
+        ]
         for name, said in headers:
             parts += [name.encode(), said]
         for part in parts:
+            # The length before each part: no two records give the same bytes.
             self._hash.update(b"%d:" % len(part))
             self._hash.update(part)
 

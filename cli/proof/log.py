@@ -1,7 +1,9 @@
-"""The log as the proofs read it: the same partition number of several topics, by key, in the order of the log.
+"""The log as the proofs read it: the same partition number of several topics, by key, in the order
+of the log.
 
-All topics have the same number of partitions and one partitioner, so everything about a ticket, or about a lane, is in the
-partitions of one number: eight pieces that are small enough to be held one after the other.
+All topics have the same number of partitions and one partitioner, so everything about a ticket, or
+about a lane, is in the partitions of one number: eight pieces that are small enough to be held one
+after the other.
 """
 
 from __future__ import annotations
@@ -17,9 +19,17 @@ from shared import topics
 from shared.errors import Poisonous
 from shared.events import DeadLetter, PolicyPublished
 from shared.policy import DESK, ON_CALL, DeskPolicy, OnCallPolicy
+from shared.policy.writing.rehearsal import why_unusable
+from shared.spine.records import check_policies
 from shared.wire import Message
 
-TICKET_TOPICS = (topics.REQUESTS.name, topics.URGENT.name, topics.TICKETS.name, topics.STATUS.name, topics.CLOCKS.name)
+TICKET_TOPICS = (
+    topics.REQUESTS.name,
+    topics.URGENT.name,
+    topics.TICKETS.name,
+    topics.STATUS.name,
+    topics.CLOCKS.name,
+)
 """Keyed by ticket, or by incident (and, in `requests`, by page)."""
 LANE_TOPICS = (topics.PAGE_INBOX.name, topics.PAGES.name)
 """Keyed by lane."""
@@ -31,8 +41,14 @@ Place = tuple[str, int, int]
 class Slice:
     """One partition number of some topics. `begins`: the first offset still kept, per topic."""
 
-    def __init__(self, partition: int, messages: Iterable[Message] = (), begins: Mapping[str, int] | None = None) -> None:
+    def __init__(
+        self,
+        partition: int,
+        messages: Iterable[Message] = (),
+        begins: Mapping[str, int] | None = None,
+    ) -> None:
         self.partition, self.begins = partition, dict(begins or {})
+        # By topic and key: a proof goes through one key after the other.
         self._by_key: dict[str, dict[str, list[Message]]] = defaultdict(lambda: defaultdict(list))
         for message in messages:
             self.add(message)
@@ -66,7 +82,7 @@ def slices(messages: Iterable[Message]) -> list[Slice]:
 
 
 @dataclass(frozen=True)
-class InForce:
+class VersionInForce:
     """A published version: from `at` on it is what services read."""
 
     version: int
@@ -75,41 +91,61 @@ class InForce:
 
 
 @dataclass
-class Policies:
-    """Every usable version of both documents, the first in the log with a number counting; `unusable` do not parse here."""
+class PolicyVersions:
+    """Every usable version of both documents, the first in the log with a number counting;
+    `unusable` do not parse here.
+    """
 
-    desk: dict[int, InForce] = field(default_factory=dict)
-    on_call: dict[int, InForce] = field(default_factory=dict)
+    desk: dict[int, VersionInForce] = field(default_factory=dict)
+    on_call: dict[int, VersionInForce] = field(default_factory=dict)
     unusable: list[str] = field(default_factory=list)
 
     def take(self, message: Message) -> None:
         """A record of topic `policies`."""
         if not message.value:
             return
+        # Checked as every reader of policies does, so that the proof uses what they used.
+        try:
+            check_policies(message.key, message.value)
+        except Poisonous as error:
+            self.unusable.append(f"{message.key}: {error}")
+            return
         published = PolicyPublished.read(message.value)
         known = {DESK: self.desk, ON_CALL: self.on_call}.get(published.key)
+        # The first in the log counts, as in `shared/policy/book.py`.
         if known is None or published.version in known:
             return
-        model: type[DeskPolicy | OnCallPolicy] = DeskPolicy if published.key == DESK else OnCallPolicy
+        model: type[DeskPolicy | OnCallPolicy] = (
+            DeskPolicy if published.key == DESK else OnCallPolicy
+        )
         try:
-            known[published.version] = InForce(published.version, published.at, model.model_validate(published.document))
+            document = model.model_validate(published.document, extra="ignore")
+            if (fault := why_unusable(document, published.at)) is not None:
+                self.unusable.append(f"{published.key} version {published.version}: {fault}")
+                return
+            known[published.version] = VersionInForce(published.version, published.at, document)
         except ValidationError as error:
-            self.unusable.append(f"{published.key} version {published.version}: {error.error_count()} mistakes")
+            self.unusable.append(
+                f"{published.key} version {published.version}: {error.error_count()} mistakes"
+            )
 
     @classmethod
-    def of(cls, messages: Iterable[Message]) -> Policies:
+    def of(cls, messages: Iterable[Message]) -> PolicyVersions:
         found = cls()
         for message in messages:
             found.take(message)
         return found
 
 
-def lettered(messages: Iterable[Message]) -> dict[str, set[Place]]:
-    """Worker → where the inputs stood that it put aside: they were not decided on (re-driven, they come again)."""
+def find_put_aside(messages: Iterable[Message]) -> dict[str, set[Place]]:
+    """Worker → where the inputs stood that it put aside: they were not decided on (re-driven, they
+    come again).
+    """
     found: dict[str, set[Place]] = defaultdict(set)
     for message in messages:
         try:
             event = topics.read(message.value, message.headers.get("ce_type"))
+        # A letter that cannot be read puts nothing aside.
         except Poisonous:
             continue
         if isinstance(event, DeadLetter):
@@ -122,8 +158,10 @@ Decided = Callable[[str, Message], bool]
 
 
 @dataclass(frozen=True)
-class Done:
-    """A `Decided` by what the workers have committed: (worker, topic, partition) → the first offset that is not done."""
+class DoneOffsets:
+    """A `Decided` by what the workers have committed: (worker, topic, partition) → the first offset
+    that is not done.
+    """
 
     committed: Mapping[tuple[str, str, int], int]
 

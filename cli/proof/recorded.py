@@ -1,4 +1,6 @@
-"""The facts of one key as the log has them: by seq, the first one counting, with what was repeated. Pure."""
+"""The facts of one key as the log has them: by seq, the first one counting, with what was repeated.
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +13,19 @@ from typing import NamedTuple
 import orjson
 
 from shared.events import Fact
+from shared.spine.work import read_fact
 from shared.wire import Message
-from shared.work import read_fact
 
-_HEAD = re.compile(rb'\{"type":"(\w+)","id":"([\w-]+)","key":"[^"\\]*","at":"([^"\\]+)","seq":(\d+),"cause":"([\w-]*)"[,}]')
-"""How our facts begin: what orders them is read from there at a quarter of the time that reading all of the fact takes."""
+_HEAD = re.compile(
+    rb'\{"type":"(\w+)","id":"([\w-]+)","key":"[^"\\]*","at":"([^"\\]+)","seq":'
+    rb'(\d+),"cause":"([\w-]*)"[,}]'
+)
+"""How our facts begin: what orders them is read from there at a quarter of the time that reading
+all of the fact takes.
+"""
 
 
-class Light(NamedTuple):
+class UnparsedFact(NamedTuple):
     """A fact that is not parsed yet but for what orders it."""
 
     message: Message
@@ -39,21 +46,23 @@ class Light(NamedTuple):
 
 
 @dataclass
-class Recorded:
-    """`by_seq`: the facts that count. `causes`: cause → the first seq it has. `copies`: seq → how often the very same fact is
-    there. `repeated`: whether any is there more than once. `conflicts`: others under a seq that is taken."""
+class RecordedFacts:
+    """`by_seq`: the facts that count. `causes`: cause → the first seq it has. `copies`: seq → how
+    often the very same fact is there. `repeated`: whether any is there more than once. `conflicts`:
+    others under a seq that is taken.
+    """
 
-    by_seq: dict[int, Light] = field(default_factory=dict)
+    by_seq: dict[int, UnparsedFact] = field(default_factory=dict)
     causes: dict[str, int] = field(default_factory=dict)
     copies: dict[int, int] = field(default_factory=dict)
     repeated: bool = False
-    conflicts: list[Light] = field(default_factory=list)
+    conflicts: list[UnparsedFact] = field(default_factory=list)
 
     @property
     def top(self) -> int:
         return max(self.by_seq, default=0)
 
-    def after(self, seq: int) -> Light | None:
+    def after(self, seq: int) -> UnparsedFact | None:
         """The first fact with this seq or a higher one."""
         found = self.by_seq.get(seq)
         if found is None and (higher := [number for number in self.by_seq if number > seq]):
@@ -61,13 +70,15 @@ class Recorded:
         return found
 
 
-def recorded(messages: Iterable[Message]) -> Recorded:
+def read_facts(messages: Iterable[Message]) -> RecordedFacts:
     """Raises orjson.JSONDecodeError and KeyError for what is no fact."""
-    found = Recorded()
+    found = RecordedFacts()
     for message in messages:
         if not message.value:
             continue
         light = _light(message)
+        # The first fact under a seq counts, as for every reader; an exact copy is a repeat,
+        # anything else a conflict.
         known = found.by_seq.get(light.seq)
         if known is None:
             found.by_seq[light.seq] = light
@@ -81,10 +92,13 @@ def recorded(messages: Iterable[Message]) -> Recorded:
     return found
 
 
-def _light(message: Message) -> Light:
+def _light(message: Message) -> UnparsedFact:
     head = _HEAD.match(message.value)
+    # Facts of an older or a newer version may begin in another order.
     if head is None:
         raw = orjson.loads(message.value)
-        return Light(message, raw["id"], raw["type"], raw["seq"], raw["cause"], raw["at"])
+        return UnparsedFact(message, raw["id"], raw["type"], raw["seq"], raw["cause"], raw["at"])
     kind, name, at, seq, cause = head.groups()
-    return Light(message, name.decode(), kind.decode(), int(seq), cause.decode(), at.decode())
+    return UnparsedFact(
+        message, name.decode(), kind.decode(), int(seq), cause.decode(), at.decode()
+    )

@@ -1,4 +1,6 @@
-"""How the demo's far end behaves, per path: well, or badly in one of the ways real far ends are bad."""
+"""How the demo's far end behaves, per path: well, or badly in one of the ways real far ends are
+bad.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,9 @@ from enum import StrEnum
 
 
 class Mode(StrEnum):
-    """`hang` never answers and takes nothing; `swallow` takes it and never answers; `drop` closes the connection."""
+    """`hang` never answers and takes nothing; `swallow` takes it and never answers; `drop` closes
+    the connection; `gone` answers 410; `busy` answers 503 and says when to come again.
+    """
 
     OK = "ok"
     REFUSE = "refuse"
@@ -16,6 +20,8 @@ class Mode(StrEnum):
     SLOW = "slow"
     SWALLOW = "swallow"
     DROP = "drop"
+    GONE = "gone"
+    BUSY = "busy"
 
     @property
     def takes(self) -> bool:
@@ -25,7 +31,9 @@ class Mode(StrEnum):
 
 @dataclass
 class Behaviour:
-    """The modes that were asked for. `seconds` is the delay of `slow`; a path's most exact entry wins (`/pager` covers `/pager/lead`)."""
+    """The modes that were asked for. `seconds` is the delay of `slow`; a path's most exact entry
+    wins (`/pager` covers `/pager/lead`).
+    """
 
     modes: dict[str, tuple[Mode, float]] = field(default_factory=dict)
 
@@ -39,6 +47,8 @@ class Behaviour:
             self.modes[path] = (mode, seconds)
 
     def of(self, path: str) -> tuple[Mode, float]:
+        # From the path itself upwards, so that the most exact entry wins; `*` is for all that none
+        # covers.
         while path:
             if found := self.modes.get(path):
                 return found

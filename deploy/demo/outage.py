@@ -1,7 +1,8 @@
-"""A scenario that is written by hand: a folder with a `scenario.yaml` becomes the requests that people and monitors made. Pure reading.
+"""A scenario that is written by hand: a folder with a `scenario.yaml` becomes the requests that
+people and monitors made. Pure reading.
 
-`signalbox replay` takes such a folder like a recorded file. Ids are derived from the scenario's name and the step, so it is
-decided once per prefix.
+`signalbox replay` takes such a folder like a recorded file. Ids are derived from the scenario's
+name and the step, so it is decided once per prefix.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from deploy.demo.directory import policies
 from shared import events as e
 from shared.ids import derive
 from shared.policy.components import ComponentsPolicy
-from shared.policy.desk import read_span
+from shared.policy.scalars import read_span
 
 
 class _Part(BaseModel):
@@ -33,7 +34,7 @@ class Monitor(_Part):
     summary: str
 
 
-class Step(_Part):
+class OutageStep(_Part):
     """`after` the beginning. `impact` is for production and development alike."""
 
     after: Annotated[timedelta, BeforeValidator(read_span)]
@@ -53,7 +54,7 @@ class Scenario(_Part):
     components: tuple[str, ...]
     ops: str
     monitor: Monitor
-    steps: tuple[Step, ...]
+    steps: tuple[OutageStep, ...]
 
 
 def scenario_in(folder: Path) -> Scenario:
@@ -61,15 +62,27 @@ def scenario_in(folder: Path) -> Scenario:
     return Scenario.model_validate(yaml.safe_load((folder / "scenario.yaml").read_text()))
 
 
-def asked_in(scenario: Scenario) -> Iterator[tuple[timedelta, str, e.Event]]:
-    """(after, topic, event): the policies of this installation first, then the scenario's requests in their order."""
+def list_events(scenario: Scenario) -> Iterator[tuple[timedelta, str, e.Event]]:
+    """(after, topic, event): the policies of this installation first, then the scenario's requests
+    in their order.
+    """
+    # Filled while policies are told: requests are stamped with all of them.
     stamp: e.Stamp = {}
     for name, document in policies().items():
         stamp[name] = 1
         published = derive("pol", scenario.name, name)
-        yield timedelta(0), "policies", e.PolicyPublished(id=published, key=name, at=scenario.begins, version=1, document=document)
+        yield (
+            timedelta(0),
+            "policies",
+            e.PolicyPublished(
+                id=published, key=name, at=scenario.begins, version=1, document=document
+            ),
+        )
+    # Components as the policy names them: a scenario says only their names.
     known = ComponentsPolicy.model_validate(policies()["components"])
-    components = tuple(found for name in scenario.components if (found := known.find(name)) is not None)
+    components = tuple(
+        found for name in scenario.components if (found := known.find(name)) is not None
+    )
     for number, step in enumerate(scenario.steps):
         yield step.after, "requests", _request(scenario, number, step, stamp, components)
 
@@ -79,26 +92,61 @@ def incident_id(scenario: Scenario) -> str:
     return derive("inc", scenario.name)
 
 
-def _request(scenario: Scenario, number: int, step: Step, stamp: e.Stamp, components: tuple[e.Component, ...]) -> e.StatusRequest:
+def _request(
+    scenario: Scenario,
+    number: int,
+    step: OutageStep,
+    stamp: e.Stamp,
+    components: tuple[e.Component, ...],
+) -> e.StatusRequest:
     at = scenario.begins + step.after
+    # Two actors: people of ops, and the monitor.
     ops = e.Actor(email=scenario.ops, roles=(e.Role.OPS,))
-    monitor = e.Actor(email=f"{scenario.monitor.source}@monitors.example", name=scenario.monitor.source, roles=(e.Role.OPS,))
-    about: dict[str, Any] = {"id": derive("req", scenario.name, str(number)), "key": incident_id(scenario), "at": at, "policy": stamp}
-    impact = None if step.impact is None else e.Impact(production=step.impact, development=step.impact)
+    monitor = e.Actor(
+        email=f"{scenario.monitor.source}@monitors.example",
+        name=scenario.monitor.source,
+        roles=(e.Role.OPS,),
+    )
+    about: dict[str, Any] = {
+        "id": derive("req", scenario.name, str(number)),
+        "key": incident_id(scenario),
+        "at": at,
+        "policy": stamp,
+    }
+    impact = (
+        None if step.impact is None else e.Impact(production=step.impact, development=step.impact)
+    )
     match step.do:
         case "alert" | "clear":
             return e.RaiseAlert(
-                **about, actor=monitor, source=scenario.monitor.source, group_key=scenario.monitor.group_key, fingerprint=scenario.name,
-                status="firing" if step.do == "alert" else "resolved", summary=scenario.monitor.summary, components=components,
+                **about,
+                actor=monitor,
+                source=scenario.monitor.source,
+                group_key=scenario.monitor.group_key,
+                fingerprint=scenario.name,
+                status="firing" if step.do == "alert" else "resolved",
+                summary=scenario.monitor.summary,
+                components=components,
                 started_at=scenario.begins,
-            )  # fmt: skip
+            )
         case "open":
-            return e.PublishIncident(**about, actor=ops, title=scenario.incident, body=step.say, impact=impact, components=components)
+            return e.PublishIncident(
+                **about,
+                actor=ops,
+                title=scenario.incident,
+                body=step.say,
+                impact=impact,
+                components=components,
+            )
         case "update":
-            stacks = tuple(e.StackScope(stack=stack, effects=effects) for stack, effects in step.scope.items())
+            stacks = tuple(
+                e.StackScope(stack=stack, effects=effects) for stack, effects in step.scope.items()
+            )
             return e.UpdateIncident(**about, actor=ops, body=step.say, impact=impact, stacks=stacks)
         case "resolve":
             return e.ResolveIncident(**about, actor=ops, body=step.say)
         case "postmortem":
-            sections = tuple(e.Section(heading=heading, body=body) for heading, body in step.sections.items())
+            sections = tuple(
+                e.Section(heading=heading, body=body) for heading, body in step.sections.items()
+            )
             return e.PublishPostmortem(**about, actor=ops, sections=sections)

@@ -6,25 +6,30 @@ import sys
 
 import uvloop
 
-from services.notifier.settings import NotifierSettings
+from services.notifier.settings import FrontSettings, PagerSettings
 from shared.settings import load
 
 PROCESSES = ("front", "pager", "courier")
 
 
 def main(arguments: list[str]) -> int:
-    """The exit code. Only what the process needs is imported: front and pager must not need what the courier does."""
+    """The exit code. Only what the process needs is imported: front and pager must not need what
+    the courier does.
+    """
     name = arguments[0] if len(arguments) == 1 else ""
     if name not in PROCESSES:
         sys.stderr.write(f"usage: python -m services.notifier {'|'.join(PROCESSES)}\n")
         return 2
+    # The courier starts its own event loop; the other two share the wiring in `app`.
     if name == "courier":
-        from services.notifier import courier_app
+        from services.notifier.courier import app as courier_app
 
         return courier_app.run()
     from services.notifier import app
 
-    return uvloop.run((app.run_front if name == "front" else app.run_pager)(load(NotifierSettings)))
+    if name == "front":
+        return uvloop.run(app.run_front(load(FrontSettings)))
+    return uvloop.run(app.run_pager(load(PagerSettings)))
 
 
 if __name__ == "__main__":

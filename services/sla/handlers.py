@@ -1,4 +1,6 @@
-"""The shell: what sla hands the spine. No decisions here; `work` is the table of what is called when."""
+"""The shell: what sla hands the spine. No decisions here; `work` is the table of what is called
+when.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +11,9 @@ from services.sla import clock, domain
 from services.sla.clock import ClockRow
 from services.sla.promise import PolicyOf
 from shared.events import Event, Fact, TicketFact
+from shared.spine.work import Work, read_event
 from shared.topics import CLOCKS, TICKETS
 from shared.wire import Message
-from shared.work import Work, read_event
 
 HANDLERS: frozenset[type[TicketFact]] = frozenset(domain.DECIDE)
 """The facts of tickets that matter to a clock; the others are passed over without being parsed."""
@@ -21,6 +23,7 @@ _NAMES = {b"dev.signalbox." + kind.__name__.encode() for kind in HANDLERS}
 
 def parse(message: Message) -> Event | None:
     """The fact in a message; None where it matters to no clock. Raises Poisonous."""
+    # The header tells the type, so most records are passed over without being parsed.
     kind = message.headers.get("ce_type")
     if kind is not None and kind not in _NAMES:
         return None

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from shared.channels import apprise, email, pagerduty, sms, voice, webhook
-from shared.channels.line import Line, open_line
-from shared.channels.outcome import Accepted, Outcome, Refused, Summons, TryLater, Unknown
-from shared.policy.on_call import Channel
+from shared.channels.line import ChannelContext, open_line
+from shared.channels.outcome import Accepted, Outcome, PageMessage, Rejected, TryLater, Unknown
+from shared.policy.on_call.document import Channel
 
-Send = Callable[[Line, str, Summons], Awaitable[Outcome]]
+Send = Callable[[ChannelContext, str, PageMessage], Awaitable[Outcome]]
 
 CHANNELS: dict[Channel, Send] = {
     Channel.WEBHOOK: webhook.send,
@@ -20,4 +20,15 @@ CHANNELS: dict[Channel, Send] = {
     Channel.APPRISE: apprise.send,
 }
 
-__all__ = ["CHANNELS", "Accepted", "Line", "Outcome", "Refused", "Send", "Summons", "TryLater", "Unknown", "open_line"]
+__all__ = [
+    "CHANNELS",
+    "Accepted",
+    "ChannelContext",
+    "Outcome",
+    "PageMessage",
+    "Rejected",
+    "Send",
+    "TryLater",
+    "Unknown",
+    "open_line",
+]

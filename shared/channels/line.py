@@ -17,7 +17,9 @@ from shared.settings import PagingSettings
 
 @dataclass(frozen=True, slots=True)
 class Twilio:
-    """Our account there: `sender` is a number of ours in E.164, or the id of a messaging service (`MG…`)."""
+    """Our account there: `sender` is a number of ours in E.164, or the id of a messaging service
+    (`MG…`).
+    """
 
     account: str
     token: SecretStr
@@ -26,8 +28,9 @@ class Twilio:
 
 
 @dataclass(frozen=True)
-class Line:
-    """`http` goes through the guard; `secret` signs; `now` is business time. `twilio`: None where no account is set.
+class ChannelContext:
+    """`http` goes through the guard; `secret` signs; `now` is business time. `twilio`: None where
+    no account is set.
 
     `answers_to`: our support address, at whose tagged forms people answer mail; empty: they cannot.
     """
@@ -45,17 +48,30 @@ class Line:
 
 def twilio_of(settings: PagingSettings) -> Twilio | None:
     """The account, where all of it is set."""
+    # All or nothing: half an account could send nothing.
     if settings.twilio_token is None or not settings.twilio_account or not settings.twilio_from:
         return None
-    return Twilio(settings.twilio_account, settings.twilio_token, settings.twilio_from, settings.twilio_url)
+    return Twilio(
+        settings.twilio_account, settings.twilio_token, settings.twilio_from, settings.twilio_url
+    )
 
 
 @contextlib.asynccontextmanager
-async def open_line(settings: PagingSettings, secret: str, clock: Clock) -> AsyncIterator[Line]:
+async def open_line(
+    settings: PagingSettings, secret: str, clock: Clock
+) -> AsyncIterator[ChannelContext]:
     """The lines out of a process."""
-    async with aiohttp.ClientSession(connector=connector(allow_private=settings.private_webhooks_allowed)) as http:
-        yield Line(
-            http=http, now=clock.now, secret=secret.encode(), pagerduty_url=settings.pagerduty_url, smtp_host=settings.relay_host,
-            smtp_port=settings.relay_port, mail_from=settings.pager_mail_from, twilio=twilio_of(settings),
+    async with aiohttp.ClientSession(
+        connector=connector(allow_private=settings.private_webhooks_allowed)
+    ) as http:
+        yield ChannelContext(
+            http=http,
+            now=clock.now,
+            secret=secret.encode(),
+            pagerduty_url=settings.pagerduty_url,
+            smtp_host=settings.relay_host,
+            smtp_port=settings.relay_port,
+            mail_from=settings.pager_mail_from,
+            twilio=twilio_of(settings),
             answers_to=settings.support_address,
-        )  # fmt: skip
+        )

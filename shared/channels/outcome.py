@@ -15,17 +15,21 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """It never will: nothing was delivered, and a repeat would be refused as well."""
+class Rejected:
+    """It never will: nothing was delivered, and a repeat would be refused as well. `gone`: the far
+    side wants nothing more at this address.
+    """
 
     reason: str
+    gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class TryLater:
-    """Nothing was delivered this time."""
+    """Nothing was delivered this time. `after`: how long the far side asks us to wait."""
 
     reason: str
+    after: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +39,19 @@ class Unknown:
     reason: str
 
 
-Outcome = Accepted | Refused | TryLater | Unknown
+# Four, because a pager must know two things: may it be tried again, and was somebody perhaps woken.
+Outcome = Accepted | Rejected | TryLater | Unknown
 
 
 @dataclass(frozen=True, slots=True)
-class Summons:
-    """One page, or stand-down, to one person; or a `code` that they prove a contact method with (`verify`: it is about no page).
+class PageMessage:
+    """One page, or stand-down, to one person; or a `code` that they prove a contact method with
+    (`verify`: it is about no page).
 
     `key` is the idempotency key of this very message.
 
-    `dedup_key` names the step of the page (a stand-down has that of the page it takes back), `ack_url` works without login.
+    `dedup_key` names the step of the page (a stand-down has that of the page it takes back),
+    `ack_url` works without login.
     """
 
     key: str
@@ -65,8 +72,10 @@ class Summons:
     timeout: timedelta
     began: str = ""
     code: str = ""
+    is_test: bool = False
+    """A test page: nothing is wrong, and whoever gets it is to acknowledge it."""
 
 
-def shortened(text: str, limit: int = 200) -> str:
+def shorten(text: str, limit: int = 200) -> str:
     """One line of what the far side said, for the log."""
     return " ".join(text.split())[:limit]

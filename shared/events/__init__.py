@@ -1,4 +1,6 @@
-"""The language: every event, by topic. One module a topic; `shared/topics.py` says who writes and who reads them."""
+"""The language: every event, by topic. One module a topic; `shared/topics.py` says who writes and
+who reads them.
+"""
 
 from __future__ import annotations
 
@@ -40,6 +42,7 @@ from shared.events.envelope import (
 )
 from shared.events.incident_requests import (
     CancelMaintenance,
+    CorrectIncident,
     EndMaintenance,
     MakeAnnouncement,
     OpenIncident,
@@ -67,11 +70,20 @@ from shared.events.mail import (
     MailThreaded,
     MailTicketed,
 )
-from shared.events.notices import NoticeAttempted, NoticeDelivered, NoticeFact, NoticeFailed, NoticeOwed, NoticeSuppressed
+from shared.events.notices import (
+    NoticeAttempted,
+    NoticeDelivered,
+    NoticeFact,
+    NoticeFailed,
+    NoticeOwed,
+    NoticeSuppressed,
+)
 from shared.events.pages import (
+    DISK_TROUBLE,
     KAFKA_AWAY,
     AckAsked,
     ActivitySeen,
+    AlertEpisode,
     AttemptOutcome,
     ContactChecked,
     ContactCheckStarted,
@@ -91,26 +103,38 @@ from shared.events.pages import (
     PageFact,
     PageFailed,
     PageJoined,
+    PageNoteAsked,
+    PageNoted,
     PageOpened,
     PageReachedNobody,
+    PageReassigned,
     PageReopened,
     PageRequestRefused,
     PageResolved,
     PageRestored,
     PageSilenced,
     PageWanted,
+    ReassignAsked,
     ResolveAsked,
     RestoreAsked,
     SilenceAsked,
     SolveSeen,
 )
-from shared.events.reference import DeadLetter, DirectoryRecorded, FigureComputed, PersonErased, PolicyPublished
+from shared.events.reference import (
+    DeadLetter,
+    DirectoryRecorded,
+    FigureComputed,
+    PersonErased,
+    PolicyPublished,
+)
 from shared.events.requests import (
+    AcceptSuggestion,
     Acknowledge,
     AddonKnown,
     AddReply,
     Admission,
     AppealPriority,
+    AsSeen,
     AssignTicket,
     CloseTicket,
     ConfirmSender,
@@ -119,13 +143,20 @@ from shared.events.requests import (
     EscalatePage,
     GrantAccess,
     HandBack,
+    HandOverTicket,
     Heartbeat,
     InsistScope,
     JoinTicket,
     LinkIncident,
+    Load,
+    MergeTicket,
+    NoteMerge,
+    NotePage,
     OpenTicket,
     RateTicket,
+    ReassignPage,
     RedeliverNotice,
+    ReleaseTicket,
     Reopen,
     Request,
     ResolvePage,
@@ -133,7 +164,11 @@ from shared.events.requests import (
     RevokeShare,
     ShareTicket,
     Solve,
+    TagTicket,
     TakeBack,
+    TakeTicket,
+    TestNotice,
+    TestPage,
     TimeRead,
     UnlinkIncident,
     UrgentDetails,
@@ -150,6 +185,7 @@ from shared.events.status import (
     Component,
     Impact,
     ImpactChanged,
+    IncidentCorrected,
     IncidentDrafted,
     IncidentOpened,
     IncidentResolved,
@@ -159,6 +195,7 @@ from shared.events.status import (
     MaintenanceRescheduled,
     MaintenanceScheduled,
     MaintenanceStarted,
+    Phase,
     PostmortemPublished,
     Purpose,
     Section,
@@ -171,12 +208,16 @@ from shared.events.tickets import (
     AccessEnded,
     AccessGranted,
     AppealDecided,
+    MergeNoted,
     NoteAdded,
+    OwnerChanged,
     ParticipantJoined,
     PriorityAppealed,
     PriorityReviewed,
     PrioritySet,
     ProviderSuggested,
+    QueueSuggested,
+    QueueSuggestionDismissed,
     ReplyAdded,
     RequestParked,
     RequestRefused,
@@ -188,13 +229,16 @@ from shared.events.tickets import (
     TicketClosed,
     TicketFact,
     TicketLinked,
+    TicketMerged,
     TicketOpened,
     TicketRated,
     TicketReopened,
     TicketRouted,
     TicketShared,
     TicketSolved,
+    TicketTagged,
     TicketUnlinked,
 )
 
+# Every name of the language begins with a capital; imported helpers do not.
 __all__ = [name for name in dir() if name[0].isupper()]

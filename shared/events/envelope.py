@@ -1,4 +1,6 @@
-"""What every event has. Strict when built (an unknown field is an error), lenient when read (old and newer ones parse)."""
+"""What every event has. Strict when built (an unknown field is an error), lenient when read (old
+and newer ones parse).
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 
 def _in_utc(value: datetime) -> datetime:
+    # Without a zone nobody could say which instant is meant, so it is refused and not guessed.
     if value.tzinfo is None:
         raise ValueError("an instant needs a zone")
     return value.astimezone(UTC)
@@ -23,10 +26,15 @@ Instant = Annotated[datetime, AfterValidator(_in_utc)]
 class Value(BaseModel):
     """A frozen part of an event."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # `forbid` when built: a misspelt field is a mistake of ours. `read` below ignores what it does
+    # not know.
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
-    def having(self, values: Mapping[str, object]) -> Self:
-        """A copy with some fields set, unvalidated: `model_copy(update=…)` at a quarter of its time."""
+    def copy_with(self, values: Mapping[str, object]) -> Self:
+        """A copy with some fields set, unvalidated: `model_copy(update=…)` at a quarter of its
+        time.
+        """
+        # Without pydantic's own copying: this runs for every fact.
         copy = self.__class__.__new__(self.__class__)
         object.__setattr__(copy, "__dict__", {**self.__dict__, **values})
         object.__setattr__(copy, "__pydantic_fields_set__", self.__pydantic_fields_set__)
@@ -38,18 +46,22 @@ class Value(BaseModel):
 class Event(Value):
     """One immutable record of a topic.
 
-    `key` is the aggregate (ticket, page lane, …) and the Kafka key; `at` is when it happened by the clock of whoever
-    recorded it; `type` is the class name and stands in the JSON and in the CloudEvents header `ce_type`.
+    `key` is the aggregate (ticket, page lane, …) and the Kafka key; `at` is when it happened by the
+    clock of whoever recorded it; `type` is the class name and stands in the JSON and in the
+    CloudEvents header `ce_type`.
     """
 
     type: str
+    # Empty until the runtime stamps it: a decision is pure and draws no ids.
     id: str = ""
     key: str = ""
     at: Instant
 
     @classmethod
     def read(cls, raw: bytes) -> Self:
-        """Parse leniently: fields this version does not know are ignored. Raises pydantic.ValidationError."""
+        """Parse leniently: fields this version does not know are ignored. Raises
+        pydantic.ValidationError.
+        """
         return cls.model_validate_json(raw, extra="ignore")
 
     def wire(self) -> bytes:
@@ -58,11 +70,14 @@ class Event(Value):
 
 
 class Fact(Event):
-    """Something that was decided. `seq` counts 1, 2, 3… per key; `cause` is the id of the request, firing or outcome.
+    """Something that was decided. `seq` counts 1, 2, 3… per key; `cause` is the id of the request,
+    firing or outcome.
 
-    The first fact in the log with a given (key, seq) counts; readers ignore later ones (DESIGN section 3).
+    The first fact in the log with a given (key, seq) counts; readers ignore later ones (DESIGN
+    section 3).
     """
 
+    # 0: not stamped yet, or a fact that is not numbered (topic `mail`).
     seq: int = 0
     cause: str = ""
 
@@ -88,14 +103,19 @@ class Role(StrEnum):
     ADMIN = "admin"
     PROVIDER = "provider"
     GATEWAY = "gateway"
-    """A machine that hands in other people's mail (`POST /v1/mail`), and may do nothing else for them."""
+    """A machine that hands in other people's mail (`POST /v1/mail`), and may do nothing else for
+    them.
+    """
 
 
+# Requesters, providers and gateways are outside; every other role is one of our own staff.
 STAFF = frozenset({Role.AGENT, Role.REVIEWER, Role.CSA, Role.OPS, Role.ON_CALL, Role.ADMIN})
 
 
 class Actor(Value):
-    """Who asked, as intake authenticated them. `provider` is the slug of the provider whose user this is."""
+    """Who asked, as intake authenticated them. `provider` is the slug of the provider whose user
+    this is.
+    """
 
     email: str
     name: str = ""
@@ -148,7 +168,9 @@ class Scope(StrEnum):
 
 
 class Status(StrEnum):
-    """`pending`: staff or provider has answered and waits for the customer; a customer's reply opens it again."""
+    """`pending`: staff or provider has answered and waits for the customer; a customer's reply
+    opens it again.
+    """
 
     NEW = "new"
     OPEN = "open"
@@ -166,7 +188,9 @@ class Audience(StrEnum):
 
 
 class RuleTried(Value):
-    """One line of a decision's trail: the rule, whether it matched, and the words or facts that made it so."""
+    """One line of a decision's trail: the rule, whether it matched, and the words or facts that
+    made it so.
+    """
 
     rule: str
     matched: bool
@@ -176,4 +200,5 @@ class RuleTried(Value):
 Stamp = dict[str, int]
 """Policy document name → version that a decision used."""
 
+# A new dict for each event, because a default would be shared.
 PolicyStamp = Annotated[Stamp, Field(default_factory=dict)]

@@ -1,4 +1,6 @@
-"""Ordinary mail and webhooks: written by the notifier's courier only (topic `notices`), keyed by notice."""
+"""Ordinary mail and webhooks: written by the notifier's courier only (topic `notices`), keyed by
+notice.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ from typing import Literal
 from shared.events.envelope import Fact, Instant
 
 
+# A notice has one NoticeOwed or NoticeSuppressed, then pairs of an attempt and what came of it.
 class NoticeFact(Fact):
     """A fact about notice `key`. `cause` is the fact that made it owed."""
 
@@ -20,8 +23,13 @@ class NoticeOwed(NoticeFact):
     """`template` names what it says, such as `ticket-received` or `ticket.assigned`."""
 
     type: Literal["NoticeOwed"] = "NoticeOwed"
+    # Names, not texts: a text is in the outbox, or is made again from the fact that made it owed.
     template: str
     destination: str
+    about: str = ""
+    """The incident or maintenance it tells of, where it is news for many."""
+    place: str = ""
+    """As whom they were told: `1<subscription>`, `2<app>`; the courier finds them again by it."""
 
 
 class NoticeAttempted(NoticeFact):
@@ -42,6 +50,8 @@ class NoticeFailed(NoticeFact):
     tries: int
     reason: str
     retry_at: Instant | None = None
+    gone_url: str = ""
+    """The webhook that answered 410 Gone: nothing more is sent there until it is enabled again."""
 
 
 class NoticeSuppressed(NoticeFact):

@@ -1,10 +1,13 @@
-"""Incidents, maintenances and announcements: what was decided, written by the router only (topic `status`, key `inc_…`, `mnt_…`, `ann_…`).
+"""Incidents, maintenances and announcements: what was decided, written by the router only (topic
+`status`, key `inc_…`, `mnt_…`, `ann_…`).
 
-Every fact carries what its readers need to show it or tell of it, so nobody joins: the title, the components as they were
-known when it was asked, the impact as it is from then on, the provider whose add-on it concerns (None: the platform).
+Every fact carries what its readers need to show it or tell of it, so nobody joins: the title, the
+components as they were known when it was asked, the impact as it is from then on, the provider
+whose add-on it concerns (None: the platform).
 
-Not everything here is for everybody. `draft`: ops have not made it public yet. `internal`: for ops alone, also of a public
-one. `is_public` says both; whoever shows or tells the public anything asks it.
+Not everything here is for everybody. `draft`: ops have not made it public yet. `internal`: for ops
+alone, also of a public one. `is_public` says both; whoever shows or tells the public anything asks
+it.
 """
 
 from __future__ import annotations
@@ -17,16 +20,36 @@ from pydantic import Field
 from shared.events.envelope import Fact, Instant, PolicyStamp, Value
 
 
+# Words that all facts of this topic use.
 class Colour(StrEnum):
-    """How well a category does (seed 004 and the Heroku Status page of 2012): green works, yellow is degraded, red is down."""
+    """How well a category does (seed 004 and the Heroku Status page of 2012): green works, yellow
+    is degraded, red is down.
+    """
 
     GREEN = "green"
     YELLOW = "yellow"
     RED = "red"
 
 
+class Phase(StrEnum):
+    """How far the work on an incident is, as whoever runs it says. That it is over is a fact of its
+    own (IncidentResolved), and no phase.
+    """
+
+    INVESTIGATING = "investigating"
+    IDENTIFIED = "identified"
+    MONITORING = "monitoring"
+
+
+def is_unsaid(value: object) -> bool:
+    """An update that says no phase and promises no next one has none of these fields."""
+    return value is None
+
+
 class Impact(Value):
-    """On applications in production and in development (seed 004: "Production 5h 8h Development 5h 8h")."""
+    """On applications in production and in development (seed 004: "Production 5h 8h Development 5h
+    8h").
+    """
 
     production: Colour = Colour.GREEN
     development: Colour = Colour.GREEN
@@ -45,7 +68,9 @@ class Category(StrEnum):
 
 
 class Component(Value):
-    """A part of the platform, or a provider's add-on (`addon`: its slug). `words` are what it is recognised by in a text."""
+    """A part of the platform, or a provider's add-on (`addon`: its slug). `words` are what it is
+    recognised by in a text.
+    """
 
     id: str
     name: str
@@ -55,21 +80,27 @@ class Component(Value):
 
 
 class StackScope(Value):
-    """The scope of impact for one stack (seed 004: "For applications using the Cedar stack"); `stack` `all` means all applications."""
+    """The scope of impact for one stack (seed 004: "For applications using the Cedar stack");
+    `stack` `all` means all applications.
+    """
 
     stack: str
     effects: tuple[str, ...] = ()
 
 
 class Section(Value):
-    """A part of a post-mortem. Headings of seed 004: Scope of impact, What happened, What we are doing, What you can do."""
+    """A part of a post-mortem. Headings of seed 004: Scope of impact, What happened, What we are
+    doing, What you can do.
+    """
 
     heading: str
     body: str
 
 
 class Severity(StrEnum):
-    """How bad a monitor says it is. What it does not say counts as `critical`: better one page too many."""
+    """How bad a monitor says it is. What it does not say counts as `critical`: better one page too
+    many.
+    """
 
     CRITICAL = "critical"
     ERROR = "error"
@@ -89,11 +120,16 @@ class Purpose(StrEnum):
 
 
 CRITICAL = frozenset({Purpose.MAINTENANCE, Purpose.INTERRUPTION, Purpose.OVERAGE, Purpose.TERMS})
-"""Purposes that reach also those who opted out; "all non-critical notifications must contain opt-out instructions" (seed 003)."""
+"""Purposes that reach also those who opted out; "all non-critical notifications must contain
+opt-out instructions" (seed 003).
+"""
 
 
+# What every fact has.
 class StatusFact(Fact):
-    """A fact about incident, maintenance or announcement `key`. `by` is who asked (an e-mail address, or `system`)."""
+    """A fact about incident, maintenance or announcement `key`. `by` is who asked (an e-mail
+    address, or `system`).
+    """
 
     by: str
     policy: PolicyStamp
@@ -103,6 +139,10 @@ class StatusFact(Fact):
     provider: str | None = None
     draft: bool = False
     internal: bool = False
+    former_components: tuple[Component, ...] = ()
+    """Components it had at some time since it became public, and has no more. Whoever was told of
+    them is told how it ends.
+    """
 
     @property
     def is_public(self) -> bool:
@@ -113,9 +153,17 @@ class StatusFact(Fact):
     def component_ids(self) -> tuple[str, ...]:
         return tuple(component.id for component in self.components)
 
+    @property
+    def components_ever(self) -> tuple[Component, ...]:
+        """Those of now, and the former ones."""
+        return (*self.components, *self.former_components)
 
+
+# Incidents.
 class IncidentDrafted(StatusFact):
-    """Ops or a monitor's alert (`alert`: its group key) prepare an incident that the public does not see yet; always `draft`."""
+    """Ops or a monitor's alert (`alert`: its group key) prepare an incident that the public does
+    not see yet; always `draft`.
+    """
 
     type: Literal["IncidentDrafted"] = "IncidentDrafted"
     update: str
@@ -124,10 +172,15 @@ class IncidentDrafted(StatusFact):
     started_at: Instant
     follow_up_of: str | None = None
     alert: str | None = None
+    # Left out of the JSON where unsaid, here and below: facts from before phases keep their bytes.
+    phase: Phase | None = Field(None, exclude_if=is_unsaid)
+    next_update_at: Instant | None = Field(None, exclude_if=is_unsaid)
 
 
 class IncidentOpened(StatusFact):
-    """It is public from now on; `started_at` is when it began. `body` is its first update, under the id `update`."""
+    """It is public from now on; `started_at` is when it began. `body` is its first update, under
+    the id `update`.
+    """
 
     type: Literal["IncidentOpened"] = "IncidentOpened"
     update: str
@@ -135,12 +188,19 @@ class IncidentOpened(StatusFact):
     stacks: tuple[StackScope, ...] = ()
     started_at: Instant
     follow_up_of: str | None = None
-    """An incident it follows from (seed 004: "additional issues … in separate status incidents")."""
+    """An incident it follows from (seed 004: "additional issues … in separate status
+    incidents").
+    """
     alert: str | None = None
+    phase: Phase | None = Field(None, exclude_if=is_unsaid)
+    next_update_at: Instant | None = Field(None, exclude_if=is_unsaid)
+    """When the next update is promised; None: no promise."""
 
 
 class IncidentUpdated(StatusFact):
-    """An update of an incident or a maintenance. Nothing is rewritten: `corrects` names the update that this one puts right."""
+    """An update of an incident or a maintenance. Nothing is rewritten: `corrects` names the update
+    that this one puts right.
+    """
 
     type: Literal["IncidentUpdated"] = "IncidentUpdated"
     update: str
@@ -148,38 +208,71 @@ class IncidentUpdated(StatusFact):
     corrects: str | None = None
     stacks: tuple[StackScope, ...] = ()
     """The scope as it is now known; empty where the update does not change it."""
+    happened_at: Instant | None = None
+    """When what it says happened, where that is not when it was said."""
+    phase: Phase | None = Field(None, exclude_if=is_unsaid)
+    """None: as before."""
+    next_update_at: Instant | None = Field(None, exclude_if=is_unsaid)
+    """When the next update is promised; None: no promise."""
 
 
 class ImpactChanged(StatusFact):
-    """`impact` and `components` replace `previous` and `previous_components` from `at` on."""
+    """`impact` and `components` replace `previous` and `previous_components` from `happened_at` on,
+    or from `at` on. `update`: the update that says so.
+    """
 
     type: Literal["ImpactChanged"] = "ImpactChanged"
     previous: Impact
     previous_components: tuple[str, ...] = ()
+    happened_at: Instant | None = None
+    update: str = ""
 
 
 class IncidentResolved(StatusFact):
-    """It is over: `impact` is green. With `draft`: it never was public. `worst`: the worst impact it had."""
+    """It is over since `resolved_at`, or since `at`: `impact` is green. With `draft`: it never was
+    public. `worst`: the worst impact it had.
+    """
 
     type: Literal["IncidentResolved"] = "IncidentResolved"
     update: str
     body: str
     started_at: Instant
     worst: Impact = GREEN
+    resolved_at: Instant | None = None
+
+
+class IncidentCorrected(StatusFact):
+    """Something recorded was wrong: `title` is right from now on; of update `update` the `body`,
+    and `happened_at`, the time when what it says happened. None: as it was. What was recorded
+    before stays in the log. `previous_happened_at`: the time of before.
+    """
+
+    type: Literal["IncidentCorrected"] = "IncidentCorrected"
+    update: str = ""
+    body: str | None = None
+    happened_at: Instant | None = None
+    previous_happened_at: Instant | None = None
+    reason: str = ""
 
 
 class PostmortemPublished(StatusFact):
-    """What went wrong and what is done about it (seed 003). `revision` counts 1, 2, …; a later one replaces what is shown."""
+    """What went wrong and what is done about it (seed 003). `revision` counts 1, 2, …; a later one
+    replaces what is shown.
+    """
 
     type: Literal["PostmortemPublished"] = "PostmortemPublished"
     sections: tuple[Section, ...]
     revision: int = 1
 
 
+# Alerts of monitors.
 class AlertRaised(StatusFact):
-    """A monitor's alert began at `started_at`; always internal. `alert` is its group key, `fingerprint` the alert's own."""
+    """A monitor's alert began at `started_at`; always internal. `alert` is its group key,
+    `fingerprint` the alert's own.
+    """
 
     type: Literal["AlertRaised"] = "AlertRaised"
+    # Always: what a monitor saw is for ops until somebody says it aloud.
     internal: bool = True
     source: str
     alert: str
@@ -192,6 +285,10 @@ class AlertRaised(StatusFact):
     pages: bool = True
     silenced_by: str | None = None
     """A maintenance under way that was to make such alerts: nobody is woken for it."""
+    start_known: bool = True
+    """False: the monitor gave no time; `started_at` is when it was taken in."""
+    too_late: bool = False
+    """The incident was over when it came: another is drafted for it."""
 
 
 class AlertCleared(StatusFact):
@@ -207,11 +304,14 @@ class AlertCleared(StatusFact):
     left: int = 0
 
 
+# Maintenances.
 class MaintenanceScheduled(StatusFact):
-    """Work that may affect the components from `starts_at` to `ends_at`; `impact` is what is expected meanwhile.
+    """Work that may affect the components from `starts_at` to `ends_at`; `impact` is what is
+    expected meanwhile.
 
-    `override_reason`: why it is announced less than 24 hours ahead (seed 003 asks for 24). `announced`: an AnnouncementMade
-    of the same key tells the add-on's users of it, so only subscribers of the status page are to be told of this fact.
+    `override_reason`: why it is announced less than 24 hours ahead (seed 003 asks for 24).
+    `announced`: an AnnouncementMade of the same key tells the add-on's users of it, so only
+    subscribers of the status page are to be told of this fact.
     """
 
     type: Literal["MaintenanceScheduled"] = "MaintenanceScheduled"
@@ -223,7 +323,9 @@ class MaintenanceScheduled(StatusFact):
 
 
 class MaintenanceRescheduled(StatusFact):
-    """It takes place at another time; `started`: it has begun and only its end moves. To be announced like the first time."""
+    """It takes place at another time; `started`: it has begun and only its end moves. To be
+    announced like the first time.
+    """
 
     type: Literal["MaintenanceRescheduled"] = "MaintenanceRescheduled"
     body: str
@@ -262,8 +364,10 @@ class MaintenanceCancelled(StatusFact):
     ends_at: Instant
 
 
+# Announcements.
 class AnnouncementMade(StatusFact):
-    """A provider writes to the users of its add-on; `title` is the subject. `critical` ones reach those who opted out too.
+    """A provider writes to the users of its add-on; `title` is the subject. `critical` ones reach
+    those who opted out too.
 
     One about a maintenance comes with a MaintenanceScheduled of the same key, and its later facts.
     """
@@ -277,11 +381,16 @@ class AnnouncementMade(StatusFact):
     override_reason: str | None = None
 
 
+# Requests that changed nothing.
 class StatusRequestRefused(StatusFact):
-    """A request the router refused for good; always internal. `code` is a machine word, `reason` a sentence for the asker."""
+    """A request the router refused for good; always internal. `code` is a machine word, `reason` a
+    sentence for the asker.
+    """
 
     type: Literal["StatusRequestRefused"] = "StatusRequestRefused"
     internal: bool = True
     request_type: str
     code: str
     reason: str
+    fingerprint: str = ""
+    """Of an alert whose end came before its beginning: from now on the next beginning counts."""

@@ -1,4 +1,6 @@
-"""What is new, as files: `deploy/changelog/*.md`, the newest first. They are shown on a page and in a feed."""
+"""What is new, as files: `deploy/changelog/*.md`, the newest first. They are shown on a page and in
+a feed.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ HERE = Path(__file__).resolve().parents[2] / "deploy" / "changelog"
 
 
 class News(BaseModel):
-    """One entry. Its slug is the file's name; `at` is when it was announced, `updated` when its text last changed."""
+    """One entry. Its slug is the file's name; `at` is when it was announced, `updated` when its
+    text last changed.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -43,4 +47,5 @@ def read_changelog(folder: Path = HERE) -> tuple[News, ...]:
             found.append(News.model_validate({**fields, "slug": path.stem, "body": body}))
         except ValidationError as error:
             raise ValueError(f"{path.name}: {error}") from error
+    # The slug decides between entries of the same instant, so that the feed never jumps.
     return tuple(sorted(found, key=lambda entry: (entry.at, entry.slug), reverse=True))

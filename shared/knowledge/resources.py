@@ -1,4 +1,6 @@
-"""The shelf for enterprise customers: `deploy/resources.yaml`, links by heading (after the Enterprise Portal of seed 001)."""
+"""The shelf for enterprise customers: `deploy/resources.yaml`, links by heading (after the
+Enterprise Portal of seed 001).
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ class Resource(BaseModel):
     note: str = Field("", max_length=160)
 
 
-class Shelf(BaseModel):
+class LinkGroup(BaseModel):
     """A heading with its links."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -29,9 +31,9 @@ class Shelf(BaseModel):
     links: tuple[Resource, ...] = Field(min_length=1)
 
 
-_SHELVES = TypeAdapter(tuple[Shelf, ...])
+_SHELVES = TypeAdapter(tuple[LinkGroup, ...])
 
 
-def read_resources(path: Path = HERE) -> tuple[Shelf, ...]:
+def read_resources(path: Path = HERE) -> tuple[LinkGroup, ...]:
     """All of it, in the file's order. Raises ValueError."""
     return _SHELVES.validate_python(yaml.safe_load(path.read_text("utf-8")))

@@ -1,9 +1,13 @@
-"""Heroku's error codes in a text, each with a short title in our words (public list: devcenter.heroku.com/articles/error-codes). Pure."""
+"""Heroku's error codes in a text, each with a short title in our words (public list:
+devcenter.heroku.com/articles/error-codes). Pure.
+"""
 
 from __future__ import annotations
 
 import re
 from typing import NamedTuple
+
+from shared.text.ansi import readable
 
 TITLES = {
     "H10": "App crashed",
@@ -48,9 +52,12 @@ TITLES = {
     "L15": "Tail buffer temporarily unavailable",
 }
 
+# Known codes alone: other letters with two figures are rooms, parts and versions.
 _ONE = f"(?:{'|'.join(TITLES)})"
 _CODES = re.compile(rf"(?<![\w\-./#]){_ONE}(?:/{_ONE})*(?![\w\-]|\.\d|/\w)")
-"""A word by itself, or several as in H12/H13: no part of an id, a version, a path or a dyno's name."""
+"""A word by itself, or several as in H12/H13: no part of an id, a version, a path or a dyno's
+name.
+"""
 
 
 class Code(NamedTuple):
@@ -59,6 +66,8 @@ class Code(NamedTuple):
 
 
 def codes_in(text: str) -> tuple[Code, ...]:
-    """Each code once, in the order of first mention."""
-    found = dict.fromkeys(code for together in _CODES.findall(text) for code in together.split("/"))
+    """Each code once, in the order of first mention. The colours of a pasted log hide none."""
+    found = dict.fromkeys(
+        code for together in _CODES.findall(readable(text)) for code in together.split("/")
+    )
     return tuple(Code(code, TITLES[code]) for code in found)

@@ -1,5 +1,6 @@
-"""The nine items to include with an urgent request (seed 001, "Information to Include with Urgent Requests"): which are given,
-and what to ask for the rest. It blocks nothing: a page never waits for a complete form. Pure.
+"""The nine items to include with an urgent request (seed 001, "Information to Include with Urgent
+Requests"): which are given, and what to ask for the rest. It blocks nothing: a page never waits for
+a complete form. Pure.
 """
 
 from __future__ import annotations
@@ -8,16 +9,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.events import TimeRead, UrgentDetails
-from shared.text.times import span_of
+from shared.text.times import exact_times
 
 ITEMS = 9
+# "It is down" is no description yet; five words may be one. Ours.
 _WORDS_OF_A_DESCRIPTION = 5
 _BLANK = UrgentDetails()
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """`question` asks for what is missing, empty where it was told; `field` of the form is where it belongs."""
+    """`question` asks for what is missing, empty where it was told; `field` of the form is where it
+    belongs.
+    """
 
     name: str
     title: str
@@ -29,20 +33,59 @@ class Item:
         return not self.question
 
 
-def items_of(given: UrgentDetails | None, body: str, times: Sequence[TimeRead] = (), *, access_granted: bool | None = None) -> list[Item]:
-    """All nine, in the guide's order. `access_granted`: as it stands now, where that is known better than the form."""
+def items_of(
+    given: UrgentDetails | None,
+    body: str,
+    times: Sequence[TimeRead] = (),
+    *,
+    access_granted: bool | None = None,
+) -> list[Item]:
+    """All nine, in the guide's order. `access_granted`: as it stands now, where that is known
+    better than the form.
+    """
     form = given or _BLANK
     access = form.access_granted if access_granted is None else access_granted
+    # The guide's order and titles. Each question is empty where the item is given.
     return [
-        Item("access", "Permission to access the app", "" if access is True else _ACCESS, "access_granted"),
-        Item("description", "A detailed description", "" if len(body.split()) >= _WORDS_OF_A_DESCRIPTION else _DESCRIPTION),
+        Item(
+            "access",
+            "Permission to access the app",
+            "" if access is True else _ACCESS,
+            "access_granted",
+        ),
+        Item(
+            "description",
+            "A detailed description",
+            "" if len(body.split()) >= _WORDS_OF_A_DESCRIPTION else _DESCRIPTION,
+        ),
         Item("impact", "Users and business affected", *_impact(form)),
-        Item("steps", "Steps to reproduce it", "" if _told(form.steps_to_reproduce) else _STEPS, "steps_to_reproduce"),
+        Item(
+            "steps",
+            "Steps to reproduce it",
+            "" if _has_text(form.steps_to_reproduce) else _STEPS,
+            "steps_to_reproduce",
+        ),
         Item("staging", "Staging, and how it differs", *_staging(form)),
         Item("began", "When it began, with time zone", _began(form, times), "began_at"),
-        Item("logs", "Logs with their times, stack traces", "" if _told(form.logs) or span_of(body) else _LOGS, "logs"),
-        Item("configuration", "Configuration that matters", "" if _told(form.configuration) else _CONFIGURATION, "configuration"),
-        Item("services", "Third-party services", "" if form.third_party_services is not None else _SERVICES, "third_party_services"),
+        Item(
+            "logs",
+            "Logs with their times, stack traces",
+            # Log lines pasted into the description count as well.
+            "" if _has_text(form.logs) or next(exact_times(body), None) else _LOGS,
+            "logs",
+        ),
+        Item(
+            "configuration",
+            "Configuration that matters",
+            "" if _has_text(form.configuration) else _CONFIGURATION,
+            "configuration",
+        ),
+        Item(
+            "services",
+            "Third-party services",
+            "" if form.third_party_services is not None else _SERVICES,
+            "third_party_services",
+        ),
     ]
 
 
@@ -70,25 +113,33 @@ _SERVICES = "Which third-party services are involved, even if none?"
 
 
 def _impact(form: UrgentDetails) -> tuple[str, str]:
-    if not _told(form.users_affected):
+    # One question at a time: users first, then the business.
+    if not _has_text(form.users_affected):
         return _USERS, "users_affected"
-    return "" if _told(form.business_impact) else _BUSINESS, "business_impact"
+    return "" if _has_text(form.business_impact) else _BUSINESS, "business_impact"
 
 
 def _staging(form: UrgentDetails) -> tuple[str, str]:
     seen = (form.seen_in_staging or "").strip().lower()
     if not seen:
         return _STAGING, "seen_in_staging"
-    return _DIFFERENCES if seen.startswith("no") and not _told(form.staging_differences) else "", "staging_differences"
+    # "No, only in production": only then does it matter how staging differs.
+    return _DIFFERENCES if seen.startswith("no") and not _has_text(
+        form.staging_differences
+    ) else "", "staging_differences"
 
 
 def _began(form: UrgentDetails, times: Sequence[TimeRead]) -> str:
     """A time that cannot be told is as good as none: seed 001 asks for one with its zone."""
-    if not _told(form.began_at):
+    if not _has_text(form.began_at):
         return _BEGAN
     unclear = next((read for read in times if read.field == "began_at" and read.utc is None), None)
-    return f'When did it begin? From "{unclear.original}" we cannot tell: {unclear.ambiguous_because}' if unclear else ""
+    return (
+        f'When did it begin? From "{unclear.original}" we cannot tell: {unclear.ambiguous_because}'
+        if unclear
+        else ""
+    )
 
 
-def _told(text: str | None) -> bool:
+def _has_text(text: str | None) -> bool:
     return bool(text and text.strip())

@@ -1,6 +1,8 @@
-"""The whole chain on one machine: submit → provider's webhook, urgent → page, tickets/s until visible, footprint.
+"""The whole chain on one machine: submit → provider's webhook, urgent → page, tickets/s until
+visible, footprint.
 
-Every latency is taken from just before the client's POST to the receipt's own time at the far end (same clock).
+Every latency is taken from just before the client's POST to the receipt's own time at the far end
+(same clock).
 """
 
 from __future__ import annotations
@@ -37,7 +39,9 @@ async def latencies(stack: Stack, rate: float | None, count: int, *, urgent: boo
             body = {"subject": f"Trouble {number}", "body": BODY, "app": customer.app, **extra}
             began = time.time()
             async with session.post(
-                f"{stack.intake}/v1/tickets", json=body, headers={"Authorization": f"Bearer {customer.token}"}
+                f"{stack.intake}/v1/tickets",
+                json=body,
+                headers={"Authorization": f"Bearer {customer.token}"},
             ) as answer:
                 assert answer.status == 202, await answer.text()
                 ticket = str((await answer.json())["ticket_id"])
@@ -54,7 +58,9 @@ async def latencies(stack: Stack, rate: float | None, count: int, *, urgent: boo
                 tasks.append(asyncio.create_task(one(number)))
                 await asyncio.sleep(max(0.0, began + (number + 1) / rate - time.monotonic()))
             await asyncio.gather(*tasks)
-    found = await asyncio.to_thread(eventually, lambda: _receipts(far_end, kind, sent), within=60, what=f"{count} receipts")
+    found = await asyncio.to_thread(
+        eventually, lambda: _receipts(far_end, kind, sent), within=60, what=f"{count} receipts"
+    )
     return [found[ticket] - began for ticket, began in sent.items()]
 
 
@@ -68,7 +74,9 @@ def _receipts(far_end: FarEnd, kind: str, sent: dict[str, float]) -> dict[str, f
     return first if len(first) == len(sent) else None
 
 
-async def _submit_all(stack: Stack, customers: list[Customer], count: int, connections: int) -> tuple[float, float]:
+async def _submit_all(
+    stack: Stack, customers: list[Customer], count: int, connections: int
+) -> tuple[float, float]:
     """When the first was sent and when the last was accepted."""
     numbers, began = iter(range(count)), time.time()
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=connections)) as session:
@@ -76,9 +84,19 @@ async def _submit_all(stack: Stack, customers: list[Customer], count: int, conne
         async def client(which: int) -> None:
             customer = customers[which % len(customers)]
             for number in numbers:
-                body = {"subject": f"Question {number}", "body": BODY, "app": customer.app, "kind": "question"}
-                headers = {"Authorization": f"Bearer {customer.token}", "Idempotency-Key": secrets.token_hex(8)}
-                async with session.post(f"{stack.intake}/v1/tickets", json=body, headers=headers) as answer:
+                body = {
+                    "subject": f"Question {number}",
+                    "body": BODY,
+                    "app": customer.app,
+                    "kind": "question",
+                }
+                headers = {
+                    "Authorization": f"Bearer {customer.token}",
+                    "Idempotency-Key": secrets.token_hex(8),
+                }
+                async with session.post(
+                    f"{stack.intake}/v1/tickets", json=body, headers=headers
+                ) as answer:
                     assert answer.status == 202, await answer.text()
                     await answer.read()
 
@@ -91,7 +109,9 @@ def throughput(stack: Stack, count: int = 10_000) -> Iterator[Figure]:
 
     def total() -> int:
         staff = {"Authorization": "Bearer demo-agent"}
-        answer = httpx.get(f"{stack.portal}/v1/tickets", params={"limit": 1}, headers=staff, timeout=20)
+        answer = httpx.get(
+            f"{stack.portal}/v1/tickets", params={"limit": 1}, headers=staff, timeout=20
+        )
         return int(answer.json()["counts"]["total"])
 
     async def go() -> tuple[float, float]:
@@ -103,25 +123,45 @@ def throughput(stack: Stack, count: int = 10_000) -> Iterator[Figure]:
     spent = {name: _cpu(pid) for name, pid in pids.items()}
     began, accepted = asyncio.run(go())
     client = time.process_time() - client
-    eventually(lambda: total() >= before + count, within=120, every=0.1, what=f"{count} tickets in the view")
+    eventually(
+        lambda: total() >= before + count,
+        within=120,
+        every=0.1,
+        what=f"{count} tickets in the view",
+    )
     seen = time.time()
-    yield Figure("tickets/s accepted by intake while all else runs", count / (accepted - began), "/s")
-    yield Figure("tickets/s through the chain until visible", count / (seen - began), "/s", 700, low=False)
+    yield Figure(
+        "tickets/s accepted by intake while all else runs", count / (accepted - began), "/s"
+    )
+    yield Figure(
+        "tickets/s through the chain until visible", count / (seen - began), "/s", 700, low=False
+    )
     for name, pid in pids.items():
-        yield Figure(f"CPU of {name} until then, for 1,000 tickets", 1e6 * (_cpu(pid) - spent[name]) / count, "ms")
+        yield Figure(
+            f"CPU of {name} until then, for 1,000 tickets",
+            1e6 * (_cpu(pid) - spent[name]) / count,
+            "ms",
+        )
     yield Figure("CPU of the client that submits, for 1,000 tickets", 1e6 * client / count, "ms")
 
 
 def footprint(stack: Stack, seconds: float = 10) -> Iterator[Figure]:
     """Resident memory of all Python services, and their CPU while nothing happens."""
-    pids = {name: pid for name, pid in _pids(stack).items() if name not in ("kafka", "mongod", "sink")}
+    pids = {
+        name: pid for name, pid in _pids(stack).items() if name not in ("kafka", "mongod", "sink")
+    }
     before, began = {name: _cpu(pid) for name, pid in pids.items()}, time.monotonic()
     time.sleep(seconds)
-    spent, passed = {name: _cpu(pid) - before[name] for name, pid in pids.items()}, time.monotonic() - began
+    spent, passed = (
+        {name: _cpu(pid) - before[name] for name, pid in pids.items()},
+        time.monotonic() - began,
+    )
     for name, pid in pids.items():
         yield Figure(f"memory of {name}", _resident(pid), "MB")
     yield Figure("memory of all Python services", sum(map(_resident, pids.values())), "MB", 900)
-    yield Figure("idle CPU of all Python services", 100 * sum(spent.values()) / passed, "% of 1", 10)
+    yield Figure(
+        "idle CPU of all Python services", 100 * sum(spent.values()) / passed, "% of 1", 10
+    )
 
 
 def _pids(stack: Stack) -> dict[str, int]:
@@ -134,7 +174,11 @@ def _cpu(pid: int) -> float:
 
 
 def _resident(pid: int) -> float:
-    line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS"))
+    line = next(
+        line
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines()
+        if line.startswith("VmRSS")
+    )
     return int(line.split()[1]) / 1024
 
 

@@ -1,9 +1,11 @@
 """A sender of mail that costs little itself: made once, sent often, over a few connections.
 
-    python -m tests.bench.mailing HOST:PORT --sender premium@example.com --seconds 15 --lines 16 [--rate 100] [--kind signed|plain]
+    python -m tests.bench.mailing HOST:PORT --sender premium@example.com --seconds 15 --lines 16
+    [--rate 100] [--kind signed|plain]
 
-A process of its own, so that it does not share an interpreter with whoever measures. It speaks as mail servers do: the next
-commands without waiting (RFC 2920) where that is offered. Prints one line of JSON: `{"sent", "later", "seconds", "cpu", "took": [s, …]}`.
+A process of its own, so that it does not share an interpreter with whoever measures. It speaks as
+mail servers do: the next commands without waiting (RFC 2920) where that is offered. Prints one line
+of JSON: `{"sent", "later", "seconds", "cpu", "took": [s, …]}`.
 """
 
 from __future__ import annotations
@@ -27,8 +29,13 @@ EACH = 150
 
 
 def message(sender: str, kind: str) -> bytes:
-    """About 5 kB; what makes each its own is a header in front (`_marked`), which a signature does not cover."""
-    raw = mail(LINE * (SIZE // (len(LINE) + 1)), {"From": sender, "Message-ID": None, "Subject": "Bench: it crashes"})
+    """About 5 kB; what makes each its own is a header in front (`_marked`), which a signature does
+    not cover.
+    """
+    raw = mail(
+        LINE * (SIZE // (len(LINE) + 1)),
+        {"From": sender, "Message-ID": None, "Subject": "Bench: it crashes"},
+    )
     return signed(raw, sender.partition("@")[2]) if kind == "signed" else raw
 
 
@@ -70,9 +77,16 @@ class Sending:
             writer.write(b"QUIT\r\n")
             writer.close()
 
-    async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pipelining: bool) -> bool:
-        # One sender's mails are taken in turn, so each gets an envelope of its own, as a mailing program's do.
-        commands = [f"MAIL FROM:<b-{secrets.token_hex(2)}@{self.sender.partition('@')[2]}>\r\n", f"RCPT TO:<{SUPPORT}>\r\n", "DATA\r\n"]
+    async def _one(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pipelining: bool
+    ) -> bool:
+        # One sender's mails are taken in turn, so each gets an envelope of its own, as a mailing
+        # program's do.
+        commands = [
+            f"MAIL FROM:<b-{secrets.token_hex(2)}@{self.sender.partition('@')[2]}>\r\n",
+            f"RCPT TO:<{SUPPORT}>\r\n",
+            "DATA\r\n",
+        ]
         if pipelining:
             writer.write("".join(commands).encode())
         for number, command in enumerate(commands):
@@ -80,7 +94,11 @@ class Sending:
                 writer.write(command.encode())
             answer = await _answer(reader)
             assert answer.startswith(b"354" if number == len(commands) - 1 else b"250"), answer
-        writer.write(b"Message-ID: <%s@client.example.com>\r\n" % secrets.token_hex(8).encode() + self.raw + b".\r\n")
+        writer.write(
+            b"Message-ID: <%s@client.example.com>\r\n" % secrets.token_hex(8).encode()
+            + self.raw
+            + b".\r\n"
+        )
         answer = await _answer(reader)
         assert answer.startswith((b"250", b"451")), answer
         return answer.startswith(b"250")
@@ -95,9 +113,23 @@ async def _answer(reader: asyncio.StreamReader) -> bytes:
             return lines
 
 
-async def send(address: str, sender: str, *, seconds: float, lines: int, rate: float = 0.0, kind: str = "signed") -> Sending:
+async def send(
+    address: str,
+    sender: str,
+    *,
+    seconds: float,
+    lines: int,
+    rate: float = 0.0,
+    kind: str = "signed",
+) -> Sending:
     """Send until `seconds` are over. `rate` is mails a second in all; 0: as many as are taken."""
-    sending = Sending(address, message(sender, kind), sender, time.monotonic() + seconds, lines / rate if rate else 0.0)
+    sending = Sending(
+        address,
+        message(sender, kind),
+        sender,
+        time.monotonic() + seconds,
+        lines / rate if rate else 0.0,
+    )
     async with asyncio.TaskGroup() as group:
         for _ in range(lines):
             group.create_task(sending.line())
@@ -114,10 +146,29 @@ def main() -> int:
     parser.add_argument("--kind", choices=("signed", "plain"), default="signed")
     chosen = parser.parse_args()
     before, begun = resource.getrusage(resource.RUSAGE_SELF), time.monotonic()
-    sent = asyncio.run(send(chosen.address, chosen.sender, seconds=chosen.seconds, lines=chosen.lines, rate=chosen.rate, kind=chosen.kind))
+    sent = asyncio.run(
+        send(
+            chosen.address,
+            chosen.sender,
+            seconds=chosen.seconds,
+            lines=chosen.lines,
+            rate=chosen.rate,
+            kind=chosen.kind,
+        )
+    )
     after = resource.getrusage(resource.RUSAGE_SELF)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    print(json.dumps({"sent": len(sent.took), "later": sent.later, "seconds": time.monotonic() - begun, "cpu": cpu, "took": sent.took}))
+    print(
+        json.dumps(
+            {
+                "sent": len(sent.took),
+                "later": sent.later,
+                "seconds": time.monotonic() - begun,
+                "cpu": cpu,
+                "took": sent.took,
+            }
+        )
+    )
     return 0
 
 

@@ -1,8 +1,10 @@
-"""From an urgent ticket's acceptance to the phone's receipt: `python -m tests.bench.paging [--pages N] [--every S] [--storm N]`
+"""From an urgent ticket's acceptance to the phone's receipt: `python -m tests.bench.paging [--pages
+N] [--every S] [--storm N]`
 
-Front and pager run as processes of their own, on the broker of KAFKA_BOOTSTRAP_SERVERS, with topics that are made and
-deleted; each page is of a lane of its own. Time runs from just before intake's publish to the phone having the request.
-A storm: so many urgents of one lane come at once, and the measured pages beside them.
+Front and pager run as processes of their own, on the broker of KAFKA_BOOTSTRAP_SERVERS, with topics
+that are made and deleted; each page is of a lane of its own. Time runs from just before intake's
+publish to the phone having the request. A storm: so many urgents of one lane come at once, and the
+measured pages beside them.
 """
 
 from __future__ import annotations
@@ -26,7 +28,17 @@ from shared.topics import TOPICS
 from shared.wire import record_for
 
 PARTITIONS = 8
-NEEDED = ("urgent", "tickets", "requests", "status", "page-inbox", "pages", "pager-state", "dead-letters", "policies")
+NEEDED = (
+    "urgent",
+    "tickets",
+    "requests",
+    "status",
+    "page-inbox",
+    "pages",
+    "pager-state",
+    "dead-letters",
+    "policies",
+)
 
 
 async def measure(pages: int, every: float, storm: int) -> list[float]:
@@ -45,13 +57,19 @@ async def measure(pages: int, every: float, storm: int) -> list[float]:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     environment = {
-        **os.environ, "SIGNALBOX_TOPIC_PREFIX": prefix, "SIGNALBOX_SECRET": secrets.token_hex(16),
-        "SIGNALBOX_ALLOW_PRIVATE_WEBHOOKS": "1", "SIGNALBOX_LOG_LEVEL": "warning", "SIGNALBOX_METRICS_PORT": "0",
-    }  # fmt: skip
+        **os.environ,
+        "SIGNALBOX_TOPIC_PREFIX": prefix,
+        "SIGNALBOX_SECRET": secrets.token_hex(16),
+        "SIGNALBOX_ALLOW_PRIVATE_WEBHOOKS": "1",
+        "SIGNALBOX_LOG_LEVEL": "warning",
+        "SIGNALBOX_METRICS_PORT": "0",
+    }
     processes = []
     async with Admin(bootstrap, prefix) as admin:
         for topic in NEEDED:
-            await admin.create_topic(topic, PARTITIONS, config={"cleanup.policy": TOPICS[topic].cleanup})
+            await admin.create_topic(
+                topic, PARTITIONS, config={"cleanup.policy": TOPICS[topic].cleanup}
+            )
         producer = Producer(bootstrap, prefix, "bench")
         try:
             await producer.send(record_for("policies", _policy(runner.addresses[0][1]), "bench"))
@@ -61,7 +79,12 @@ async def measure(pages: int, every: float, storm: int) -> list[float]:
             began: dict[str, float] = {}
             for n in range(-5, pages):  # the first few wake everything up and do not count
                 if n == 0 and storm:
-                    await producer.send_many([record_for("urgent", _ticket(10**6 + i, "lane_storm"), "bench") for i in range(storm)])
+                    await producer.send_many(
+                        [
+                            record_for("urgent", _ticket(10**6 + i, "lane_storm"), "bench")
+                            for i in range(storm)
+                        ]
+                    )
                 ticket = _ticket(n)
                 began[ticket.key] = time.perf_counter()
                 await producer.send(record_for("urgent", ticket, "bench"))
@@ -83,17 +106,39 @@ async def measure(pages: int, every: float, storm: int) -> list[float]:
 
 
 def _policy(port: int) -> PolicyPublished:
-    method = {"name": "phone", "channel": "webhook", "address": f"http://127.0.0.1:{port}/pager", "verified": True}
-    escalation = {"support": {"steps": [{"person": "primary", "wait": "5m"}], "fallback": "primary"}}
-    document = {"people": {"primary": {"email": "p@example.com", "methods": [method]}}, "schedules": {}, "escalation": escalation}
-    return PolicyPublished(id="pol", key="on-call", at=datetime.now(UTC), version=1, document=document)
+    method = {
+        "name": "phone",
+        "channel": "webhook",
+        "address": f"http://127.0.0.1:{port}/pager",
+        "verified": True,
+    }
+    escalation = {
+        "support": {"steps": [{"person": "primary", "wait": "5m"}], "fallback": "primary"}
+    }
+    document = {
+        "people": {"primary": {"email": "p@example.com", "methods": [method]}},
+        "schedules": {},
+        "escalation": escalation,
+    }
+    return PolicyPublished(
+        id="pol", key="on-call", at=datetime.now(UTC), version=1, document=document
+    )
 
 
 def _ticket(n: int, lane: str = "") -> OpenTicket:
     return OpenTicket(
-        id=f"req_{n}", key=f"tkt_{n}", at=datetime.now(UTC), actor=Actor(email="premier@example.com"), policy={}, subject="Down", body="b",
-        priority=Priority.URGENT, admission=Admission(plan=Plan.PREMIER), lane=lane or f"lane_{n}", pages=True,
-    )  # fmt: skip
+        id=f"req_{n}",
+        key=f"tkt_{n}",
+        at=datetime.now(UTC),
+        actor=Actor(email="premier@example.com"),
+        policy={},
+        subject="Down",
+        body="b",
+        priority=Priority.URGENT,
+        admission=Admission(plan=Plan.PREMIER),
+        lane=lane or f"lane_{n}",
+        pages=True,
+    )
 
 
 def main() -> None:
@@ -104,7 +149,9 @@ def main() -> None:
     asked = parser.parse_args()
     found = sorted(asyncio.run(measure(asked.pages, asked.every, asked.storm)))
     p50, p99 = statistics.median(found), found[max(0, int(len(found) * 0.99) - 1)]
-    print(f"{len(found)} pages: p50 {p50:.1f} ms, p90 {found[int(len(found) * 0.9) - 1]:.1f} ms, p99 {p99:.1f} ms, max {found[-1]:.1f} ms")
+    print(
+        f"{len(found)} pages: p50 {p50:.1f} ms, p90 {found[int(len(found) * 0.9) - 1]:.1f} ms, p99 {p99:.1f} ms, max {found[-1]:.1f} ms"
+    )
 
 
 if __name__ == "__main__":

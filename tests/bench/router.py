@@ -1,4 +1,6 @@
-"""How fast the router is: its decisions alone, and as a worker on the spine. `python -m tests.bench.router --tickets 20000`."""
+"""How fast the router is: its decisions alone, and as a worker on the spine. `python -m
+tests.bench.router --tickets 20000`.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +15,14 @@ import uvloop
 
 from deploy.demo.directory import policies
 from services.router import handlers
-from services.router.domain import decide
-from services.router.ticket import TicketRow, evolve
+from services.router.ticket.domain import decide
+from services.router.ticket.row import TicketRow, evolve
 from shared.bus import Admin, Producer, record_for
 from shared.clock import SystemClock
 from shared.events import AddReply, OpenTicket, PolicyPublished, Request
 from shared.policy import DESK
 from shared.policy.book import PolicyBook
-from shared.runtime import HANDLED, Spine
+from shared.spine.runtime import HANDLED, Spine
 from shared.topics import DEAD_LETTERS, REQUESTS, STATUS, TICKETS
 from tests.bench.table import Figure
 from tests.unit.router.building import open_ticket, policy_of, request
@@ -35,16 +37,28 @@ def requests(tickets: int) -> list[Request]:
     made: list[Request] = []
     for i in range(tickets):
         key = f"tkt_{i:026d}"
-        made.append(open_ticket(("premier", "free", "enterprise")[i % 3], key=key, subject="Boot fails", body=TEXT, at=now))
+        made.append(
+            open_ticket(
+                ("premier", "free", "enterprise")[i % 3],
+                key=key,
+                subject="Boot fails",
+                body=TEXT,
+                at=now,
+            )
+        )
     for who in ("agent", None):
         for i, opened in enumerate(made[:tickets]):
             name = who or opened.actor.email.partition("@")[0]
-            made.append(request(AddReply, name, key=opened.key, id=f"req_{who}_{i:022d}", body=TEXT, at=now))
+            made.append(
+                request(AddReply, name, key=opened.key, id=f"req_{who}_{i:022d}", body=TEXT, at=now)
+            )
     return made
 
 
 def decisions(asked: list[Request]) -> float:
-    """Decisions a second of one core's time (the best of three runs): decide and evolve, nothing else."""
+    """Decisions a second of one core's time (the best of three runs): decide and evolve, nothing
+    else.
+    """
     return max(_decided(asked) for _ in range(3))
 
 
@@ -61,7 +75,9 @@ def _decided(asked: list[Request]) -> float:
 
 
 async def throughput(bootstrap: str, asked: list[Request]) -> tuple[float, float]:
-    """Requests a second through the spine, from the first decided to the last committed: by the clock, and by our CPU time."""
+    """Requests a second through the spine, from the first decided to the last committed: by the
+    clock, and by our CPU time.
+    """
     prefix = f"bench-router-{os.getpid()}-"
     async with Admin(bootstrap, prefix) as admin:
         for topic in (REQUESTS.name, TICKETS.name, STATUS.name, "router-state", DEAD_LETTERS.name):
@@ -69,11 +85,20 @@ async def throughput(bootstrap: str, asked: list[Request]) -> tuple[float, float
     try:
         producer = Producer(bootstrap, prefix, "bench")
         for start in range(0, len(asked), 5000):
-            await producer.send_many([record_for(REQUESTS.name, each, "intake") for each in asked[start : start + 5000]])
+            await producer.send_many(
+                [record_for(REQUESTS.name, each, "intake") for each in asked[start : start + 5000]]
+            )
         await producer.stop()
         book = PolicyBook()
-        book.take(DESK, PolicyPublished(key=DESK, at=datetime.now(UTC), version=1, document=policies()[DESK]).wire())
-        spine = Spine(handlers.work(book.of), bootstrap=bootstrap, prefix=prefix, clock=SystemClock())
+        book.take(
+            DESK,
+            PolicyPublished(
+                key=DESK, at=datetime.now(UTC), version=1, document=policies()[DESK]
+            ).wire(),
+        )
+        spine = Spine(
+            handlers.work(book.of), bootstrap=bootstrap, prefix=prefix, clock=SystemClock()
+        )
         running = asyncio.create_task(spine.run())
         handled = HANDLED.labels("router", "message")
         while handled._value.get() == 0:
@@ -98,12 +123,18 @@ def main() -> int:
     options = parser.parse_args()
     asked = requests(options.tickets)
     opening = [each for each in asked if isinstance(each, OpenTicket)]
-    sys.stdout.write(f"{Figure('router, decisions (open)', decisions(opening), 'events/s', goal=20_000, low=False)}\n")
-    sys.stdout.write(f"{Figure('router, decisions (open, 2 replies)', decisions(asked), 'events/s', goal=20_000, low=False)}\n")
+    sys.stdout.write(
+        f"{Figure('router, decisions (open)', decisions(opening), 'events/s', goal=20_000, low=False)}\n"
+    )
+    sys.stdout.write(
+        f"{Figure('router, decisions (open, 2 replies)', decisions(asked), 'events/s', goal=20_000, low=False)}\n"
+    )
     if not options.decisions_only:
         bootstrap = os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092")
         by_clock, by_cpu = uvloop.run(throughput(bootstrap, asked))
-        sys.stdout.write(f"{Figure('router, one worker on the spine', by_clock, 'requests/s', goal=4000, low=False)}\n")
+        sys.stdout.write(
+            f"{Figure('router, one worker on the spine', by_clock, 'requests/s', goal=4000, low=False)}\n"
+        )
         sys.stdout.write(f"{Figure('router, the same by its CPU time', by_cpu, 'requests/s')}\n")
     return 0
 

@@ -1,13 +1,18 @@
-"""The yardstick for the router: the bare shape of a stateful service on aiokafka alone, and our router, each in a process of its own.
+"""The yardstick for the router: the bare shape of a stateful service on aiokafka alone, and our
+router, each in a process of its own.
 
     KAFKA_BOOTSTRAP_SERVERS=… python -m tests.bench.shape bare|router <prefix> <messages>
 
-Either takes what is in `requests` under the prefix and says in one line of JSON how many messages it took from its first turn
-to its last, how many facts it wrote, in how many seconds, and with how much CPU time of its own.
+Either takes what is in `requests` under the prefix and says in one line of JSON how many messages
+it took from its first turn to its last, how many facts it wrote, in how many seconds, and with how
+much CPU time of its own.
 
-What differs, so that nobody reads more into the share than it says: the bare shape takes the request's id from its JSON and no
-more, writes **one** fact (the request again) and a row of ids per message, and checks nothing; it has no headers, no dead letters,
-no metrics, no watchdog, no timers. The router validates, decides by the policy's rules, writes **three** facts and more to a new
+What differs, so that nobody reads more into the share than it says: the bare shape takes the
+request's id from its JSON and no
+more, writes **one** fact (the request again) and a row of ids per message, and checks nothing; it
+has no headers, no dead letters,
+no metrics, no watchdog, no timers. The router validates, decides by the policy's rules, writes
+**three** facts and more to a new
 ticket, each with CloudEvents headers, and a row that knows the ticket.
 """
 
@@ -26,25 +31,39 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from deploy.demo.directory import policies
 from services.router import handlers
+from shared.bus import client_options
 from shared.clock import SystemClock
 from shared.events import PolicyPublished
-from shared.garbage import spare_what_lives
-from shared.meters import FACTS
 from shared.policy import DESK
 from shared.policy.book import PolicyBook
-from shared.runtime import HANDLED, Spine
+from shared.process.gc_tuning import spare_what_lives
+from shared.spine.metrics import FACTS
+from shared.spine.runtime import HANDLED, Spine
 from shared.topics import REQUESTS, TICKETS
 
 PARTITIONS = 8
 
 
 async def bare(bootstrap: str, prefix: str, count: int) -> dict[str, float]:
-    """One input topic, a row per key, one fact per request: facts, acks, rows, acks, commit (the prototype's steps)."""
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", enable_idempotence=True, linger_ms=0, max_batch_size=131072)
+    """One input topic, a row per key, one fact per request: facts, acks, rows, acks, commit (the
+    prototype's steps).
+    """
+    producer = AIOKafkaProducer(
+        **client_options(bootstrap),
+        acks="all",
+        enable_idempotence=True,
+        linger_ms=0,
+        max_batch_size=131072,
+    )
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap, group_id=f"{prefix}bare", enable_auto_commit=False, auto_offset_reset="earliest",
-        session_timeout_ms=6000, heartbeat_interval_ms=1000, max_poll_records=500,
-    )  # fmt: skip
+        **client_options(bootstrap),
+        group_id=f"{prefix}bare",
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        session_timeout_ms=6000,
+        heartbeat_interval_ms=1000,
+        max_poll_records=500,
+    )
     await producer.start()
     consumer.subscribe([prefix + REQUESTS.name])
     await consumer.start()
@@ -64,16 +83,24 @@ async def bare(bootstrap: str, prefix: str, count: int) -> dict[str, float]:
                 row = {"seq": row["seq"] + 1, "seen": [*row["seen"], asked["id"]]}
                 rows[tp.partition][key] = changed[tp.partition, key] = row
                 fact = orjson.dumps([asked, key, row["seq"]])
-                facts.append(await producer.send(prefix + TICKETS.name, fact, key=message.key, partition=tp.partition))
+                facts.append(
+                    await producer.send(
+                        prefix + TICKETS.name, fact, key=message.key, partition=tp.partition
+                    )
+                )
             done[tp] = batch[-1].offset + 1
             taken += len(batch)
         await asyncio.gather(*facts)
         states = [
-            await producer.send(f"{prefix}router-state", orjson.dumps(row), key=key.encode(), partition=p)
+            await producer.send(
+                f"{prefix}router-state", orjson.dumps(row), key=key.encode(), partition=p
+            )
             for (p, key), row in changed.items()
         ]
         await asyncio.gather(*states)
-        await consumer.commit({TopicPartition(tp.topic, tp.partition): offset for tp, offset in done.items()})
+        await consumer.commit(
+            {TopicPartition(tp.topic, tp.partition): offset for tp, offset in done.items()}
+        )
         begun.see(taken, taken)
     found = begun.until(taken, taken)
     await consumer.stop()
@@ -84,7 +111,12 @@ async def bare(bootstrap: str, prefix: str, count: int) -> dict[str, float]:
 async def router(bootstrap: str, prefix: str, count: int) -> dict[str, float]:
     """Our router as its process runs it, but for the replica of the policies: it is given them."""
     book = PolicyBook()
-    book.take(DESK, PolicyPublished(key=DESK, at=datetime.now(UTC), version=1, document=policies()[DESK]).wire())
+    book.take(
+        DESK,
+        PolicyPublished(
+            key=DESK, at=datetime.now(UTC), version=1, document=policies()[DESK]
+        ).wire(),
+    )
     spine = Spine(handlers.work(book.of), bootstrap=bootstrap, prefix=prefix, clock=SystemClock())
     handled, written = HANDLED.labels("router", "message")._value, FACTS.labels("router")._value
     running, begun = asyncio.create_task(spine.run()), Meter()
@@ -98,7 +130,9 @@ async def router(bootstrap: str, prefix: str, count: int) -> dict[str, float]:
 
 
 class Meter:
-    """Begins with the first turn that is done, so that connecting, joining and warming up do not count."""
+    """Begins with the first turn that is done, so that connecting, joining and warming up do not
+    count.
+    """
 
     def __init__(self) -> None:
         self._first: tuple[int, int, float, float] | None = None
@@ -111,7 +145,12 @@ class Meter:
         assert self._first is not None
         before, written, begun, worked = self._first
         seconds, cpu = time.perf_counter() - begun, time.process_time() - worked
-        return {"messages": taken - before, "facts": facts - written, "seconds": seconds, "cpu": cpu}
+        return {
+            "messages": taken - before,
+            "facts": facts - written,
+            "seconds": seconds,
+            "cpu": cpu,
+        }
 
 
 def main() -> None:

@@ -1,4 +1,6 @@
-"""How fast one spine worker is: three facts and a row for every request. `python -m tests.bench.spine --requests 40000`."""
+"""How fast one spine worker is: three facts and a row for every request. `python -m
+tests.bench.spine --requests 40000`.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ import uvloop
 from shared import ids
 from shared.bus import Admin, Producer, record_for
 from shared.clock import SystemClock
-from shared.runtime import HANDLED, Spine
+from shared.spine.runtime import HANDLED, Spine
 from tests.bench.table import Figure
 from tests.chaos.spine.domain import WORK, Count
 
@@ -22,7 +24,9 @@ PARTITIONS = 8
 
 
 async def throughput(bootstrap: str, requests: int, keys: int, text: int) -> tuple[float, float]:
-    """Events a second from the first decided to the last committed, and microseconds of our CPU for each."""
+    """Events a second from the first decided to the last committed, and microseconds of our CPU for
+    each.
+    """
     prefix = f"bench-{os.getpid()}-{time.time_ns() % 10**9}-"
     async with Admin(bootstrap, prefix) as admin:
         for topic in ("in", "out", WORK.changelog, "dead-letters"):
@@ -31,7 +35,10 @@ async def throughput(bootstrap: str, requests: int, keys: int, text: int) -> tup
     now = datetime.now(UTC)
     for start in range(0, requests, 5000):
         numbers = range(start, min(requests, start + 5000))
-        asked = [Count(id=ids.derive("req", str(i)), key=f"k{i % keys}", at=now, text="x" * text) for i in numbers]
+        asked = [
+            Count(id=ids.derive("req", str(i)), key=f"k{i % keys}", at=now, text="x" * text)
+            for i in numbers
+        ]
         await producer.send_many([record_for("in", request, "bench") for request in asked])
     await producer.stop()
     spine = Spine(WORK, bootstrap=bootstrap, prefix=prefix, clock=SystemClock())
@@ -41,9 +48,16 @@ async def throughput(bootstrap: str, requests: int, keys: int, text: int) -> tup
     while handled._value.get() < requests and not running.done():
         await asyncio.sleep(0.002)
         if begun is None and handled._value.get() > 0:
-            begun, worked, first = time.perf_counter(), time.process_time(), float(handled._value.get())
+            begun, worked, first = (
+                time.perf_counter(),
+                time.process_time(),
+                float(handled._value.get()),
+            )
     assert begun is not None
-    rate, cost = (requests - first) / (time.perf_counter() - begun), (time.process_time() - worked) / (requests - first)
+    rate, cost = (
+        (requests - first) / (time.perf_counter() - begun),
+        (time.process_time() - worked) / (requests - first),
+    )
     spine.stop()
     await running
     async with Admin(bootstrap, prefix) as admin:
@@ -55,11 +69,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=40_000)
     parser.add_argument("--keys", type=int, default=20_000)
-    parser.add_argument("--text", type=int, default=300, help="characters of text in each request and fact")
+    parser.add_argument(
+        "--text", type=int, default=300, help="characters of text in each request and fact"
+    )
     options = parser.parse_args()
     bootstrap = os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092")
     rate, cost = uvloop.run(throughput(bootstrap, options.requests, options.keys, options.text))
-    print(Figure("spine, one worker, 3 facts and a row each", rate, "events/s", goal=4000, low=False))
+    print(
+        Figure("spine, one worker, 3 facts and a row each", rate, "events/s", goal=4000, low=False)
+    )
     print(Figure("the same, CPU time of the worker", cost, "µs/event"))
     return 0
 

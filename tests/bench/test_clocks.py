@@ -1,7 +1,9 @@
-"""`make bench`: the speed of clocks. How long a due time takes, a million running clocks, a restart.
+"""`make bench`: the speed of clocks. How long a due time takes, a million running clocks, a
+restart.
 
-The million is put into the changelog as sla writes it, and the real process is started on it with a clock that the bench
-moves to two seconds before 10,000 of them fall due within one second. `CLOCKS=100000` makes it quicker.
+The million is put into the changelog as sla writes it, and the real process is started on it with a
+clock that the bench moves to two seconds before 10,000 of them fall due within one second.
+`CLOCKS=100000` makes it quicker.
 """
 
 from __future__ import annotations
@@ -21,14 +23,14 @@ import httpx
 import pytest
 
 from deploy.demo.directory import policies
-from services.sla.calendar import working_time
-from services.sla.clock import Clock, ClockRow
+from services.sla.clock import ClockRow, PromiseClock
 from services.sla.domain import INITIAL_RESPONSE, decide
 from shared import ids
 from shared.bus import Admin, Producer, Reader
 from shared.events import ClockBreached, Plan, PolicyPublished, Priority, PrioritySet
 from shared.policy import DESK, DeskPolicy
-from shared.recovery import state_record
+from shared.policy.working_time import working_time
+from shared.spine.recovery import state_record
 from shared.topics import CLOCKS, DEAD_LETTERS, POLICIES, TICKETS, read
 from shared.wire import Record, record_for
 from tests.bench.table import Figure, at_share
@@ -52,13 +54,25 @@ def show(*figures: Figure) -> None:
 def opening(number: int, plan: Plan = Plan.PREMIUM) -> PrioritySet:
     ticket = ids.derive("tkt", str(number))
     return PrioritySet(
-        id=ids.derive("fct", str(number)), key=ticket, at=NOW, seq=2, cause="req", by="c@example.com", policy={DESK: 1},
-        requested=None, priority=Priority.NORMAL, plan=plan, opened_at=NOW, lane="lane",
-    )  # fmt: skip
+        id=ids.derive("fct", str(number)),
+        key=ticket,
+        at=NOW,
+        seq=2,
+        cause="req",
+        by="c@example.com",
+        policy={DESK: 1},
+        requested=None,
+        priority=Priority.NORMAL,
+        plan=plan,
+        opened_at=NOW,
+        lane="lane",
+    )
 
 
 def test_due_times(capsys: pytest.CaptureFixture[str]) -> None:
-    """Microseconds of CPU time for one due time, and for deciding on an opened ticket with its three warnings."""
+    """Microseconds of CPU time for one due time, and for deciding on an opened ticket with its
+    three warnings.
+    """
     hours = working_time(POLICY.calendars["business"])
     starts = [NOW + timedelta(minutes=7 * n) for n in range(5000)]
     for start in starts:
@@ -78,8 +92,18 @@ def test_due_times(capsys: pytest.CaptureFixture[str]) -> None:
     with capsys.disabled():
         print()
         show(
-            Figure("due time, 4 business hours", cost(lambda at: hours.due_at(at, timedelta(hours=4))), "µs", goal=50),
-            Figure("due time, 24 business hours", cost(lambda at: hours.due_at(at, timedelta(hours=24))), "µs", goal=50),
+            Figure(
+                "due time, 4 business hours",
+                cost(lambda at: hours.due_at(at, timedelta(hours=4))),
+                "µs",
+                goal=50,
+            ),
+            Figure(
+                "due time, 24 business hours",
+                cost(lambda at: hours.due_at(at, timedelta(hours=24))),
+                "µs",
+                goal=50,
+            ),
             Figure("a clock started with its three warnings", decided, "µs"),
         )
 
@@ -98,9 +122,12 @@ class World:
         """Start sla; seconds until it says that it is ready."""
         begun = time.perf_counter()
         environment = {
-            **os.environ, "KAFKA_BOOTSTRAP_SERVERS": self.bootstrap, "SIGNALBOX_TOPIC_PREFIX": self.prefix,
-            "SIGNALBOX_METRICS_PORT": str(self.port), "SIGNALBOX_CLOCK_FILE": str(self.clock),
-        }  # fmt: skip
+            **os.environ,
+            "KAFKA_BOOTSTRAP_SERVERS": self.bootstrap,
+            "SIGNALBOX_TOPIC_PREFIX": self.prefix,
+            "SIGNALBOX_METRICS_PORT": str(self.port),
+            "SIGNALBOX_CLOCK_FILE": str(self.clock),
+        }
         with self.logs.open("ab") as logs:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "services.sla", env=environment, stdout=logs, stderr=logs
@@ -108,9 +135,13 @@ class World:
         async with httpx.AsyncClient() as http:
 
             async def is_ready() -> bool:
-                assert self._process and self._process.returncode is None, self.logs.read_text()[-2000:]
+                assert self._process and self._process.returncode is None, self.logs.read_text()[
+                    -2000:
+                ]
                 with contextlib.suppress(httpx.HTTPError):
-                    return (await http.get(f"http://127.0.0.1:{self.port}/readyz", timeout=5)).status_code == 200
+                    return (
+                        await http.get(f"http://127.0.0.1:{self.port}/readyz", timeout=5)
+                    ).status_code == 200
                 return False
 
             await until(is_ready, 400)
@@ -129,7 +160,11 @@ class World:
         """Megabytes by /proc's names: VmRSS now, VmHWM at most."""
         assert self._process
         lines = Path(f"/proc/{self._process.pid}/status").read_text().splitlines()
-        return {line.split(":")[0]: int(line.split()[1]) / 1024 for line in lines if line.startswith(("VmRSS", "VmHWM"))}
+        return {
+            line.split(":")[0]: int(line.split()[1]) / 1024
+            for line in lines
+            if line.startswith(("VmRSS", "VmHWM"))
+        }
 
     async def write(self, records: AsyncIterator[Record] | list[Record]) -> None:
         chunk: list[Record] = []
@@ -144,13 +179,17 @@ class World:
         await self.producer.send_many(chunk)
 
     async def clocks(self, wanted: int, within: float) -> list[tuple[ClockBreached, float]]:
-        """The first `wanted` breaches said, with the instant (epoch seconds, real time) at which they were written."""
+        """The first `wanted` breaches said, with the instant (epoch seconds, real time) at which
+        they were written.
+        """
         found: list[tuple[ClockBreached, float]] = []
         reader = Reader(self.bootstrap, self.prefix)
         await reader.start()
         try:
             async with asyncio.timeout(within):
-                async for messages in reader.tail({(CLOCKS.name, partition): 0 for partition in range(PARTITIONS)}):
+                async for messages in reader.tail(
+                    {(CLOCKS.name, partition): 0 for partition in range(PARTITIONS)}
+                ):
                     for message in messages:
                         fact = read(message.value, message.headers.get("ce_type"))
                         assert isinstance(fact, ClockBreached)
@@ -166,7 +205,11 @@ class World:
         reader = Reader(self.bootstrap, self.prefix)
         await reader.start()
         try:
-            return sum((await reader.ends((CLOCKS.name, partition) for partition in range(PARTITIONS))).values())
+            return sum(
+                (
+                    await reader.ends((CLOCKS.name, partition) for partition in range(PARTITIONS))
+                ).values()
+            )
         finally:
             await reader.stop()
 
@@ -186,7 +229,9 @@ async def world(kafka_bootstrap: str, tmp_path: Path) -> AsyncIterator[World]:
         await admin.create_topic(POLICIES.name, 1)
         await admin.create_topic(STATE, PARTITIONS, config={"cleanup.policy": "compact"})
         try:
-            published = PolicyPublished(id="pol_1", key=DESK, at=NOW, version=1, document=policies()[DESK])
+            published = PolicyPublished(
+                id="pol_1", key=DESK, at=NOW, version=1, document=policies()[DESK]
+            )
             await made.producer.send(record_for(POLICIES.name, published, "intake"))
             yield made
         finally:
@@ -198,12 +243,22 @@ async def world(kafka_bootstrap: str, tmp_path: Path) -> AsyncIterator[World]:
 def row(number: int, due_at: datetime) -> Record:
     """One ticket with its initial response running, warned of three times, as sla remembers it."""
     ticket = ids.derive("tkt", str(number))
-    clock = Clock(
-        nth=1, policy={DESK: 1}, calendar="always", target=timedelta(hours=12), started_at=due_at - timedelta(hours=12), due_at=due_at,
+    clock = PromiseClock(
+        nth=1,
+        policy={DESK: 1},
+        calendar="always",
+        target=timedelta(hours=12),
+        started_at=due_at - timedelta(hours=12),
+        due_at=due_at,
         warned=(50, 75, 90),
-    )  # fmt: skip
-    causes = (ids.derive("fct", str(number)), *(ids.derive("tmr", str(number), str(percent)) for percent in clock.warned))
-    made = ClockRow(seq=4, seen=causes, ticket=ticket, plan=Plan.PREMIUM, clocks={INITIAL_RESPONSE: clock})
+    )
+    causes = (
+        ids.derive("fct", str(number)),
+        *(ids.derive("tmr", str(number), str(percent)) for percent in clock.warned),
+    )
+    made = ClockRow(
+        seq=4, seen=causes, ticket=ticket, plan=Plan.PREMIUM, clocks={INITIAL_RESPONSE: clock}
+    )
     return state_record(STATE, 0, ticket, made.to_bytes(), 4, None)._replace(partition=None)
 
 
@@ -212,7 +267,11 @@ async def test_a_million_running_clocks(world: World, capsys: pytest.CaptureFixt
 
     async def rows() -> AsyncIterator[Record]:
         for number in range(HELD):
-            falls = number * timedelta(seconds=1) / DUE if number < DUE else timedelta(days=1, seconds=number % (30 * 86400))
+            falls = (
+                number * timedelta(seconds=1) / DUE
+                if number < DUE
+                else timedelta(days=1, seconds=number % (30 * 86400))
+            )
             yield row(number, due + falls)
 
     await world.write(rows())
@@ -235,14 +294,21 @@ async def test_a_million_running_clocks(world: World, capsys: pytest.CaptureFixt
             Figure("the same for each row", held["VmRSS"] * 2**20 / HELD, "bytes"),
             Figure("one row in the changelog", size, "bytes"),
             Figure("start with them, until ready", loaded, "s"),
-            Figure(f"{DUE:,} due within one second: the last written after", max(at for _, at in said) - begins - 1, "s", goal=10),
+            Figure(
+                f"{DUE:,} due within one second: the last written after",
+                max(at for _, at in said) - begins - 1,
+                "s",
+                goal=10,
+            ),
             Figure("the same, detected late by: median", at_share(lateness, 0.5), "s"),
             Figure("the same, 99 of 100", at_share(lateness, 0.99), "s"),
             Figure("fired early", sum(late < 0 for late in lateness), "clocks", goal=0),
         )
 
 
-async def test_restart_with_a_hundred_thousand_clocks(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_restart_with_a_hundred_thousand_clocks(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
     async def openings() -> AsyncIterator[Record]:
         for number in range(RESTARTED):
             yield record_for(TICKETS.name, opening(number), "router")
@@ -262,5 +328,7 @@ async def test_restart_with_a_hundred_thousand_clocks(world: World, capsys: pyte
         print()
         show(
             Figure("clocks started by one worker, each with three warnings", rate, "clocks/s"),
-            Figure(f"sla started again with {RESTARTED:,} clocks, until ready", again, "s", goal=10),
+            Figure(
+                f"sla started again with {RESTARTED:,} clocks, until ready", again, "s", goal=10
+            ),
         )

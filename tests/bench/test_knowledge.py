@@ -1,4 +1,6 @@
-"""`make bench`: does the knowledge base find the right article, and how quickly; each half of the corpus for itself, with its misses."""
+"""`make bench`: does the knowledge base find the right article, and how quickly; each half of the
+corpus for itself, with its misses.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,24 @@ pytestmark = pytest.mark.bench
 def test_quality(half: str) -> None:
     results = judged(half)
     print("\n" + "\n".join(str(asked) for asked in results if not asked.is_first))
-    print(Figure(f"articles, {half}: right one first, of {len(results)}", share([r.is_first for r in results]), "%", goal=85, low=False))
-    print(Figure(f"articles, {half}: among three", share([r.is_among_three for r in results]), "%", goal=95, low=False))
+    print(
+        Figure(
+            f"articles, {half}: right one first, of {len(results)}",
+            share([r.is_first for r in results]),
+            "%",
+            goal=85,
+            low=False,
+        )
+    )
+    print(
+        Figure(
+            f"articles, {half}: among three",
+            share([r.is_among_three for r in results]),
+            "%",
+            goal=95,
+            low=False,
+        )
+    )
 
 
 def test_speed() -> None:

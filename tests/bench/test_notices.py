@@ -1,4 +1,6 @@
-"""`make bench`: how quickly news for many goes out, from the fact to the last mail at a local far end."""
+"""`make bench`: how quickly news for many goes out, from the fact to the last mail at a local far
+end.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ def _received(office: Office) -> int:
 
 
 def counter(office: Office, wanted: int) -> Callable[[], bool]:
-    """Whether so many mails more have come. The far end runs in this process, so looking must cost nothing."""
+    """Whether so many mails more have come. The far end runs in this process, so looking must cost
+    nothing.
+    """
     begin = _received(office)
     return lambda: _received(office) - begin >= wanted
 
@@ -57,6 +61,18 @@ async def test_notices_per_second(office: Office) -> None:
     await eventually(counter(office, MANY), 180, "the measured news")
     took = time.monotonic() - begun
     print()
-    print(Figure(f"news for {MANY}: notices recorded, sent and said", MANY / took, "notices/s", goal=300, low=False))
-    print(Figure("of the courier's own processor time", MANY / (cpu_s(courier.pid) - spent), "notices/s"))
+    print(
+        Figure(
+            f"news for {MANY}: notices recorded, sent and said",
+            MANY / took,
+            "notices/s",
+            goal=300,
+            low=False,
+        )
+    )
+    print(
+        Figure(
+            "of the courier's own processor time", MANY / (cpu_s(courier.pid) - spent), "notices/s"
+        )
+    )
     print(Figure("the courier's memory grew by", resident_mb(courier.pid) - before, "MiB"))

@@ -33,7 +33,9 @@ async def _provide(bootstrap: str, prefix: str, asked: list[Request]) -> None:
             await admin.create_topic(topic, PARTITIONS)
     producer = Producer(bootstrap, prefix, "bench")
     for start in range(0, len(asked), 5000):
-        await producer.send_many([record_for(REQUESTS.name, each, "intake") for each in asked[start : start + 5000]])
+        await producer.send_many(
+            [record_for(REQUESTS.name, each, "intake") for each in asked[start : start + 5000]]
+        )
     await producer.stop()
 
 
@@ -48,33 +50,66 @@ def _measured(which: str, bootstrap: str, asked: list[Request]) -> dict[str, flo
     try:
         command = [sys.executable, "-m", "tests.bench.shape", which, prefix, str(len(asked))]
         env = {**os.environ, "KAFKA_BOOTSTRAP_SERVERS": bootstrap}
-        said = subprocess.run(command, cwd=Path(__file__).parents[2], env=env, stdout=subprocess.PIPE, check=True, timeout=120).stdout
+        said = subprocess.run(
+            command,
+            cwd=Path(__file__).parents[2],
+            env=env,
+            stdout=subprocess.PIPE,
+            check=True,
+            timeout=120,
+        ).stdout
         return dict(orjson.loads(said.splitlines()[-1]))
     finally:
         asyncio.run(_clear(bootstrap, prefix))
 
 
 def _figures(name: str, asked: list[Request], bootstrap: str) -> None:
-    """Turn and turn about, so that whatever else the machine does hits both alike; the medians count."""
+    """Turn and turn about, so that whatever else the machine does hits both alike; the medians
+    count.
+    """
     runs: dict[str, list[dict[str, float]]] = {"bare": [], "router": []}
     for _ in range(ROUNDS):
         for which, found in runs.items():
             found.append(_measured(which, bootstrap, asked))
 
     def median(what: str, by: str) -> dict[str, float]:
-        return {which: statistics.median(run[what] / run[by] for run in found) for which, found in runs.items()}
+        return {
+            which: statistics.median(run[what] / run[by] for run in found)
+            for which, found in runs.items()
+        }
 
-    rate, taken, written = median("messages", "seconds"), median("messages", "cpu"), median("facts", "cpu")
+    rate, taken, written = (
+        median("messages", "seconds"),
+        median("messages", "cpu"),
+        median("facts", "cpu"),
+    )
     for which in runs:
         print(Figure(f"{which}, {name}", rate[which], "events/s"))
         print(Figure(f"{which}, {name}: CPU for 1,000 events", 1e6 / taken[which], "ms"))
-    print(Figure(f"router's share of the bare shape, {name}", 100 * rate["router"] / rate["bare"], "%", GOAL, low=False))
-    print(Figure("the same by CPU time", 100 * taken["router"] / taken["bare"], "%", GOAL, low=False))
-    print(Figure("the same by facts written for CPU time", 100 * written["router"] / written["bare"], "%"), flush=True)
+    print(
+        Figure(
+            f"router's share of the bare shape, {name}",
+            100 * rate["router"] / rate["bare"],
+            "%",
+            GOAL,
+            low=False,
+        )
+    )
+    print(
+        Figure("the same by CPU time", 100 * taken["router"] / taken["bare"], "%", GOAL, low=False)
+    )
+    print(
+        Figure(
+            "the same by facts written for CPU time", 100 * written["router"] / written["bare"], "%"
+        ),
+        flush=True,
+    )
 
 
 def test_share_of_the_bare_shape(kafka_bootstrap: str) -> None:
     asked = requests(MESSAGES)
-    print(f"\n{MESSAGES} messages of {len(asked[0].wire())} (new) and {len(asked[-1].wire())} bytes (replies)")
+    print(
+        f"\n{MESSAGES} messages of {len(asked[0].wire())} (new) and {len(asked[-1].wire())} bytes (replies)"
+    )
     _figures("new tickets", asked[:MESSAGES], kafka_bootstrap)
     _figures("a third new, the rest replies", requests(MESSAGES // 3), kafka_bootstrap)

@@ -25,7 +25,9 @@ AT = datetime(2027, 3, 2, 16, 30, tzinfo=UTC)
 TEXTS = {
     "a router's log": (CLEAN[0] + "\n") * 30,
     "logs and traces": ("\n".join(CLEAN) + "\n") * 3,
-    "a log with three secrets": (CLEAN[0] + "\n") * 10 + "\n".join(text for _, text, _ in secrets()[:3]) + (CLEAN[0] + "\n") * 10,
+    "a log with three secrets": (CLEAN[0] + "\n") * 10
+    + "\n".join(text for _, text, _ in secrets()[:3])
+    + (CLEAN[0] + "\n") * 10,
 }
 
 
@@ -48,7 +50,24 @@ def milliseconds(work: Callable[[], object]) -> float:
 
 def test_text(scanning: None) -> None:
     form = UrgentDetails(began_at="2027-03-02 07:55 PST", logs=TEXTS["a router's log"][:SIZE])
-    figures = [Figure(f"mask 5 kB: {name}", milliseconds(lambda text=text: redact(text[:SIZE])), "ms", 2) for name, text in TEXTS.items()]
-    figures.append(Figure("times of an urgent form with 5 kB of logs", milliseconds(lambda: times_of(form, "Down.", AT)), "ms", 2))
-    figures.append(Figure("error codes in 5 kB", milliseconds(lambda: codes_in(TEXTS["logs and traces"][:SIZE])), "ms", 1))
+    figures = [
+        Figure(f"mask 5 kB: {name}", milliseconds(lambda text=text: redact(text[:SIZE])), "ms", 2)
+        for name, text in TEXTS.items()
+    ]
+    figures.append(
+        Figure(
+            "times of an urgent form with 5 kB of logs",
+            milliseconds(lambda: times_of(form, "Down.", AT)),
+            "ms",
+            2,
+        )
+    )
+    figures.append(
+        Figure(
+            "error codes in 5 kB",
+            milliseconds(lambda: codes_in(TEXTS["logs and traces"][:SIZE])),
+            "ms",
+            1,
+        )
+    )
     print("\n" + "\n".join(map(str, figures)))

@@ -7,7 +7,10 @@ import os
 import pytest
 from xdist.workermanage import WorkerController
 
-from tests.chaos.goals import FOUND
+from tests.chaos.goals import FOUND, LONG
+
+collect_ignore = [] if LONG else ["test_backup.py", "test_full_disk.py", "test_strangers.py"]
+"""What only `make chaos` runs: it mounts a small disk, needs two whole systems, or takes minutes."""
 
 LINES: list[str] = []
 """What the processes that ran the tests found, where this one only tells of it."""

@@ -1,4 +1,6 @@
-"""The goals of RELIABILITY as the tests found them: kept for one table at the end, and a goal missed fails its test."""
+"""The goals of RELIABILITY as the tests found them: kept for one table at the end, and a goal
+missed fails its test.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ LONG = os.environ.get("SIGNALBOX_CHAOS") == "long"
 """`make chaos`; `make test` runs the same with smaller numbers."""
 
 SLACK = 1 if LONG else 5
-"""What the latencies' goals are multiplied by: `make test` runs on machines that do other things as well."""
+"""What the latencies' goals are multiplied by: `make test` runs on machines that do other things as
+well.
+"""
 
 FOUND: list[Figure] = []
 

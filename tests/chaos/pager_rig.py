@@ -1,4 +1,6 @@
-"""Front and pager as processes of their own, topics of their own, and a phone that misbehaves, or kills the pager in mid send."""
+"""Front and pager as processes of their own, topics of their own, and a phone that misbehaves, or
+kills the pager in mid send.
+"""
 
 from __future__ import annotations
 
@@ -23,15 +25,27 @@ from shared.topics import TOPICS, read
 from shared.wire import record_for
 
 PARTITIONS = 8
-NEEDED = ("urgent", "tickets", "requests", "status", "page-inbox", "pages", "pager-state", "dead-letters", "policies")
+NEEDED = (
+    "urgent",
+    "tickets",
+    "requests",
+    "status",
+    "page-inbox",
+    "pages",
+    "pager-state",
+    "dead-letters",
+    "policies",
+)
 
 Mode = Literal["ok", "refuse", "error", "hang", "slow"]
 
 
 class Phone:
-    """Two providers of the primary, `first` and `second`. `modes`: how each answers. What came: (ticket, provider, webhook-id, at).
+    """Two providers of the primary, `first` and `second`. `modes`: how each answers. What came:
+    (ticket, provider, webhook-id, at).
 
-    `on_ring` is called when a page has arrived and before it is answered: the moment between send and record.
+    `on_ring` is called when a page has arrived and before it is answered: the moment between send
+    and record.
     """
 
     def __init__(self) -> None:
@@ -49,7 +63,9 @@ class Phone:
             return web.Response(status=503, text="broken")
         if mode == "hang":
             await asyncio.sleep(3600)
-        self.rang.append((body["ticket_id"], provider, request.headers["webhook-id"], time.monotonic()))
+        self.rang.append(
+            (body["ticket_id"], provider, request.headers["webhook-id"], time.monotonic())
+        )
         self.on_ring(body["ticket_id"])
         if mode == "slow":
             await asyncio.sleep(self.slow_s)
@@ -57,45 +73,92 @@ class Phone:
 
     def first(self, ticket: str, provider: str) -> float | None:
         """When it first rang there."""
-        return next((at for about, where, _, at in self.rang if (about, where) == (ticket, provider)), None)
+        return next(
+            (at for about, where, _, at in self.rang if (about, where) == (ticket, provider)), None
+        )
 
     def keys(self, ticket: str) -> list[str]:
         return [key for about, _, key, _ in self.rang if about == ticket]
 
 
 class Rig:
-    """`pager` is the process that lives now. One that ended is started again at once, as `signalbox up` does; `ended`: with which codes."""
+    """`pager` is the process that lives now. One that ended is started again at once, as `signalbox
+    up` does; `ended`: with which codes.
+    """
 
-    def __init__(self, bootstrap: str, prefix: str, phone: Phone, port: int, producer: Producer) -> None:
+    def __init__(
+        self, bootstrap: str, prefix: str, phone: Phone, port: int, producer: Producer
+    ) -> None:
         self.phone = phone
-        self._bootstrap, self._prefix, self._port, self._producer = bootstrap, prefix, port, producer
+        self._bootstrap, self._prefix, self._port, self._producer = (
+            bootstrap,
+            prefix,
+            port,
+            producer,
+        )
         self._version = 0
         self.front: asyncio.subprocess.Process | None = None
         self.pager: asyncio.subprocess.Process | None = None
         self.ended: list[int] = []
 
     async def publishes_policy(self, *, send_timeout: str = "10s") -> None:
-        """The primary has two providers, and two hours to answer: longer than any run, so no step but the first has a key."""
+        """The primary has two providers, and two hours to answer: longer than any run, so no step
+        but the first has a key.
+        """
         self._version += 1
         address = f"http://127.0.0.1:{self._port}/"
-        methods = [{"name": name, "channel": "webhook", "address": address + name, "verified": True} for name in ("first", "second")]
-        fallback = {"name": "desk", "channel": "webhook", "address": f"{address}fallback", "verified": True}
+        methods = [
+            {"name": name, "channel": "webhook", "address": address + name, "verified": True}
+            for name in ("first", "second")
+        ]
+        fallback = {
+            "name": "desk",
+            "channel": "webhook",
+            "address": f"{address}fallback",
+            "verified": True,
+        }
         people = {
             "primary": {"email": "p@example.com", "methods": methods},
             "lead": {"email": "l@example.com", "methods": [fallback]},
         }
-        escalation = {"support": {"steps": [{"person": "primary", "wait": "2h"}], "repeat": 0, "fallback": "lead"}}
-        document = {"people": people, "schedules": {}, "escalation": escalation, "send_timeout": send_timeout}
-        event = PolicyPublished(id=f"pol_{self._version}", key="on-call", at=datetime.now(UTC), version=self._version, document=document)
+        escalation = {
+            "support": {
+                "steps": [{"person": "primary", "wait": "2h"}],
+                "repeat": 0,
+                "fallback": "lead",
+            }
+        }
+        document = {
+            "people": people,
+            "schedules": {},
+            "escalation": escalation,
+            "send_timeout": send_timeout,
+        }
+        event = PolicyPublished(
+            id=f"pol_{self._version}",
+            key="on-call",
+            at=datetime.now(UTC),
+            version=self._version,
+            document=document,
+        )
         await self._producer.send(record_for("policies", event, "test"))
 
     async def urgent(self) -> str:
         """A ticket in a lane of its own; its id."""
         name = secrets.token_hex(6)
         ticket = OpenTicket(
-            id=f"req_{name}", key=f"tkt_{name}", at=datetime.now(UTC), actor=Actor(email="premier@example.com"), policy={}, subject="Down",
-            body="b", priority=Priority.URGENT, admission=Admission(plan=Plan.PREMIER), lane=f"lane_{name}", pages=True,
-        )  # fmt: skip
+            id=f"req_{name}",
+            key=f"tkt_{name}",
+            at=datetime.now(UTC),
+            actor=Actor(email="premier@example.com"),
+            policy={},
+            subject="Down",
+            body="b",
+            priority=Priority.URGENT,
+            admission=Admission(plan=Plan.PREMIER),
+            lane=f"lane_{name}",
+            pages=True,
+        )
         await self._producer.send(record_for("urgent", ticket, "test"))
         return ticket.key
 
@@ -126,7 +189,9 @@ class Rig:
         await reader.start()
         try:
             async for messages in reader.read_to_end({("pages", p): 0 for p in range(PARTITIONS)}):
-                found += [read(message.value, message.headers.get("ce_type")) for message in messages]
+                found += [
+                    read(message.value, message.headers.get("ce_type")) for message in messages
+                ]
         finally:
             await reader.stop()
         return [fact for fact in found if isinstance(fact, PageFact)]
@@ -134,11 +199,17 @@ class Rig:
     async def _start(self, name: str) -> asyncio.subprocess.Process:
         environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("SIGNALBOX_")},
-            "KAFKA_BOOTSTRAP_SERVERS": self._bootstrap, "SIGNALBOX_TOPIC_PREFIX": self._prefix, "SIGNALBOX_SECRET": "a secret of the tests",
-            "SIGNALBOX_ALLOW_PRIVATE_WEBHOOKS": "1", "SIGNALBOX_LOG_LEVEL": "error", "SIGNALBOX_METRICS_PORT": "0",
+            "KAFKA_BOOTSTRAP_SERVERS": self._bootstrap,
+            "SIGNALBOX_TOPIC_PREFIX": self._prefix,
+            "SIGNALBOX_SECRET": "a secret of the tests",
+            "SIGNALBOX_ALLOW_PRIVATE_WEBHOOKS": "1",
+            "SIGNALBOX_LOG_LEVEL": "error",
+            "SIGNALBOX_METRICS_PORT": "0",
             "SIGNALBOX_INSTANCE": f"{name}-0",
-        }  # fmt: skip
-        return await asyncio.create_subprocess_exec(sys.executable, "-m", "services.notifier", name, env=environment)
+        }
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "services.notifier", name, env=environment
+        )
 
 
 async def until(look: Callable[[], Any], within: float, what: str) -> Any:
@@ -161,7 +232,9 @@ async def rig_on(bootstrap: str) -> AsyncIterator[Rig]:
     producer = Producer(bootstrap, prefix, "test")
     async with Admin(bootstrap, prefix) as admin:
         for topic in NEEDED:
-            await admin.create_topic(topic, PARTITIONS, config={"cleanup.policy": TOPICS[topic].cleanup})
+            await admin.create_topic(
+                topic, PARTITIONS, config={"cleanup.policy": TOPICS[topic].cleanup}
+            )
         rig, keeping = Rig(bootstrap, prefix, phone, runner.addresses[0][1], producer), None
         try:
             await rig.publishes_policy()

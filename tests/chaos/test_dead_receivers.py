@@ -1,8 +1,9 @@
 """R11: one receiver of twenty is dead, one never answers; the other eighteen must not notice.
 
-The sends of the healthy eighteen are measured at the far end, from the fact's time to its receipt, with all twenty well and with two of
-them ill, in turns, so that whatever else this machine does falls on both alike. The best turns are compared: an ill receiver that others
-noticed would be noticed in every turn, and what differs between turns with all well is this machine's doing.
+The sends of the healthy eighteen are measured at the far end, from the fact's time to its receipt,
+with all twenty well and with two of them ill, in turns, so that whatever else this machine does
+falls on both alike. The best turns are compared: an ill receiver that others noticed would be
+noticed in every turn, and what differs between turns with all well is this machine's doing.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from tests.bench.table import Figure, at_share
 from tests.chaos.goals import LONG, shown
 from tests.integration.test_courier import Office, an_office, assigned, eventually, now
 
-pytestmark = [pytest.mark.integration, pytest.mark.chaos]
+pytestmark = [pytest.mark.integration, pytest.mark.chaos, pytest.mark.long]
 
 RECEIVERS = [f"addon{number}" for number in range(20)]
 DEAD, HANGING = RECEIVERS[:2]
@@ -43,8 +44,20 @@ async def _register(office: Office, port: int) -> None:
     records = []
     for slug in RECEIVERS:
         url = f"http://127.0.0.1:{port}/webhooks/{slug}"
-        document = {"slug": slug, "name": slug, "agent_email": f"agents@{slug}.example", "webhook_url": url}
-        event = DirectoryRecorded(id=f"dir_{slug}", key=f"providers:{slug}", at=now(), kind="providers", doc_id=slug, document=document)
+        document = {
+            "slug": slug,
+            "name": slug,
+            "agent_email": f"agents@{slug}.example",
+            "webhook_url": url,
+        }
+        event = DirectoryRecorded(
+            id=f"dir_{slug}",
+            key=f"providers:{slug}",
+            at=now(),
+            kind="providers",
+            doc_id=slug,
+            document=document,
+        )
         records.append(record_for("directory", event, "intake"))
     await office.producer.send_many(records)
 
@@ -65,9 +78,15 @@ async def _a_turn(office: Office) -> list[float]:
 
     def arrived() -> dict[str, datetime]:
         found = office.far.receipts.since(0, "webhook")
-        return {str(one["ticket_id"]): datetime.fromisoformat(one["at"]) for one in found if one["ticket_id"] in sent}
+        return {
+            str(one["ticket_id"]): datetime.fromisoformat(one["at"])
+            for one in found
+            if one["ticket_id"] in sent
+        }
 
-    await eventually(lambda: len(arrived()) == len(sent), 30, "every healthy receiver has everything")
+    await eventually(
+        lambda: len(arrived()) == len(sent), 30, "every healthy receiver has everything"
+    )
     return [(at - sent[ticket]).total_seconds() * 1000 for ticket, at in arrived().items()]
 
 
@@ -86,5 +105,10 @@ async def test_the_other_eighteen_do_not_notice(office: Office) -> None:
     shown(
         Figure("R11 webhooks of 18 receivers, all 20 well: best p99", min(well), "ms"),
         Figure("R11 the same, from one turn to the next", noise, "ms"),
-        Figure("R11 webhooks of 18, one dead, one hanging: best p99", min(beside), "ms", round(1.1 * min(well) + noise, 1)),
+        Figure(
+            "R11 webhooks of 18, one dead, one hanging: best p99",
+            min(beside),
+            "ms",
+            round(1.1 * min(well) + noise, 1),
+        ),
     )

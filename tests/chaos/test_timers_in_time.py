@@ -1,7 +1,8 @@
-"""R12: clocks that fall due while sla's workers are left alone, restarted as planned, and killed: none early, lost or doubled, and
-none much late.
+"""R12: clocks that fall due while sla's workers are left alone, restarted as planned, and killed:
+none early, lost or doubled, and none much late.
 
-All clocks are started first; then the business clock jumps to just before the first is due, and the spells follow each other.
+All clocks are started first; then the business clock jumps to just before the first is due, and the
+spells follow each other.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from tests.chaos.goals import LONG, shown
 from tests.chaos.pager_rig import until
 from tests.chaos.timer_rig import NOW, Account, TimerRig, timers_on
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.chaos, pytest.mark.long, pytest.mark.timeout(600)]
 
 TIMERS, LASTS, EVERY = (5_000, 48.0, 8.0) if LONG else (300, 3.0, 2.0)
 """Clocks in all; seconds that each spell lasts; seconds from one worker's end to the next one's."""
@@ -29,18 +30,28 @@ AHEAD = timedelta(seconds=2)
 
 @dataclass(frozen=True)
 class Spell:
-    """What becomes of the workers, and by how many seconds 99 of 100 clocks may ring late meanwhile."""
+    """What becomes of the workers, and by how many seconds 99 of 100 clocks may ring late
+    meanwhile.
+    """
 
     name: str
     how: signal.Signals | None
     within: float
 
 
-SPELLS = (Spell("left alone", None, 0.5), Spell("planned restarts", signal.SIGTERM, 2.0), Spell("kills", signal.SIGKILL, 10.0))
+SPELLS = (
+    Spell("left alone", None, 0.5),
+    Spell("planned restarts", signal.SIGTERM, 2.0),
+    Spell("kills", signal.SIGKILL, 10.0),
+)
 
 
-async def test_clocks_ring_once_and_in_time_whatever_becomes_of_the_workers(kafka_bootstrap: str, tmp_path: Path) -> None:
-    due = [FIRST + number * len(SPELLS) * timedelta(seconds=LASTS) / TIMERS for number in range(TIMERS)]
+async def test_clocks_ring_once_and_in_time_whatever_becomes_of_the_workers(
+    kafka_bootstrap: str, tmp_path: Path
+) -> None:
+    due = [
+        FIRST + number * len(SPELLS) * timedelta(seconds=LASTS) / TIMERS for number in range(TIMERS)
+    ]
     async with timers_on(kafka_bootstrap, tmp_path) as rig:
         tickets = dict(zip(await rig.open(due), due, strict=True))
         await until(lambda: len(rig.account.started) == TIMERS, 120, "every clock runs")
@@ -78,12 +89,25 @@ def _judge(account: Account, due: dict[str, datetime], offset: timedelta, ends: 
         Figure("R12 workers ended", ends, "ends", 1, low=False),
         Figure("R12 lost", len(due) - len(account.rang), "clocks", 0),
         Figure("R12 early", early, "clocks", 0),
-        Figure("R12 doubled in effect", sum(len(found) > 1 for found in account.rang.values()), "clocks", 0),
+        Figure(
+            "R12 doubled in effect",
+            sum(len(found) > 1 for found in account.rang.values()),
+            "clocks",
+            0,
+        ),
         Figure("R12 repeats of the same fact in the log", account.repeats, "facts"),
         Figure("R12 dead letters", account.letters, "letters", 0),
         *(
-            Figure(f"R12 {spell.name}: rang late, p99", at_share(late[spell.name], 0.99), "s", spell.within if LONG else None)
+            Figure(
+                f"R12 {spell.name}: rang late, p99",
+                at_share(late[spell.name], 0.99),
+                "s",
+                spell.within if LONG else None,
+            )
             for spell in SPELLS
         ),
-        *(Figure(f"R12 {spell.name}: rang late, worst", max(late[spell.name]), "s") for spell in SPELLS),
+        *(
+            Figure(f"R12 {spell.name}: rang late, worst", max(late[spell.name]), "s")
+            for spell in SPELLS
+        ),
     )

@@ -1,6 +1,8 @@
-"""R3 and R8: how long an urgent ticket takes to the phone, idle, across a kill, and beside a storm that is one outage.
+"""R3 and R8: how long an urgent ticket takes to the phone, idle, across a kill, and beside a storm
+that is one outage.
 
-Measured from the client's request to the far end's receipt, on the real stack. Short in `make test`, long in `make chaos`.
+Measured from the client's request to the far end's receipt, on the real stack. Short in `make
+test`, long in `make chaos`.
 """
 
 from __future__ import annotations
@@ -19,12 +21,14 @@ from tests.chaos.storm import Sent, at_a_pace, enrol, latencies, pages_in, submi
 from tests.support.stack import Stack, running
 from tests.support.waiting import eventually
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.chaos, pytest.mark.long, pytest.mark.timeout(1800)]
 
 URGENTS = 500 if LONG else 40
 STORM, STORM_RATE = (10_000, 10_000 / 600) if LONG else (600, 40.0)
 BEFORE = 4
-"""Customers who write before anybody has declared the incident: each is an emergency of its own until then."""
+"""Customers who write before anybody has declared the incident: each is an emergency of its own
+until then.
+"""
 
 
 @pytest.fixture(scope="module")
@@ -57,15 +61,24 @@ async def test_an_urgent_ticket_rings_at_once_and_soon_where_parts_are_killed(lo
         killed = list((await asyncio.to_thread(all_rang, lone, struck, 60)).values())
     assert not idle.refused and not struck.refused, (idle.refused or struck.refused)[:3]
     shown(
-        Figure(f"R3 idle: urgents that did not ring of {URGENTS}", URGENTS - len(quiet), "tickets", 0),
+        Figure(
+            f"R3 idle: urgents that did not ring of {URGENTS}", URGENTS - len(quiet), "tickets", 0
+        ),
         Figure("R3 idle: request to ring, p50", 1000 * at_share(quiet, 0.5), "ms", 100 * SLACK),
         Figure("R3 idle: request to ring, p99", 1000 * at_share(quiet, 0.99), "ms", 1000 * SLACK),
-        Figure("R3 pager and front killed: urgents that did not ring of 20", 20 - len(killed), "tickets", 0),
+        Figure(
+            "R3 pager and front killed: urgents that did not ring of 20",
+            20 - len(killed),
+            "tickets",
+            0,
+        ),
         Figure("R3 pager and front killed: request to ring, worst", max(killed), "s", 15),
     )
 
 
-async def test_a_storm_that_is_one_outage_makes_few_pages_and_hides_no_other_emergency(lone: Stack) -> None:
+async def test_a_storm_that_is_one_outage_makes_few_pages_and_hides_no_other_emergency(
+    lone: Stack,
+) -> None:
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
         many = await enrol(session, lone, 200)
         others = await enrol(session, lone, 5)
@@ -75,7 +88,9 @@ async def test_a_storm_that_is_one_outage_makes_few_pages_and_hides_no_other_eme
         await _until_intake_knows(session, lone, many[0], swept)
         began = time.monotonic()
         floods = [many[n % len(many)] for n in range(STORM)]
-        storm = asyncio.create_task(at_a_pace(session, lone, floods, "H12 on every page", STORM_RATE, swept))
+        storm = asyncio.create_task(
+            at_a_pace(session, lone, floods, "H12 on every page", STORM_RATE, swept)
+        )
         own = Sent()
         for number, customer in enumerate(others):
             await asyncio.sleep(0.15 * STORM / STORM_RATE)
@@ -95,8 +110,12 @@ async def test_a_storm_that_is_one_outage_makes_few_pages_and_hides_no_other_eme
     )
 
 
-async def _until_idle(session: aiohttp.ClientSession, stack: Stack, customers: list[Customer]) -> None:
-    """A stack that has just come up is not idle: nine processes compile, join and read the log first."""
+async def _until_idle(
+    session: aiohttp.ClientSession, stack: Stack, customers: list[Customer]
+) -> None:
+    """A stack that has just come up is not idle: nine processes compile, join and read the log
+    first.
+    """
     for begin in range(0, len(customers), 10):
         warm = await at_a_pace(session, stack, customers[begin : begin + 10], "Warming up", 5)
         if at_share(list((await asyncio.to_thread(all_rang, stack, warm, 60)).values()), 0.9) < 0.1:
@@ -105,15 +124,19 @@ async def _until_idle(session: aiohttp.ClientSession, stack: Stack, customers: l
 
 async def _declare_outage(session: aiohttp.ClientSession, stack: Stack) -> None:
     body = {
-        "title": "Routing fails", "body": "We are looking.", "components": ["routing"],
+        "title": "Routing fails",
+        "body": "We are looking.",
+        "components": ["routing"],
         "impact": {"production": "red", "development": "red"},
-    }  # fmt: skip
+    }
     headers = {"Authorization": "Bearer demo-ops"}
     async with session.post(f"{stack.intake}/v1/incidents", json=body, headers=headers) as answer:
         assert answer.status == 202, await answer.text()
 
 
-async def _until_intake_knows(session: aiohttp.ClientSession, stack: Stack, customer: Customer, sent: Sent) -> None:
+async def _until_intake_knows(
+    session: aiohttp.ClientSession, stack: Stack, customer: Customer, sent: Sent
+) -> None:
     async with asyncio.timeout(30):
         while not (await submit(session, stack, customer, "H12 here", sent)).get("incidents"):
             await asyncio.sleep(0.1)

@@ -1,4 +1,6 @@
-"""sla as two processes on topics of their own, a clock that jumps, and an account of which clock rang when."""
+"""sla as two processes on topics of their own, a clock that jumps, and an account of which clock
+rang when.
+"""
 
 from __future__ import annotations
 
@@ -54,11 +56,18 @@ class Account:
 
 
 class TimerRig:
-    """`account` grows while the rig lives. A worker that ended is started again at once under its name, as `signalbox up` does."""
+    """`account` grows while the rig lives. A worker that ended is started again at once under its
+    name, as `signalbox up` does.
+    """
 
     def __init__(self, bootstrap: str, prefix: str, clock: Path, producer: Producer) -> None:
         self.account, self.ends = Account(), 0
-        self._bootstrap, self._prefix, self._clock, self._producer = bootstrap, prefix, clock, producer
+        self._bootstrap, self._prefix, self._clock, self._producer = (
+            bootstrap,
+            prefix,
+            clock,
+            producer,
+        )
         self._processes: dict[int, asyncio.subprocess.Process] = {}
 
     async def keep(self, number: int) -> None:
@@ -74,11 +83,21 @@ class TimerRig:
         tickets = [ids.derive("tkt", self._prefix, str(number)) for number in range(len(due))]
         facts = [
             PrioritySet(
-                id=ids.derive("fct", ticket), key=ticket, at=NOW, seq=2, cause="req", by="c@example.com", policy={DESK: 1}, requested=None,
-                priority=Priority.NORMAL, plan=Plan.PREMIUM, opened_at=at - PROMISED, lane="lane",
+                id=ids.derive("fct", ticket),
+                key=ticket,
+                at=NOW,
+                seq=2,
+                cause="req",
+                by="c@example.com",
+                policy={DESK: 1},
+                requested=None,
+                priority=Priority.NORMAL,
+                plan=Plan.PREMIUM,
+                opened_at=at - PROMISED,
+                lane="lane",
             )
             for ticket, at in zip(tickets, due, strict=True)
-        ]  # fmt: skip
+        ]
         await self._producer.send_many([record_for(TICKETS.name, fact, "router") for fact in facts])
         return tickets
 
@@ -102,12 +121,20 @@ class TimerRig:
         reader = Reader(self._bootstrap, self._prefix)
         await reader.start()
         try:
-            async for messages in reader.tail({(topic, p): 0 for topic in (CLOCKS.name, DEAD_LETTERS.name) for p in range(PARTITIONS)}):
+            async for messages in reader.tail(
+                {
+                    (topic, p): 0
+                    for topic in (CLOCKS.name, DEAD_LETTERS.name)
+                    for p in range(PARTITIONS)
+                }
+            ):
                 for message in messages:
                     if message.topic == DEAD_LETTERS.name:
                         self.account.letters += 1
                     else:
-                        self.account.take(read(message.value, message.headers.get("ce_type")), message.at)
+                        self.account.take(
+                            read(message.value, message.headers.get("ce_type")), message.at
+                        )
         finally:
             await reader.stop()
 
@@ -120,10 +147,16 @@ class TimerRig:
     async def _start(self, number: int) -> asyncio.subprocess.Process:
         environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("SIGNALBOX_")},
-            "KAFKA_BOOTSTRAP_SERVERS": self._bootstrap, "SIGNALBOX_TOPIC_PREFIX": self._prefix, "SIGNALBOX_LOG_LEVEL": "error",
-            "SIGNALBOX_INSTANCE": f"sla-{number}", "SIGNALBOX_CLOCK_FILE": str(self._clock), "SIGNALBOX_METRICS_PORT": "0",
-        }  # fmt: skip
-        return await asyncio.create_subprocess_exec(sys.executable, "-m", "services.sla", env=environment)
+            "KAFKA_BOOTSTRAP_SERVERS": self._bootstrap,
+            "SIGNALBOX_TOPIC_PREFIX": self._prefix,
+            "SIGNALBOX_LOG_LEVEL": "error",
+            "SIGNALBOX_INSTANCE": f"sla-{number}",
+            "SIGNALBOX_CLOCK_FILE": str(self._clock),
+            "SIGNALBOX_METRICS_PORT": "0",
+        }
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "services.sla", env=environment
+        )
 
 
 @contextlib.asynccontextmanager
@@ -138,7 +171,9 @@ async def timers_on(bootstrap: str, folder: Path) -> AsyncIterator[TimerRig]:
         await admin.create_topic("sla-state", PARTITIONS, config={"cleanup.policy": "compact"})
         rig = TimerRig(bootstrap, prefix, folder / "clock", producer)
         (folder / "clock").write_text("0")
-        running = [asyncio.create_task(work) for work in (rig.follow(), *map(rig.keep, range(WORKERS)))]
+        running = [
+            asyncio.create_task(work) for work in (rig.follow(), *map(rig.keep, range(WORKERS)))
+        ]
         try:
             yield rig
         finally:

@@ -1,6 +1,8 @@
-"""Kill parts of the whole system at random under load, then compare the clients' answers with the log, the views, the receipts.
+"""Kill parts of the whole system at random under load, then compare the clients' answers with the
+log, the views, the receipts.
 
-usage: python -m tests.chaos.whole [--busy 120] [--sparse 60] [--rate 30] [--urgents 40] [--every 4] [--broker 1] [--seed N]
+usage: python -m tests.chaos.whole [--busy 120] [--sparse 60] [--rate 30] [--urgents 40] [--every 4]
+[--broker 1] [--seed N]
 """
 
 from __future__ import annotations
@@ -30,7 +32,9 @@ SERVICES = ("intake", "router", "sla", "front", "pager", "courier", "portal", "p
 
 @dataclass(frozen=True)
 class Plan:
-    """Seconds of busy and sparse traffic, tickets/s while busy, urgents in all, seconds between kills, broker restarts."""
+    """Seconds of busy and sparse traffic, tickets/s while busy, urgents in all, seconds between
+    kills, broker restarts.
+    """
 
     busy: float = 25
     sparse: float = 10
@@ -56,15 +60,22 @@ def run(plan: Plan, tell: Callable[[str], None]) -> Verdict:
         _wait_until_quiet(stack, traffic, plan, verdict)
         verdict.figures["seconds until quiet"] = round(time.monotonic() - began, 1)
         verdict.figures["requests asked again"] = traffic.repeats
-        facts = asyncio.run(_log_of(stack, "tickets", "clocks", "pages"))
+        facts = asyncio.run(log_of(stack, "tickets", "clocks", "pages"))
         judge_log(traffic.accepted, facts["tickets"], facts["clocks"], facts["pages"], verdict)
-        judge_receipts(traffic.accepted, FarEnd(stack.sink).got(), _certificates(stack), verdict)
+        judge_receipts(traffic.accepted, FarEnd(stack.sink).got(), certificates_of(stack), verdict)
         return verdict
 
 
-async def _under_fire(stack: Stack, traffic: Traffic, plan: Plan, dice: random.Random, tell: Callable[[str], None]) -> int:
-    load = asyncio.create_task(drive(traffic, busy=plan.busy, sparse=plan.sparse, rate=plan.rate, urgents=plan.urgents))
-    broker_at = {int((i + 1) * (plan.busy + plan.sparse) / (plan.broker + 1) / plan.every) for i in range(plan.broker)}
+async def _under_fire(
+    stack: Stack, traffic: Traffic, plan: Plan, dice: random.Random, tell: Callable[[str], None]
+) -> int:
+    load = asyncio.create_task(
+        drive(traffic, busy=plan.busy, sparse=plan.sparse, rate=plan.rate, urgents=plan.urgents)
+    )
+    broker_at = {
+        int((i + 1) * (plan.busy + plan.sparse) / (plan.broker + 1) / plan.every)
+        for i in range(plan.broker)
+    }
     kills = 0
     while not load.done():
         await asyncio.wait({load}, timeout=dice.uniform(0.5, 1.5) * plan.every)
@@ -83,7 +94,9 @@ async def _under_fire(stack: Stack, traffic: Traffic, plan: Plan, dice: random.R
 
 
 def _wait_until_quiet(stack: Stack, traffic: Traffic, plan: Plan, verdict: Verdict) -> None:
-    """Until every ticket is in the view, each far end has heard, and no notice is on its way; what is late becomes a finding."""
+    """Until every ticket is in the view, each far end has heard, and no notice is on its way; what
+    is late becomes a finding.
+    """
     far_end = FarEnd(stack.sink)
     staff = {"Authorization": "Bearer demo-agent"}
     waiting = dict.fromkeys(traffic.accepted)
@@ -91,7 +104,9 @@ def _wait_until_quiet(stack: Stack, traffic: Traffic, plan: Plan, verdict: Verdi
     def in_the_view() -> bool:
         for ticket in list(waiting):
             answer = httpx.get(f"{stack.portal}/v1/tickets/{ticket}", headers=staff, timeout=10)
-            if answer.status_code != 200 or len(answer.json()["replies"]) < len(traffic.accepted[ticket].replies):
+            if answer.status_code != 200 or len(answer.json()["replies"]) < len(
+                traffic.accepted[ticket].replies
+            ):
                 return False
             del waiting[ticket]
         return True
@@ -110,7 +125,9 @@ def _wait_until_quiet(stack: Stack, traffic: Traffic, plan: Plan, verdict: Verdi
         try:
             eventually(_tolerant(look), within=plan.settle, every=0.5)
         except AssertionError as error:
-            verdict.found(f"not in {what} within {plan.settle:g} s", f"{len(waiting)} tickets; {error}")
+            verdict.found(
+                f"not in {what} within {plan.settle:g} s", f"{len(waiting)} tickets; {error}"
+            )
 
 
 def _tolerant(look: Callable[[], bool]) -> Callable[[], bool]:
@@ -125,23 +142,27 @@ def _tolerant(look: Callable[[], bool]) -> Callable[[], bool]:
     return looked
 
 
-def _certificates(stack: Stack) -> dict[str, str]:
+def certificates_of(stack: Stack) -> dict[str, str]:
     """Ticket → verdict of its page."""
     on_call = {"Authorization": "Bearer demo-primary"}
     found: dict[str, str] = {}
     following = {"limit": "200"}
     while following:
-        answer = httpx.get(f"{stack.portal}/v1/pages", params=following, headers=on_call, timeout=20)
+        answer = httpx.get(
+            f"{stack.portal}/v1/pages", params=following, headers=on_call, timeout=20
+        )
         answer.raise_for_status()
         for page in answer.json()["items"]:
-            certificate = httpx.get(f"{stack.portal}/v1/pages/{page['id']}/certificate", headers=on_call, timeout=20)
+            certificate = httpx.get(
+                f"{stack.portal}/v1/pages/{page['id']}/certificate", headers=on_call, timeout=20
+            )
             found[page["ticket_id"]] = certificate.json()["verdict"]
         cursor = answer.json()["next"]
         following = {"limit": "200", "cursor": cursor} if cursor else {}
     return found
 
 
-async def _log_of(stack: Stack, *topics: str) -> dict[str, list[e.Fact]]:
+async def log_of(stack: Stack, *topics: str) -> dict[str, list[e.Fact]]:
     """All facts of the topics, each partition in its order."""
     reader = Reader(stack.kafka, "signalbox-", client_id="chaos-judge")
     await reader.start()
@@ -161,7 +182,13 @@ async def _log_of(stack: Stack, *topics: str) -> dict[str, list[e.Fact]]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    for name, default in (("busy", 120.0), ("sparse", 60.0), ("rate", 30.0), ("every", 4.0), ("settle", 180.0)):
+    for name, default in (
+        ("busy", 120.0),
+        ("sparse", 60.0),
+        ("rate", 30.0),
+        ("every", 4.0),
+        ("settle", 180.0),
+    ):
         parser.add_argument(f"--{name}", type=float, default=default)
     parser.add_argument("--urgents", type=int, default=40)
     parser.add_argument("--broker", type=int, default=1)

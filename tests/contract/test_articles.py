@@ -1,4 +1,6 @@
-"""`GET /v1/articles` and the changelog's feed as clients read them. MongoDB is away all the time: neither needs it."""
+"""`GET /v1/articles` and the changelog's feed as clients read them. MongoDB is away all the time:
+neither needs it.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ import feedparser
 import pytest
 from starlette.testclient import TestClient
 
-from services.portal.atom import Entry, feed
+from services.portal.help.atom import FeedEntry, feed
 from services.portal.settings import PortalSettings
 from shared.knowledge import read_changelog
 from tests.support.preview import directory, make_app, make_portal
@@ -23,8 +25,12 @@ NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 @pytest.fixture(scope="module")
 def client() -> Iterator[TestClient]:
     away = "mongodb://127.0.0.1:9/?serverSelectionTimeoutMS=200&connectTimeoutMS=200"
-    settings = PortalSettings(mongodb_uri=away, mongodb_database="nowhere", demo=True, public_url="https://help.example/")  # type: ignore[call-arg]
-    with TestClient(make_app(make_portal(settings, directory())), base_url="https://help.example") as asking:
+    settings = PortalSettings(
+        mongodb_uri=away, mongodb_database="nowhere", demo=True, public_url="https://help.example/"
+    )  # type: ignore[call-arg]
+    with TestClient(
+        make_app(make_portal(settings, directory())), base_url="https://help.example"
+    ) as asking:
         yield asking
 
 
@@ -36,7 +42,10 @@ def get(client: TestClient, path: str, **options: Any) -> Any:
 
 def test_a_code_matches_exactly_first(client: TestClient) -> None:
     found = get(client, "/v1/articles", params={"q": "R14 and H12, mostly H12"})
-    assert [item["slug"] for item in found["items"][:2]] == ["h12-request-timeout", "r14-memory-quota-exceeded"]
+    assert [item["slug"] for item in found["items"][:2]] == [
+        "h12-request-timeout",
+        "r14-memory-quota-exceeded",
+    ]
     assert set(found["items"][0]) == {"slug", "title", "url", "excerpt"}
     assert found["items"][0]["url"] == "/help/h12-request-timeout"
     assert found["trending"]
@@ -65,7 +74,9 @@ def test_one_article(client: TestClient) -> None:
     assert missing.headers["content-type"].startswith("application/problem+json")
 
 
-@pytest.mark.parametrize("path", ["/help", "/help?q=H12", "/help/h12-request-timeout/thanks", "/changelog", "/resources"])
+@pytest.mark.parametrize(
+    "path", ["/help", "/help?q=H12", "/help/h12-request-timeout/thanks", "/changelog", "/resources"]
+)
 def test_pages_are_there_without_mongodb_and_soon(client: TestClient, path: str) -> None:
     client.get("/help")  # the first asks MongoDB for counts, and gives up
     begun = time.monotonic()
@@ -75,8 +86,13 @@ def test_pages_are_there_without_mongodb_and_soon(client: TestClient, path: str)
 
 
 def test_an_article_is_there_without_mongodb(client: TestClient) -> None:
-    """How long it takes is not measured: this client waits for the counting, too, which goes on after the answer."""
-    assert "30 seconds" in client.get("/help/h12-request-timeout", headers={"accept": "text/html"}).text
+    """How long it takes is not measured: this client waits for the counting, too, which goes on
+    after the answer.
+    """
+    assert (
+        "30 seconds"
+        in client.get("/help/h12-request-timeout", headers={"accept": "text/html"}).text
+    )
 
 
 def test_a_reader_reads_the_feed(client: TestClient) -> None:
@@ -87,7 +103,9 @@ def test_a_reader_reads_the_feed(client: TestClient) -> None:
     assert not read.bozo, read.get("bozo_exception")
     assert read.version == "atom10"
     assert read.feed.id == "urn:signalbox:changelog"
-    assert [link.href for link in read.feed.links if link.rel == "self"] == ["https://help.example/changelog/feed.atom"]
+    assert [link.href for link in read.feed.links if link.rel == "self"] == [
+        "https://help.example/changelog/feed.atom"
+    ]
     entries = read_changelog()
     assert [entry.title for entry in read.entries] == [entry.title for entry in entries]
     assert len({entry.id for entry in read.entries}) == len(entries)
@@ -98,8 +116,21 @@ def test_a_reader_reads_the_feed(client: TestClient) -> None:
 
 def test_a_feed_keeps_every_sign_and_knows_when_it_changed() -> None:
     hard = 'Ünïcode <b>&amp; ]]> "quotes" 💥'
-    made = Entry("urn:x:1", hard, "https://e.example/#1", NOW - timedelta(days=2), NOW - timedelta(hours=1), f"<p>{hard}</p>")
-    common = {"feed_id": "urn:x", "title": "T", "self_url": "https://e.example/f", "page_url": "https://e.example/", "author": "A"}
+    made = FeedEntry(
+        "urn:x:1",
+        hard,
+        "https://e.example/#1",
+        NOW - timedelta(days=2),
+        NOW - timedelta(hours=1),
+        f"<p>{hard}</p>",
+    )
+    common = {
+        "feed_id": "urn:x",
+        "title": "T",
+        "self_url": "https://e.example/f",
+        "page_url": "https://e.example/",
+        "author": "A",
+    }
 
     read = feedparser.parse(feed(**common, entries=[made], now=NOW))
     assert not read.bozo

@@ -13,7 +13,9 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_the_checked_in_document_is_todays() -> None:
-    assert (ROOT / "docs" / "asyncapi.json").read_bytes() == asyncapi.rendered(), "run: python -m shared.asyncapi > docs/asyncapi.json"
+    assert (ROOT / "docs" / "asyncapi.json").read_bytes() == asyncapi.render_document(), (
+        "run: python -m shared.asyncapi > docs/asyncapi.json"
+    )
 
 
 def test_the_document_is_valid_asyncapi() -> None:
@@ -30,4 +32,6 @@ def test_the_document_can_be_wrong() -> None:
 
 def test_the_picture_is_todays() -> None:
     page = (ROOT / "ARCHITECTURE.md").read_text()
-    assert picture.redrawn(page) == page, "run: python -m shared.picture and paste it into ARCHITECTURE.md"
+    assert picture.redrawn(page) == page, (
+        "run: python -m shared.picture and paste it into ARCHITECTURE.md"
+    )

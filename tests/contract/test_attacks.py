@@ -16,7 +16,9 @@ ROOT = Path(__file__).parents[2]
 @cache
 def functions_of(path: str) -> frozenset[str]:
     tree = ast.parse((ROOT / path).read_text())
-    return frozenset(node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    return frozenset(
+        node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    )
 
 
 @pytest.mark.parametrize("named", sorted({test for attack in ATTACKS for test in attack.tests}))

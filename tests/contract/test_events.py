@@ -1,4 +1,6 @@
-"""Published events keep parsing for ever: one example file per event and version, never edited once released."""
+"""Published events keep parsing for ever: one example file per event and version, never edited once
+released.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ def test_every_event_has_an_example() -> None:
 def test_a_field_of_tomorrow_is_ignored_when_read_and_refused_when_built(name: str) -> None:
     raw = orjson.loads((Path(__file__).parent / "examples" / f"{name}.v1.json").read_bytes())
     tomorrow = {**raw, "of_tomorrow": 1}
-    assert read(orjson.dumps(tomorrow), f"dev.signalbox.{name}".encode()) == EVENTS[name].model_validate(raw)
+    assert read(orjson.dumps(tomorrow), f"dev.signalbox.{name}".encode()) == EVENTS[
+        name
+    ].model_validate(raw)
     with pytest.raises(ValidationError):
         EVENTS[name].model_validate(tomorrow)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services.portal.figures import COUNTED, points
+from services.portal.operations.figures import COUNTED, points
 from shared.topics import EVENTS
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)

@@ -1,4 +1,6 @@
-"""R18: eight effects are taken out of a copy of a real log, and the auditor names each, and nothing else, within a minute."""
+"""R18: eight effects are taken out of a copy of a real log, and the auditor names each, and nothing
+else, within a minute.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 AHEAD_H = 3
-"""The audit looks at the copy three hours later: whatever was promised to these tickets is due by then."""
+"""The audit looks at the copy three hours later: whatever was promised to these tickets is due by
+then.
+"""
 
 
 class Outside:
@@ -91,8 +95,16 @@ async def read(kafka: str, prefix: str) -> list[Message]:
     reader = Reader(kafka, prefix)
     await reader.start()
     try:
-        places = [(topic, partition) for topic in TOPICS for partition in range(await reader.partitions(topic))]
-        return [message async for batch in reader.read_to_end(dict.fromkeys(places, 0)) for message in batch]
+        places = [
+            (topic, partition)
+            for topic in TOPICS
+            for partition in range(await reader.partitions(topic))
+        ]
+        return [
+            message
+            async for batch in reader.read_to_end(dict.fromkeys(places, 0))
+            for message in batch
+        ]
     finally:
         await reader.stop()
 
@@ -103,7 +115,9 @@ async def write(kafka: str, prefix: str, messages: list[Message]) -> None:
             await admin.create_topic(topic, 2)
     producer = Producer(kafka, prefix, "test")
     try:
-        await producer.send_many([Record(m.topic, m.key, m.value, list(m.headers.items())) for m in messages])
+        await producer.send_many(
+            [Record(m.topic, m.key, m.value, list(m.headers.items())) for m in messages]
+        )
     finally:
         await producer.stop()
 
@@ -121,23 +135,40 @@ def body(message: Message) -> dict[str, Any]:
 Cut = Callable[[Message, str, str], bool]
 
 PLANTED: dict[str, tuple[Cut, set[str]]] = {
-    "never routed": (lambda m, ticket, page: m.topic == "tickets" and m.key == ticket, {"accepted-without-routed"}),
-    "a reply swallowed": (
-        lambda m, ticket, page: m.key == ticket and body(m)["type"] == "ReplyAdded" and body(m)["side"] == "customer",
+    "never routed": (
+        lambda m, ticket, page: m.topic == "tickets" and m.key == ticket,
         {"accepted-without-routed"},
     ),
-    "never paged": (lambda m, ticket, page: m.topic == "pages" and m.key == lane_of(page), {"urgent-without-receipt"}),
+    "a reply swallowed": (
+        lambda m, ticket, page: (
+            m.key == ticket and body(m)["type"] == "ReplyAdded" and body(m)["side"] == "customer"
+        ),
+        {"accepted-without-routed"},
+    ),
+    "never paged": (
+        lambda m, ticket, page: m.topic == "pages" and m.key == lane_of(page),
+        {"urgent-without-receipt"},
+    ),
     "paged without a receipt": (
-        lambda m, ticket, page: m.key == lane_of(page) and body(m)["type"] in ("PageAccepted", "PageAcknowledged"),
+        lambda m, ticket, page: (
+            m.key == lane_of(page) and body(m)["type"] in ("PageAccepted", "PageAcknowledged")
+        ),
         {"urgent-without-receipt", "due-and-not-fired"},
     ),
     "a step that never began": (
         lambda m, ticket, page: m.key == lane_of(page) and body(m)["type"] == "PageAcknowledged",
         {"due-and-not-fired"},
     ),
-    "a clock that never rang": (lambda m, ticket, page: m.key == ticket and body(m)["type"] == "ClockMet", {"due-and-not-fired"}),
+    "a clock that never rang": (
+        lambda m, ticket, page: m.key == ticket and body(m)["type"] == "ClockMet",
+        {"due-and-not-fired"},
+    ),
     "a mail never sent": (
-        lambda m, ticket, page: m.topic == "notices" and body(m).get("ticket_id") == ticket and body(m)["type"] != "NoticeOwed",
+        lambda m, ticket, page: (
+            m.topic == "notices"
+            and body(m).get("ticket_id") == ticket
+            and body(m)["type"] != "NoticeOwed"
+        ),
         {"owed-and-not-sent"},
     ),
     "a receipt out of thin air": (lambda m, ticket, page: False, {"receipt-not-at-far-end"}),
@@ -151,11 +182,20 @@ def auditing(desk: Desk, prefix: str, url: str, folder: Path) -> Iterator[str]:
     hand.advance(hours=AHEAD_H)
     with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as taken:
         port = taken.server_port
-    env = {name: value for name, value in os.environ.items() if not name.startswith("SIGNALBOX_")} | {
-        "KAFKA_BOOTSTRAP_SERVERS": kafka, "SIGNALBOX_TOPIC_PREFIX": prefix, "SIGNALBOX_DATA_DIR": str(folder), "SIGNALBOX_SETTLE": "1",
-        "SIGNALBOX_CLOCK_FILE": str(hand.path), "SIGNALBOX_METRICS_PORT": str(port), "SIGNALBOX_INTAKE_URL": url,
-        "SIGNALBOX_AUDITOR_TOKEN": "a-token", "SIGNALBOX_RECEIPTS_URL": f"{url}/receipts", "SIGNALBOX_DEADMAN_URL": f"{url}/alive",
-    }  # fmt: skip
+    env = {
+        name: value for name, value in os.environ.items() if not name.startswith("SIGNALBOX_")
+    } | {
+        "KAFKA_BOOTSTRAP_SERVERS": kafka,
+        "SIGNALBOX_TOPIC_PREFIX": prefix,
+        "SIGNALBOX_DATA_DIR": str(folder),
+        "SIGNALBOX_SETTLE": "1",
+        "SIGNALBOX_CLOCK_FILE": str(hand.path),
+        "SIGNALBOX_METRICS_PORT": str(port),
+        "SIGNALBOX_INTAKE_URL": url,
+        "SIGNALBOX_AUDITOR_TOKEN": "a-token",
+        "SIGNALBOX_RECEIPTS_URL": f"{url}/receipts",
+        "SIGNALBOX_DEADMAN_URL": f"{url}/alive",
+    }
     process = subprocess.Popen([sys.executable, "-m", "services.auditor"], cwd=ROOT, env=env)
     try:
         yield f"http://127.0.0.1:{port}"
@@ -182,13 +222,23 @@ def test_each_of_eight_planted_losses_is_named(desk: Desk, far_end: FarEnd, tmp_
 
     def concerned() -> list[Message]:
         log = asyncio.run(read(kafka, "signalbox-"))
-        mine = [m for m in log if m.key in keys or (m.topic == "notices" and body(m).get("ticket_id") in keys)]
+        mine = [
+            m
+            for m in log
+            if m.key in keys or (m.topic == "notices" and body(m).get("ticket_id") in keys)
+        ]
         owed = {m.key for m in mine if body(m)["type"] == "NoticeOwed"}
-        assert owed <= {m.key for m in mine if body(m)["type"] in ("NoticeDelivered", "NoticeSuppressed")}, "mail is on its way"
+        assert owed <= {
+            m.key for m in mine if body(m)["type"] in ("NoticeDelivered", "NoticeSuppressed")
+        }, "mail is on its way"
         return mine
 
     whole = eventually(concerned, within=30, every=0.5)
-    cut = [m for m in whole if not any(cuts(m, *stories[name][1:]) for name, (cuts, _) in PLANTED.items())]
+    cut = [
+        m
+        for m in whole
+        if not any(cuts(m, *stories[name][1:]) for name, (cuts, _) in PLANTED.items())
+    ]
     assert len(cut) < len(whole)
     thin_air = stories["a receipt out of thin air"][1]
 
@@ -199,31 +249,53 @@ def test_each_of_eight_planted_losses_is_named(desk: Desk, far_end: FarEnd, tmp_
             with auditing(desk, prefix, url, tmp_path) as address:
 
                 def named() -> set[tuple[str, str]]:
-                    about = {key: name for name, (_, ticket, page) in stories.items() for key in (ticket, page)}
-                    return {(about[one["about"]], one["kind"]) for one in findings(address)["findings"]}
+                    about = {
+                        key: name
+                        for name, (_, ticket, page) in stories.items()
+                        for key in (ticket, page)
+                    }
+                    return {
+                        (about[one["about"]], one["kind"]) for one in findings(address)["findings"]
+                    }
 
                 wanted = {(name, kind) for name, (_, kinds) in PLANTED.items() for kind in kinds}
 
                 def exactly() -> bool:
                     found = named()
-                    assert found == wanted, f"too many: {sorted(found - wanted)}, too few: {sorted(wanted - found)}"
+                    assert found == wanted, (
+                        f"too many: {sorted(found - wanted)}, too few: {sorted(wanted - found)}"
+                    )
                     return True
 
                 began = time.monotonic()
                 eventually(exactly, within=60, what="each planted loss, and nothing else")
                 shown(
                     Figure("R18 planted losses named, and nothing else", len(PLANTED), "losses"),
-                    Figure("R18 from the auditor's start until all are named", time.monotonic() - began, "s", 60 * SLACK),
+                    Figure(
+                        "R18 from the auditor's start until all are named",
+                        time.monotonic() - began,
+                        "s",
+                        60 * SLACK,
+                    ),
                 )
                 eventually(
-                    lambda: {alert["groupKey"] for alert in world.alerts} == {f"auditor:{kind}" for _, kind in wanted}, what="alerts"
+                    lambda: (
+                        {alert["groupKey"] for alert in world.alerts}
+                        == {f"auditor:{kind}" for _, kind in wanted}
+                    ),
+                    what="alerts",
                 )
                 assert {alert["status"] for alert in world.alerts} == {"firing"}
                 eventually(lambda: world.beats, within=40, what="the dead-man's address asked")
 
                 asyncio.run(write(kafka, prefix, [m for m in whole if m not in cut]))
                 eventually(
-                    lambda: {kind for _, kind in named()} <= {"receipt-not-at-far-end", "due-and-not-fired"}, within=30, what="mended"
+                    lambda: (
+                        {kind for _, kind in named()}
+                        <= {"receipt-not-at-far-end", "due-and-not-fired"}
+                    ),
+                    within=30,
+                    what="mended",
                 )
         finally:
             asyncio.run(remove(kafka, prefix))

@@ -1,4 +1,6 @@
-"""J2: out of hours, over the night on which the clocks go back. (Over a holiday, and the other night: tests/unit/sla.)"""
+"""J2: out of hours, over the night on which the clocks go back. (Over a holiday, and the other
+night: tests/unit/sla.)
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ EASTERN = ZoneInfo("America/New_York")
 
 
 def friday_before_the_clocks_go_back(clock: ClockHand) -> datetime:
-    """20:00 Eastern, an hour before closing, next year: the Friday before the first Sunday of November."""
+    """20:00 Eastern, an hour before closing, next year: the Friday before the first Sunday of
+    November.
+    """
     first = datetime(clock.now().year + 1, 11, 1, 20, tzinfo=EASTERN)
     return (first + timedelta(days=(6 - first.weekday()) % 7 - 2)).astimezone(UTC)
 
@@ -26,7 +30,10 @@ def clock_of(person: Person, ticket: str, **wanted: Any) -> dict[str, Any]:
 
     def seen() -> Any:
         clocks = person.get(f"/v1/tickets/{ticket}/clocks")["items"]
-        return next((c for c in clocks if c["name"] == "initial-response" and wanted.items() <= c.items()), None)
+        return next(
+            (c for c in clocks if c["name"] == "initial-response" and wanted.items() <= c.items()),
+            None,
+        )
 
     return dict(eventually(seen, what=f"the clock of {ticket} with {wanted}"))
 
@@ -38,7 +45,10 @@ def test_twelve_hours_over_the_weekend(desk: Desk, clock: ClockHand, plan: str, 
     customer = desk.new_customer(plan)
     ticket = customer.submits("How do I scale?", app=f"{customer.name}-app", kind="question")
     running = clock_of(customer, ticket, state="running")
-    due, started = datetime.fromisoformat(running["due_at"]), datetime.fromisoformat(running["started_at"])
+    due, started = (
+        datetime.fromisoformat(running["due_at"]),
+        datetime.fromisoformat(running["started_at"]),
+    )
     assert due - started == timedelta(hours=hours)
 
     clock.set(due - timedelta(minutes=1))
@@ -53,4 +63,8 @@ def test_twelve_hours_over_the_weekend(desk: Desk, clock: ClockHand, plan: str, 
 
 
 def warned(desk: Desk, ticket: str) -> list[dict[str, Any]]:
-    return [fact for fact in desk.agent.get(f"/v1/tickets/{ticket}/events")["items"] if fact["type"] == "ClockWarned"]
+    return [
+        fact
+        for fact in desk.agent.get(f"/v1/tickets/{ticket}/events")["items"]
+        if fact["type"] == "ClockWarned"
+    ]

@@ -24,7 +24,9 @@ def shared(desk: Desk) -> tuple[Person, str, str]:
 
 def asked_at(person: Person, ticket: str) -> datetime:
     """The time intake writes on a request of now."""
-    return datetime.fromisoformat(person.outcome(person.replies(ticket, "Any news?")["request_id"])["at"])
+    return datetime.fromisoformat(
+        person.outcome(person.replies(ticket, "Any news?")["request_id"])["at"]
+    )
 
 
 def gone(person: Person, ticket: str, token: str) -> bool:
@@ -32,7 +34,9 @@ def gone(person: Person, ticket: str, token: str) -> bool:
     return (became["state"], became["code"]) == ("refused", "share-gone")
 
 
-def test_a_colleague_joins_and_gets_what_comes_later_and_no_more(desk: Desk, far_end: FarEnd) -> None:
+def test_a_colleague_joins_and_gets_what_comes_later_and_no_more(
+    desk: Desk, far_end: FarEnd
+) -> None:
     owner, ticket, token = shared(desk)
     colleague = desk.new_customer("free")
     other = owner.submits("Another matter", app=f"{owner.name}-app")
@@ -41,10 +45,19 @@ def test_a_colleague_joins_and_gets_what_comes_later_and_no_more(desk: Desk, far
     colleague.acts(ticket, "join", share_token=token)
     eventually(lambda: not colleague.cannot_see(ticket), what="the colleague is on it")
     assert owner.ticket(ticket)["participants"] == [colleague.email]
-    joined = [entry for entry in owner.get(f"/v1/tickets/{ticket}/events")["items"] if entry["type"] == "ParticipantJoined"]
-    assert [(entry["by"], entry["data"]["participant"]) for entry in joined] == [(colleague.email, colleague.email)]
+    joined = [
+        entry
+        for entry in owner.get(f"/v1/tickets/{ticket}/events")["items"]
+        if entry["type"] == "ParticipantJoined"
+    ]
+    assert [(entry["by"], entry["data"]["participant"]) for entry in joined] == [
+        (colleague.email, colleague.email)
+    ]
     assert joined[0]["at"]
-    eventually(lambda: [m for m in far_end.about(ticket, "mail", to=owner.email) if "joined" in m["body"]], what="the owner is told")
+    eventually(
+        lambda: [m for m in far_end.about(ticket, "mail", to=owner.email) if "joined" in m["body"]],
+        what="the owner is told",
+    )
 
     desk.agent.replies(ticket, NOTE, audience="staff")
     desk.agent.replies(ticket, "We restarted the builder.")
@@ -53,14 +66,20 @@ def test_a_colleague_joins_and_gets_what_comes_later_and_no_more(desk: Desk, far
     said = colleague.replies(ticket, "It works for me now.")
     assert colleague.outcome(said["request_id"])["state"] == "done"
     owner.ticket(ticket, status="open")
-    far_end.gets(ticket, "mail", to=owner.email, count=4)  # received, joined, the answer, the colleague's
+    far_end.gets(
+        ticket, "mail", to=owner.email, count=4
+    )  # received, joined, the answer, the colleague's
 
     for path in ("", "/events", "/explain", "/clocks"):
         assert NOTE not in str(colleague.get(f"/v1/tickets/{ticket}{path}"))
         assert colleague.call("GET", f"/v1/tickets/{other}{path}").status_code == 404
     assert [item["id"] for item in colleague.listed()] == [ticket]
-    answer = colleague.call("POST", "/v1/tickets", {"subject": "x", "body": "y", "app": f"{owner.name}-app"})
-    assert answer.json()["type"].rpartition("/")[2] == "not-a-collaborator", "no access to the app follows"
+    answer = colleague.call(
+        "POST", "/v1/tickets", {"subject": "x", "body": "y", "app": f"{owner.name}-app"}
+    )
+    assert answer.json()["type"].rpartition("/")[2] == "not-a-collaborator", (
+        "no access to the app follows"
+    )
     became = colleague.outcome(colleague.acts(ticket, "access", granted=True)["request_id"])
     assert became["code"] == "not-allowed", "only the requester lets staff in"
 
@@ -78,7 +97,9 @@ def test_ended_expired_and_forged_links_are_gone(desk: Desk, clock: ClockHand) -
 
     again = owner.acts(ticket, "share")["url"].rpartition("/")[2]
     moved = clock.advance(days=30, minutes=1)
-    eventually(lambda: asked_at(owner, ticket) >= moved, what="intake sees that the clock has moved")
+    eventually(
+        lambda: asked_at(owner, ticket) >= moved, what="intake sees that the clock has moved"
+    )
     assert gone(stranger, ticket, again)
     assert stranger.cannot_see(ticket)
 
@@ -87,8 +108,14 @@ def test_by_the_page_looking_adds_nobody_and_a_visitor_logs_in_first(desk: Desk)
     owner, ticket, token = shared(desk)
     with desk.browser() as visitor:
         asked = visitor.get(f"/share/{token}")
-        assert (asked.status_code, asked.headers["location"]) == (303, f"/login?next=%2Fshare%2F{token}")
-        back = visitor.post("/login", data={"email": "stranger@example.com", "password": "demo", "next": f"/share/{token}"})
+        assert (asked.status_code, asked.headers["location"]) == (
+            303,
+            f"/login?next=%2Fshare%2F{token}",
+        )
+        back = visitor.post(
+            "/login",
+            data={"email": "stranger@example.com", "password": "demo", "next": f"/share/{token}"},
+        )
         assert (back.status_code, back.headers["location"]) == (303, f"/share/{token}")
         page = visitor.get(f"/share/{token}")
         assert page.status_code == 200 and "stranger@example.com" in page.text
@@ -97,7 +124,9 @@ def test_by_the_page_looking_adds_nobody_and_a_visitor_logs_in_first(desk: Desk)
         assert owner.ticket(ticket)["participants"] == []
 
         joined = visitor.post(f"/share/{token}")
-        assert joined.status_code == 303 and joined.headers["location"].startswith(f"/tickets/{ticket}")
+        assert joined.status_code == 303 and joined.headers["location"].startswith(
+            f"/tickets/{ticket}"
+        )
         assert "Deploys hang" in visitor.get(joined.headers["location"]).text
         assert owner.ticket(ticket)["participants"] == ["stranger@example.com"]
         again = visitor.post(f"/share/{token}")
@@ -105,6 +134,8 @@ def test_by_the_page_looking_adds_nobody_and_a_visitor_logs_in_first(desk: Desk)
 
         ended = owner.acts(ticket, "unshare")
         owner.outcome(ended["request_id"])
+        assert visitor.get(f"/share/{token}").status_code == 410, "nobody is invited by it"
+        assert visitor.get("/share/abcdef").status_code == 410
         late = visitor.post(f"/share/{token}")
         assert late.status_code == 410 and "no longer good" in late.text
         assert not desk.stranger.cannot_see(ticket), "who joined stays"

@@ -1,7 +1,9 @@
-"""J11: the outage of 29 June 2012, replayed into a running stack. J12's part of it: the page while everything of ours is down.
+"""J11: the outage of 29 June 2012, replayed into a running stack. J12's part of it: the page while
+everything of ours is down.
 
-`deploy/demo/scenarios/2012-06-29` is replayed in pieces: its requests have ids of their own, so what was asked before is decided
-once, and each piece goes on where the one before ended. Its times are kept, so the header is the seed's however long this takes.
+`deploy/demo/scenarios/2012-06-29` is replayed in pieces: its requests have ids of their own, so
+what was asked before is decided once, and each piece goes on where the one before ended. Its times
+are kept, so the header is the seed's however long this takes.
 """
 
 from __future__ import annotations
@@ -53,7 +55,18 @@ def replayed(stack: Stack, folder: Path, until: str) -> None:
     document["steps"] = document["steps"][: last + 1]
     folder.mkdir(exist_ok=True)
     (folder / "scenario.yaml").write_text(yaml.safe_dump(document))
-    command = [sys.executable, "-m", "cli.main", "replay", str(folder), "--prefix", PREFIX, "--speed", "0", "--keep-times"]
+    command = [
+        sys.executable,
+        "-m",
+        "cli.main",
+        "replay",
+        str(folder),
+        "--prefix",
+        PREFIX,
+        "--speed",
+        "0",
+        "--keep-times",
+    ]
     env = {**os.environ, "KAFKA_BOOTSTRAP_SERVERS": stack.kafka}
     subprocess.run(command, cwd=ROOT, env=env, check=True, capture_output=True, timeout=60)
 
@@ -77,7 +90,9 @@ def status_of(stack: Stack) -> str:
 def test_the_outage_of_2012(own: Stack, tmp_path: Path) -> None:
     desk, far_end, portal = Desk(own), FarEnd(own.sink), own.portal
     replayed(own, tmp_path / "s", "alert")
-    (woken,) = far_end.gets(KEY, "page", "ops")  # within ten seconds of the alert's being in the log
+    (woken,) = far_end.gets(
+        KEY, "page", "ops"
+    )  # within ten seconds of the alert's being in the log
     assert STORY.monitor.summary in woken["subject"] + woken["body"]
     assert lights(portal) == GREEN, "an alert alone says nothing in public"
 
@@ -88,48 +103,98 @@ def test_the_outage_of_2012(own: Stack, tmp_path: Path) -> None:
     assert "Production is down." in banner and f'href="/status/incidents/{KEY}"' in banner
 
     customer = desk.new_customer("premium")
-    draft = {"subject": "H99 on every page since the storm", "body": "Routing is down for all of our users."}
-    shown = httpx.post(f"{portal}/help/suggestions", data=draft, headers={"Origin": portal}, timeout=10)
+    draft = {
+        "subject": "H99 on every page since the storm",
+        "body": "Routing is down for all of our users.",
+    }
+    shown = httpx.post(
+        f"{portal}/help/suggestions", data=draft, headers={"Origin": portal}, timeout=10
+    )
     assert STORY.incident in shown.text, "who starts a matching ticket is shown the incident"
-    answer = eventually(lambda: _linked(customer.asks("/v1/tickets", {**draft, "app": f"{customer.name}-app"})), what="a match")
+    answer = eventually(
+        lambda: _linked(customer.asks("/v1/tickets", {**draft, "app": f"{customer.name}-app"})),
+        what="a match",
+    )
     tickets = [answer["ticket_id"]]
-    tickets.append(customer.submits("Database offline", "Our postgres database does not answer.", app=f"{customer.name}-app"))
+    tickets.append(
+        customer.submits(
+            "Database offline", "Our postgres database does not answer.", app=f"{customer.name}-app"
+        )
+    )
     for ticket in tickets:
         customer.ticket(ticket, incident_ids=[KEY])
     told = customer.call("GET", f"/tickets/{tickets[0]}", None).text
-    assert f'href="/status/incidents/{KEY}">{STORY.incident}</a>' in told, "the ticket's page names the incident"
-    unlike = customer.submits("How do I rename an app?", "I would like another name for it.", app=f"{customer.name}-app")
+    assert f'href="/status/incidents/{KEY}">{STORY.incident}</a>' in told, (
+        "the ticket's page names the incident"
+    )
+    unlike = customer.submits(
+        "How do I rename an app?", "I would like another name for it.", app=f"{customer.name}-app"
+    )
     assert customer.ticket(unlike, status="new")["incident_ids"] == []
 
     replayed(own, tmp_path / "s", "App operations are restored")
     eventually(lambda: lights(portal) == GREEN, what="both lights are green again")
     assert "Production is down." not in page(portal, "/help")
-    eventually(lambda: desk.ops.get(f"/v1/incidents/{KEY}")["state"] == "resolved", what="the view has it")
+    eventually(
+        lambda: desk.ops.get(f"/v1/incidents/{KEY}")["state"] == "resolved", what="the view has it"
+    )
     report = page(portal, f"/status/incidents/{KEY}")
     assert "Production 5h 8h Development 5h 8h" in report
-    said = [step.say for step in STORY.steps if step.do in ("open", "update", "resolve") and not step.scope]
-    assert shown_updates(report) == list(reversed(said)), "every update, in the seed's order: newest first"
+    said = [
+        step.say
+        for step in STORY.steps
+        if step.do in ("open", "update", "resolve") and not step.scope
+    ]
+    assert shown_updates(report) == list(reversed(said)), (
+        "every update, in the seed's order: newest first"
+    )
 
-    once = desk.ops.asks(f"/v1/incidents/{KEY}/message", {"body": "Service is restored; please look at your app again."})
+    once = desk.ops.asks(
+        f"/v1/incidents/{KEY}/message",
+        {"body": "Service is restored; please look at your app again."},
+    )
     assert once["tickets"] == 2
     for ticket in tickets:
-        eventually(lambda ticket=ticket: _answers(desk, ticket) == 1, what="one message on each linked ticket")
+        eventually(
+            lambda ticket=ticket: _answers(desk, ticket) == 1,
+            what="one message on each linked ticket",
+        )
     assert _answers(desk, unlike) == 0
     editor = desk.ops.call("GET", f"/ops/incidents/{KEY}/postmortem").text
-    for words in ("Scope of impact", "What happened", "What we are doing", "What you can do", "We have lost connectivity to some"):
+    for words in (
+        "Scope of impact",
+        "What happened",
+        "What we are doing",
+        "What you can do",
+        "We have lost connectivity to some",
+    ):
         assert words in editor, "the report is drafted from the timeline"
 
     replayed(own, tmp_path / "s", "postmortem")
-    eventually(lambda: "power loss in the US East" in page(portal, f"/status/incidents/{KEY}"), what="the report")
+    eventually(
+        lambda: "power loss in the US East" in page(portal, f"/status/incidents/{KEY}"),
+        what="the report",
+    )
     final = page(portal, f"/status/incidents/{KEY}")
-    assert "Production 5h 8h Development 5h 8h" in final and "For applications using the Bamboo stack" in final
+    assert (
+        "Production 5h 8h Development 5h 8h" in final
+        and "For applications using the Bamboo stack" in final
+    )
     history = page(portal, "/status/history/2012-06")
-    assert STORY.incident in history and "61.783 %" in history, "8 h of the 20 h 56 min of June that are recorded"
+    assert STORY.incident in history and "61.783 %" in history, (
+        "8 h of the 20 h 56 min of June that are recorded"
+    )
     issues = httpx.get(f"{portal}/api/v3/issues?since=2012-06-29", timeout=10).json()
-    assert (STORY.incident, True, "2012-06-30T03:04:00Z") in [(each["title"], each["resolved"], each["created_at"]) for each in issues]
+    assert (STORY.incident, True, "2012-06-30T03:04:00Z") in [
+        (each["title"], each["resolved"], each["created_at"]) for each in issues
+    ]
     feed = feedparser.parse(httpx.get(f"{portal}/status/feed.atom", timeout=10).content)
     assert not feed.bozo and f"urn:signalbox:status:{KEY}" in {entry.id for entry in feed.entries}
-    pages = [item for item in far_end.about(KEY, "page", "ops") if json.loads(item["body"])["type"] == "page"]
+    pages = [
+        item
+        for item in far_end.about(KEY, "page", "ops")
+        if json.loads(item["body"])["type"] == "page"
+    ]
     assert len(pages) == 1, "ops were woken once"
 
 
@@ -139,32 +204,54 @@ def _linked(answer: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _answers(desk: Desk, ticket: str) -> int:
-    return sum("Service is restored" in str(entry) for entry in desk.agent.get(f"/v1/tickets/{ticket}/events")["items"])
+    return sum(
+        "Service is restored" in str(entry)
+        for entry in desk.agent.get(f"/v1/tickets/{ticket}/events")["items"]
+    )
 
 
 def shown_updates(report: str) -> list[str]:
     """What the updates on the page say, in their order there."""
     updates = report[report.index("Updates, the latest first") :]
-    return [html.unescape(text) for text in re.findall(r'<div class="body">(.*?)</div>', updates, re.DOTALL)]
+    return [
+        html.unescape(text)
+        for text in re.findall(r'<div class="body">(.*?)</div>', updates, re.DOTALL)
+    ]
 
 
+@pytest.mark.long
 def test_the_page_is_served_while_everything_of_ours_is_down(own: Stack, tmp_path: Path) -> None:
     desk, title = Desk(own), f"Nothing answers {secrets.token_hex(3)}"
     body = {"title": title, "body": "We look into it.", "components": ["dashboard"], "impact": RED}
     key = desk.ops.asks("/v1/incidents", body)["incident_id"]
     alone = status_of(own)
     for base in (own.portal, alone):
-        eventually(lambda base=base: title in page(base, f"/status/incidents/{key}"), what="it is on the page")
+        eventually(
+            lambda base=base: title in page(base, f"/status/incidents/{key}"),
+            what="it is on the page",
+        )
     try:
         with standing_still(own, "mongod"):
-            for path in ("/status", f"/status/incidents/{key}", "/status/history", "/api/v3/current-status", "/help"):
-                assert title in page(own.portal, path) or path == "/status/history", f"{path} on the portal without MongoDB"
+            for path in (
+                "/status",
+                f"/status/incidents/{key}",
+                "/status/history",
+                "/api/v3/current-status",
+                "/help",
+            ):
+                assert title in page(own.portal, path) or path == "/status/history", (
+                    f"{path} on the portal without MongoDB"
+                )
         with standing_still(own, *(set(own.processes()) - {"status"})):
-            assert title in page(alone, "/status"), "Kafka, MongoDB, the portal and every other service are away"
+            assert title in page(alone, "/status"), (
+                "Kafka, MongoDB, the portal and every other service are away"
+            )
             assert lights(alone) == RED
             assert "urn:signalbox:status" in page(alone, "/status/feed.atom")
         with standing_still(own, *own.processes()), served(own.data / "status-page") as other:
-            assert title in page(other, "/status"), "from the disk alone, by a process that was never told of anything"
+            assert title in page(other, "/status"), (
+                "from the disk alone, by a process that was never told of anything"
+            )
             assert lights(other) == RED
     finally:
         desk.ops.asks(f"/v1/incidents/{key}/resolve", {"body": "Restored."})
@@ -190,7 +277,9 @@ def served(folder: Path) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
-    process = subprocess.Popen([sys.executable, "-m", "services.portal.status.serve", str(folder), str(port)], cwd=ROOT)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "services.portal.status.serve", str(folder), str(port)], cwd=ROOT
+    )
     try:
         base = f"http://127.0.0.1:{port}"
         eventually(lambda: _answering(base), within=30, what="it serves")

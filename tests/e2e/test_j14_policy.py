@@ -1,4 +1,6 @@
-"""J14: a policy change with proof. Draft, what-if, applied; old decisions keep their verdict; verify proves it; views rebuilt."""
+"""J14: a policy change with proof. Draft, what-if, applied; old decisions keep their verdict;
+verify proves it; views rebuilt.
+"""
 
 from __future__ import annotations
 
@@ -24,17 +26,29 @@ class Command:
     """`signalbox`, on the running stack."""
 
     def __init__(self, stack: Stack) -> None:
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("SIGNALBOX_")}
+        clean = {
+            name: value for name, value in os.environ.items() if not name.startswith("SIGNALBOX_")
+        }
         self.env = {
-            **clean, "KAFKA_BOOTSTRAP_SERVERS": stack.kafka, "MONGODB_URI": stack.mongodb, "SIGNALBOX_PORTAL_URL": stack.portal,
-            "SIGNALBOX_TOKEN": "demo-admin", "SIGNALBOX_CLOCK_FILE": str(stack.clock.path),
-        }  # fmt: skip
+            **clean,
+            "KAFKA_BOOTSTRAP_SERVERS": stack.kafka,
+            "MONGODB_URI": stack.mongodb,
+            "SIGNALBOX_PORTAL_URL": stack.portal,
+            "SIGNALBOX_TOKEN": "demo-admin",
+            "SIGNALBOX_CLOCK_FILE": str(stack.clock.path),
+        }
 
     def __call__(self, *arguments: str, expect: int = 0) -> dict[str, Any]:
         done = subprocess.run(
-            [sys.executable, "-m", "cli.main", *arguments, "--json"], cwd=ROOT, env=self.env, capture_output=True, text=True
+            [sys.executable, "-m", "cli.main", *arguments, "--json"],
+            cwd=ROOT,
+            env=self.env,
+            capture_output=True,
+            text=True,
         )
-        assert done.returncode == expect, f"{arguments}: {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+        assert done.returncode == expect, (
+            f"{arguments}: {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+        )
         return dict(json.loads(done.stdout or "{}"))
 
 
@@ -53,8 +67,14 @@ def draft(desk: Desk, tmp_path: Path) -> Path:
 
 
 def decided(desk: Desk, ticket: str) -> dict[str, dict[str, Any]]:
-    """Decision → as `explain` tells it."""
-    return {decision["type"]: decision for decision in desk.agent.get(f"/v1/tickets/{ticket}/explain")["decisions"]}
+    """Decision → as `explain` tells it, once the view has the ticket: a page does not wait for
+    it.
+    """
+    desk.agent.ticket(ticket)
+    return {
+        decision["type"]: decision
+        for decision in desk.agent.get(f"/v1/tickets/{ticket}/explain")["decisions"]
+    }
 
 
 def test_a_policy_is_tried_applied_explained_proven_and_the_views_rebuilt(
@@ -63,27 +83,40 @@ def test_a_policy_is_tried_applied_explained_proven_and_the_views_rebuilt(
     before = desk.admin.get("/v1/policies/default")
     customer = desk.new_customer("premium")
     since = f"{stack.clock.now():%Y-%m-%dT%H:%M:%SZ}"
-    old = customer.submits("The checkout is down", "H12 for everybody.", app=f"{customer.name}-app", priority="urgent")
+    old = customer.submits(
+        "The checkout is down", "H12 for everybody.", app=f"{customer.name}-app", priority="urgent"
+    )
     desk.agent.ticket(old, priority="urgent")
     assert not far_end.about(old, "page"), "nobody pages for premium customers"
 
     same = tmp_path / "same" / "default.yaml"
     same.parent.mkdir()
     same.write_text(yaml.safe_dump(before["document"]))
-    assert signalbox("simulate", "--policy", str(same), "--since", since)["empty"], "the same policy changes nothing"
+    assert signalbox("simulate", "--policy", str(same), "--since", since)["empty"], (
+        "the same policy changes nothing"
+    )
     sent = len(far_end.got("page"))
     report = tmp_path / "report.html"
     told = signalbox("simulate", "--policy", str(draft), "--since", since, "--html", str(report))
     (would,) = [call for call in told["pages"]["extra"] if call["ticket_id"] == old]
     assert would["person"] == "primary" and would["zone"] == "America/New_York"
-    assert next(item for item in told["items"] if item["ticket_id"] == old)["changes"]["pages"] == {"then": False, "draft": True}
+    assert next(item for item in told["items"] if item["ticket_id"] == old)["changes"]["pages"] == {
+        "then": False,
+        "draft": True,
+    }
     assert "<svg" in report.read_text()
-    by_http = desk.admin.call("POST", "/v1/policies/default/simulate", yaml.safe_load(draft.read_text()))
+    by_http = desk.admin.call(
+        "POST", "/v1/policies/default/simulate", yaml.safe_load(draft.read_text())
+    )
     assert by_http.status_code == 200, by_http.text
-    assert [call["person"] for call in by_http.json()["pages"]["extra"] if call["ticket_id"] == old] == ["primary"]
+    assert [
+        call["person"] for call in by_http.json()["pages"]["extra"] if call["ticket_id"] == old
+    ] == ["primary"]
     assert desk.agent.call("POST", "/v1/policies/default/simulate", {}).status_code == 403
     would_wake = {call["ticket_id"] for call in told["pages"]["extra"]}
-    assert not would_wake & {page["ticket_id"] for page in far_end.got("page")[sent:]}, "it is only tried out"
+    assert not would_wake & {page["ticket_id"] for page in far_end.got("page")[sent:]}, (
+        "it is only tried out"
+    )
     assert desk.admin.get("/v1/policies/default")["version"] == before["version"]
 
     changes = signalbox("policy", "diff", str(draft))["changes"]
@@ -92,18 +125,38 @@ def test_a_policy_is_tried_applied_explained_proven_and_the_views_rebuilt(
     assert applied["version"] == before["version"] + 1
     try:
         other = desk.new_customer("premium")
-        new = other.submits("The checkout is down again", "H12 for everybody.", app=f"{other.name}-app", priority="urgent")
+        new = other.submits(
+            "The checkout is down again",
+            "H12 for everybody.",
+            app=f"{other.name}-app",
+            priority="urgent",
+        )
         far_end.gets(new, "page", to="primary")
         assert not far_end.about(old, "page"), "what was decided before keeps its verdict"
         was, now = decided(desk, old)["PrioritySet"], decided(desk, new)["PrioritySet"]
-        assert was["policy"]["default"] == before["version"] and now["policy"]["default"] == applied["version"]
+        assert (
+            was["policy"]["default"] == before["version"]
+            and now["policy"]["default"] == applied["version"]
+        )
         lines = {tried["rule"]: tried for tried in now["trail"]}
-        assert lines["urgent_of_plan_pages"]["matched"] and "premium" in lines["urgent_of_plan_pages"]["because"]
-        assert not {tried["rule"]: tried for tried in was["trail"]}["urgent_of_plan_pages"]["matched"]
+        assert (
+            lines["urgent_of_plan_pages"]["matched"]
+            and "premium" in lines["urgent_of_plan_pages"]["because"]
+        )
+        assert not {tried["rule"]: tried for tried in was["trail"]}["urgent_of_plan_pages"][
+            "matched"
+        ]
         routed = decided(desk, new)["TicketRouted"]
-        assert len(routed["trail"]) >= 5 and all(tried["because"] for tried in routed["trail"]), "every rule tried says why"
-        theirs = {decision["type"]: decision for decision in other.get(f"/v1/tickets/{new}/explain")["decisions"]}
-        assert theirs["PrioritySet"]["trail"] and not theirs["TicketRouted"]["trail"], "customers see their part"
+        assert len(routed["trail"]) >= 5 and all(tried["because"] for tried in routed["trail"]), (
+            "every rule tried says why"
+        )
+        theirs = {
+            decision["type"]: decision
+            for decision in other.get(f"/v1/tickets/{new}/explain")["decisions"]
+        }
+        assert theirs["PrioritySet"]["trail"] and not theirs["TicketRouted"]["trail"], (
+            "customers see their part"
+        )
 
         pager = stack.kill("pager", signal.SIGKILL)
         stack.wait_restarted("pager", pager)
@@ -116,13 +169,19 @@ def test_a_policy_is_tried_applied_explained_proven_and_the_views_rebuilt(
 
     def proven() -> bool:
         found = signalbox("verify")
-        assert found["differences"] == [] and found["counts"]["router decisions"] > 0 and found["counts"]["pager decisions"] > 0
+        assert (
+            found["differences"] == []
+            and found["counts"]["router decisions"] > 0
+            and found["counts"]["pager decisions"] > 0
+        )
         return True
 
     eventually(proven, within=60, every=1, what="verify without a difference")
 
     def twice() -> tuple[dict[str, Any], dict[str, Any]] | None:
-        """From what there is, and from nothing; None where a clock or an escalation went on in between: another log, other views."""
+        """From what there is, and from nothing; None where a clock or an escalation went on in
+        between: another log, other views.
+        """
         first = signalbox("rebuild")
         drop_views(stack)
         again = signalbox("rebuild")
@@ -131,7 +190,9 @@ def test_a_policy_is_tried_applied_explained_proven_and_the_views_rebuilt(
     first, again = eventually(twice, within=120, every=1, what="two rebuilds of one log")
     assert first["equal"] and first["switched"]
     for name in ("tickets", "timeline", "pages", "policies"):
-        assert again["collections"][name]["new"] == first["collections"][name]["new"], f"{name}: from nothing to equal digests"
+        assert again["collections"][name]["new"] == first["collections"][name]["new"], (
+            f"{name}: from nothing to equal digests"
+        )
     assert desk.agent.ticket(new, status="solved")["subject"] == "The checkout is down again"
     later = other.submits("Is it over?", "Please tell.", app=f"{other.name}-app")
     desk.agent.ticket(later, status="new")
@@ -141,7 +202,7 @@ def drop_views(stack: Stack) -> None:
     """As if MongoDB had lost them."""
     from pymongo import MongoClient
 
-    from cli.rebuild import POSITIONS, VIEWS
+    from cli.log.rebuild import POSITIONS, VIEWS
 
     with MongoClient(stack.mongodb) as client:
         for name in (*VIEWS, POSITIONS):
@@ -151,7 +212,15 @@ def drop_views(stack: Stack) -> None:
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        ({"calendars": {"always": {"always": True}, "business": {"zone": "Mars/Base", "week": {"mon": []}}}}, "IANA"),
+        (
+            {
+                "calendars": {
+                    "always": {"always": True},
+                    "business": {"zone": "Mars/Base", "week": {"mon": []}},
+                }
+            },
+            "IANA",
+        ),
         ({"routing": [{"rule": "by_the_moon", "strength": "certain"}]}, "no routing rule"),
         ({"colour": "red"}, "colour"),
     ],
@@ -164,7 +233,9 @@ def test_a_bad_policy_is_refused_and_the_running_one_stays(
     path = tmp_path / "default.yaml"
     path.write_text(yaml.safe_dump({**running["document"], **wrong}))
     told = signalbox("policy", "apply", str(path), expect=1)
-    assert words in json.dumps(told["mistakes"]) and all(mistake["line"] for mistake in told["mistakes"])
+    assert words in json.dumps(told["mistakes"]) and all(
+        mistake["line"] for mistake in told["mistakes"]
+    )
     refused = desk.admin.call("PUT", "/v1/policies/default", {**running["document"], **wrong})
     assert refused.status_code in (400, 422) and words in refused.text
     assert desk.admin.get("/v1/policies/default")["version"] == running["version"]

@@ -10,7 +10,18 @@ from tests.support.desk import Desk, FarEnd
 
 
 def run(desk: Desk, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "cli.main", "page", *words, "--token", "demo-primary", "--url", desk.stack.portal, "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "cli.main",
+        "page",
+        *words,
+        "--token",
+        "demo-primary",
+        "--url",
+        desk.stack.portal,
+        "--json",
+    ]
     return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
 

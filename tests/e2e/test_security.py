@@ -1,4 +1,6 @@
-"""The edge of the running services: hostile bodies reach no log, foreign pages nothing, and nothing listens that is not declared."""
+"""The edge of the running services: hostile bodies reach no log, foreign pages nothing, and nothing
+listens that is not declared.
+"""
 
 from __future__ import annotations
 
@@ -38,11 +40,18 @@ async def logged(bootstrap: str) -> list[Event]:
     reader = Reader(bootstrap, PREFIX)
     await reader.start()
     try:
-        starts = {(REQUESTS.name, partition): 0 for partition in range(await reader.partitions(REQUESTS.name))}
+        starts = {
+            (REQUESTS.name, partition): 0
+            for partition in range(await reader.partitions(REQUESTS.name))
+        }
         found = [message async for messages in reader.read_to_end(starts) for message in messages]
     finally:
         await reader.stop()
-    return [event for message in found if (event := read(message.value, message.headers.get("ce_type"))) is not None]
+    return [
+        event
+        for message in found
+        if (event := read(message.value, message.headers.get("ce_type"))) is not None
+    ]
 
 
 def test_hostile_bodies_are_refused_and_none_is_in_the_log(stack: Stack, desk: Desk) -> None:
@@ -50,11 +59,17 @@ def test_hostile_bodies_are_refused_and_none_is_in_the_log(stack: Stack, desk: D
     headers = {"Authorization": f"Bearer {shop.token}", "Content-Type": "application/json"}
     for base in (stack.intake, stack.portal):
         for what, body in HOSTILE.items():
-            answer = shop.client.post(f"{base}/v1/tickets", content=body.replace(b"%s", mark.encode()), headers=headers)
+            answer = shop.client.post(
+                f"{base}/v1/tickets", content=body.replace(b"%s", mark.encode()), headers=headers
+            )
             assert 400 <= answer.status_code < 500, (what, base, answer.status_code)
             assert answer.headers["content-type"] == "application/problem+json", what
     good = shop.submits(f"{mark} at last")
-    events = [event for event in asyncio.run(logged(stack.kafka)) if mark.encode() in event.wire() or shop.email.encode() in event.wire()]
+    events = [
+        event
+        for event in asyncio.run(logged(stack.kafka))
+        if mark.encode() in event.wire() or shop.email.encode() in event.wire()
+    ]
     assert [(event.type, event.key) for event in events] == [("OpenTicket", good)]
 
 
@@ -62,34 +77,77 @@ def test_a_search_parameter_is_never_an_operator(desk: Desk) -> None:
     desk.agent.ticket(desk.new_customer("free").submits("Something to find"), status="new")
     for name in ("queue", "provider"):
         assert desk.agent.get("/v1/tickets", **{name: '{"$ne": 1}'})["items"] == [], name
-    assert desk.agent.get("/v1/tickets", q='{"$exists": "zzyzx"}')["items"] == [], "words, of which the last is in no ticket"
+    assert desk.agent.get("/v1/tickets", q='{"$exists": "zzyzx"}')["items"] == [], (
+        "words, of which the last is in no ticket"
+    )
     for name in ("status", "priority", "order", "cursor"):
-        assert desk.agent.call("GET", "/v1/tickets", params={name: '{"$ne": 1}'}).status_code == 422, name
+        assert (
+            desk.agent.call("GET", "/v1/tickets", params={name: '{"$ne": 1}'}).status_code == 422
+        ), name
     everything = {ticket["id"] for ticket in desk.agent.get("/v1/tickets")["items"]}
-    assert {ticket["id"] for ticket in desk.agent.get("/v1/tickets", **{"queue[$ne]": "x"})["items"]} == everything, "it is no parameter"
+    assert {
+        ticket["id"] for ticket in desk.agent.get("/v1/tickets", **{"queue[$ne]": "x"})["items"]
+    } == everything, "it is no parameter"
 
 
-@pytest.mark.parametrize("headers", [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}])
 @pytest.mark.parametrize(
-    "path", ["/login", "/logout", "/tickets", "/account/password", "/account/sessions", "/account/tokens", "/theme", "/v1/tickets"]
+    "headers",
+    [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}],
 )
-def test_a_form_of_another_site_does_nothing(stack: Stack, desk: Desk, path: str, headers: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/login",
+        "/logout",
+        "/tickets",
+        "/account/password",
+        "/account/sessions",
+        "/account/tokens",
+        "/theme",
+        "/v1/tickets",
+    ],
+)
+def test_a_form_of_another_site_does_nothing(
+    stack: Stack, desk: Desk, path: str, headers: dict[str, str]
+) -> None:
     browser = desk.browser()
-    entered = browser.post("/login", data={"email": "stranger@example.com", "password": "demo"}, headers={"Origin": stack.portal})
+    entered = browser.post(
+        "/login",
+        data={"email": "stranger@example.com", "password": "demo"},
+        headers={"Origin": stack.portal},
+    )
     assert entered.status_code == 303
     answer = browser.post(
-        path, data={"subject": "Forged", "body": "x", "email": "stranger@example.com", "password": "demo"}, headers=headers
+        path,
+        data={
+            "subject": "Forged",
+            "body": "x",
+            "email": "stranger@example.com",
+            "password": "demo",
+        },
+        headers=headers,
     )
     assert answer.status_code == 403
     assert browser.get("/account").status_code == 200, "still signed in"
 
 
 @pytest.mark.parametrize(
-    "back", ["https://evil.example/", "//evil.example", "/\\evil.example", "/x\r\nSet-Cookie: a=b", "javascript:alert(1)"]
+    "back",
+    [
+        "https://evil.example/",
+        "//evil.example",
+        "/\\evil.example",
+        "/x\r\nSet-Cookie: a=b",
+        "javascript:alert(1)",
+    ],
 )
-def test_a_login_sends_nobody_elsewhere_and_one_header_stays_one(stack: Stack, desk: Desk, back: str) -> None:
+def test_a_login_sends_nobody_elsewhere_and_one_header_stays_one(
+    stack: Stack, desk: Desk, back: str
+) -> None:
     entered = desk.browser().post(
-        "/login", data={"email": "stranger@example.com", "password": "demo", "next": back}, headers={"Origin": stack.portal}
+        "/login",
+        data={"email": "stranger@example.com", "password": "demo", "next": back},
+        headers={"Origin": stack.portal},
     )
     assert (entered.status_code, entered.headers["location"]) == (303, "/")
     assert not any(line.startswith("a=") for line in entered.headers.get_list("set-cookie"))
@@ -101,7 +159,9 @@ def _family(pids: set[int]) -> set[int]:
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+                parents[int(entry.name)] = int(
+                    (entry / "stat").read_text().rpartition(")")[2].split()[1]
+                )
             except OSError:
                 continue
     found = set(pids)
@@ -121,7 +181,10 @@ def _listeners(pids: set[int]) -> set[tuple[str, int]]:
                     if target.startswith("socket:["):
                         inodes.add(target[8:-1])
     found = set()
-    for table, family, width in (("/proc/net/tcp", socket.AF_INET, 8), ("/proc/net/tcp6", socket.AF_INET6, 32)):
+    for table, family, width in (
+        ("/proc/net/tcp", socket.AF_INET, 8),
+        ("/proc/net/tcp6", socket.AF_INET6, 32),
+    ):
         for line in Path(table).read_text().splitlines()[1:]:
             local, state, inode = line.split()[1], line.split()[3], line.split()[9]
             if state == "0A" and inode in inodes:
@@ -134,7 +197,10 @@ def _listeners(pids: set[int]) -> set[tuple[str, int]]:
 def test_only_declared_ports_listen_and_only_on_this_machine(stack: Stack) -> None:
     processes = stack.processes().values()
     declared = {int(port) for entry in processes for port in (entry.get("ports") or {}).values()}
-    declared |= {int(address.rpartition(":")[2].partition("/")[0]) for address in (stack.portal, stack.intake, stack.kafka)}
+    declared |= {
+        int(address.rpartition(":")[2].partition("/")[0])
+        for address in (stack.portal, stack.intake)
+    }
     found = _listeners(_family({int(entry["pid"]) for entry in processes if entry["pid"]}))
     assert found, "nothing listens: this test looks at the wrong processes"
     assert {address for address, _ in found} <= {"127.0.0.1", "::ffff:127.0.0.1"}

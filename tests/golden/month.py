@@ -1,6 +1,8 @@
-"""A month of requests as intake would have recorded them: seeded, so always the same. March 2027: the clocks change in it.
+"""A month of requests as intake would have recorded them: seeded, so always the same. March 2027:
+the clocks change in it.
 
-People answer late or early, review, hand back, reopen and acknowledge; both policy documents change on the 15th.
+People answer late or early, review, hand back, reopen and acknowledge; both policy documents change
+on the 15th.
 """
 
 from __future__ import annotations
@@ -46,7 +48,9 @@ LASTS = timedelta(days=40)
 
 @cache
 def published() -> tuple[PolicyPublished, ...]:
-    """Two versions of each document: the second promises premier customers more and puts somebody else on call."""
+    """Two versions of each document: the second promises premier customers more and puts somebody
+    else on call.
+    """
     first = policies()
     desk, on_call = policies()[DESK], policies()[ON_CALL]
     for target in desk["targets"]:
@@ -54,16 +58,23 @@ def published() -> tuple[PolicyPublished, ...]:
             target["within"] = {"30m": "15m", "2h": "1h"}.get(target["within"], target["within"])
     on_call["schedules"]["support-primary"]["rotation"]["people"] = ["secondary", "primary"]
     return tuple(
-        PolicyPublished(id=f"pol_{name}_{version}", key=name, at=at, version=version, document=document)
-        for name, version, at, document in (
-            (DESK, 1, BEGIN, first[DESK]), (ON_CALL, 1, BEGIN, first[ON_CALL]), (DESK, 2, CHANGE, desk), (ON_CALL, 2, CHANGE, on_call),
+        PolicyPublished(
+            id=f"pol_{name}_{version}", key=name, at=at, version=version, document=document
         )
-    )  # fmt: skip
+        for name, version, at, document in (
+            (DESK, 1, BEGIN, first[DESK]),
+            (ON_CALL, 1, BEGIN, first[ON_CALL]),
+            (DESK, 2, CHANGE, desk),
+            (ON_CALL, 2, CHANGE, on_call),
+        )
+    )
 
 
 @cache
 def desk_policy(version: int) -> DeskPolicy:
-    return DeskPolicy.model_validate(next(p.document for p in published() if (p.key, p.version) == (DESK, version)))
+    return DeskPolicy.model_validate(
+        next(p.document for p in published() if (p.key, p.version) == (DESK, version))
+    )
 
 
 def stamp_at(at: datetime) -> dict[str, int]:
@@ -72,7 +83,9 @@ def stamp_at(at: datetime) -> dict[str, int]:
 
 
 def requests(tickets: int, seed: int = 27) -> Iterator[Request]:
-    """Every request of the month, in the order of time; the first tickets of a larger month are others."""
+    """Every request of the month, in the order of time; the first tickets of a larger month are
+    others.
+    """
     waiting: list[tuple[datetime, int, Request]] = []
     for number, story in enumerate(stories(tickets, seed)):
         rng = random.Random(f"month:{seed}:{number}")
@@ -97,7 +110,9 @@ def _asked(rng: random.Random, story: Story, opened_at: datetime) -> Iterator[Re
     if rng.random() < 0.06:
         at += timedelta(minutes=rng.randrange(1, 60))
         priority = rng.choice([Priority.URGENT, Priority.HIGH, Priority.LOW])
-        review = asked.by("reviewer", ReviewPriority, at, priority=priority, reason="as it looks from here")
+        review = asked.by(
+            "reviewer", ReviewPriority, at, priority=priority, reason="as it looks from here"
+        )
         yield review
         if priority is Priority.URGENT:
             page = ids.page_id(opening.lane, ids.obligation_id(ticket, review.id))
@@ -113,7 +128,9 @@ def _asked(rng: random.Random, story: Story, opened_at: datetime) -> Iterator[Re
         if step.action == "solve":
             yield asked.by(step.who, Solve, at, resolution=step.fields["resolution"])
         else:
-            yield asked.by(step.who, AddReply, at, body=step.fields["body"], audience=step.fields["audience"])
+            yield asked.by(
+                step.who, AddReply, at, body=step.fields["body"], audience=step.fields["audience"]
+            )
     if story.steps and story.steps[-1].action == "solve" and rng.random() < 0.1:
         at += timedelta(hours=rng.randrange(1, 200))
         yield asked.by(story.who, Reopen, at, reason="It is back.")
@@ -121,7 +138,9 @@ def _asked(rng: random.Random, story: Story, opened_at: datetime) -> Iterator[Re
 
 def _until_answered(rng: random.Random) -> timedelta:
     """Mostly minutes; one in five sleeps through it, until morning."""
-    return timedelta(seconds=rng.randrange(20, 900) if rng.random() < 0.8 else rng.randrange(3600, 36_000))
+    return timedelta(
+        seconds=rng.randrange(20, 900) if rng.random() < 0.8 else rng.randrange(3600, 36_000)
+    )
 
 
 class _Asked:
@@ -130,28 +149,61 @@ class _Asked:
     def __init__(self, ticket: str, opening: OpenTicket) -> None:
         self._ticket, self._count, self._opening = ticket, 0, opening
 
-    def by(self, who: str, kind: type[Request], at: datetime, key: str = "", **fields: Any) -> Request:
+    def by(
+        self, who: str, kind: type[Request], at: datetime, key: str = "", **fields: Any
+    ) -> Request:
         self._count += 1
         name = ids.derive("req", self._ticket, str(self._count))
-        return kind(id=name, key=key or self._ticket, at=at, actor=actor(who), policy=stamp_at(at), digest=name, **fields)
+        return kind(
+            id=name,
+            key=key or self._ticket,
+            at=at,
+            actor=actor(who),
+            policy=stamp_at(at),
+            digest=name,
+            **fields,
+        )
 
 
 def _opening(story: Story, ticket: str, at: datetime) -> OpenTicket:
     known = admission(story.who, story.fields["app"])
     priority = Priority(story.fields["priority"]) if story.fields.get("priority") else None
-    if story.who in ("legacy", "premier") and story.key.endswith(("3", "7")) and story.fields["kind"] == "problem":
+    if (
+        story.who in ("legacy", "premier")
+        and story.key.endswith(("3", "7"))
+        and story.fields["kind"] == "problem"
+    ):
         priority = Priority.URGENT
     stamp = stamp_at(at)
     verdict = priority_at_opening(desk_policy(stamp[DESK]), known, priority)
-    fields = {name: story.fields[name] for name in ("subject", "body", "kind", "app", "addon") if name in story.fields}
-    urgent = UrgentDetails.model_validate(story.fields["urgent"], extra="ignore") if "urgent" in story.fields else None
+    fields = {
+        name: story.fields[name]
+        for name in ("subject", "body", "kind", "app", "addon")
+        if name in story.fields
+    }
+    urgent = (
+        UrgentDetails.model_validate(story.fields["urgent"], extra="ignore")
+        if "urgent" in story.fields
+        else None
+    )
+    # as if every customer had five of them
     component = (
-        f"{story.fields['app']}-{story.key.split('-')[1]}-{int(story.key.rpartition('-')[2]) % 5}"  # as if every customer had five of them
+        f"{story.fields['app']}-{story.key.split('-')[1]}-{int(story.key.rpartition('-')[2]) % 5}"
     )
     return OpenTicket(
-        id=ids.derive("req", ticket), key=ticket, at=at, actor=actor(story.who), policy=stamp, digest=story.key, admission=known,
-        priority=priority, urgent=urgent, lane=lane_for(actor(story.who).email, known, component), pages=verdict.pages, **fields,
-    )  # fmt: skip
+        id=ids.derive("req", ticket),
+        key=ticket,
+        at=at,
+        actor=actor(story.who),
+        policy=stamp,
+        digest=story.key,
+        admission=known,
+        priority=priority,
+        urgent=urgent,
+        lane=lane_for(actor(story.who).email, known, component),
+        pages=verdict.pages,
+        **fields,
+    )
 
 
 @cache
@@ -163,7 +215,9 @@ def _directory() -> dict[tuple[str, str], dict[str, Any]]:
 def actor(name: str) -> Actor:
     account = _directory()["accounts", f"{name}@example.com"]
     roles = tuple(Role(role) for role in account["roles"])
-    return Actor(email=account["email"], name=account["name"], roles=roles, provider=account.get("provider"))
+    return Actor(
+        email=account["email"], name=account["name"], roles=roles, provider=account.get("provider")
+    )
 
 
 @cache
@@ -171,7 +225,15 @@ def admission(who: str, app: str) -> Admission:
     found = _directory()["apps", app]
     providers = [_directory()["providers", slug] for slug in found["addons"]]
     return Admission(
-        plan=_directory()["accounts", f"{who}@example.com"]["plan"], requester_name=actor(who).name, app_owner=found["owner"],
-        app_stage=found["stage"], app_collaborators=tuple(found["collaborators"]),
-        addons=tuple(AddonKnown(slug=p["slug"], name=p["name"], aliases=tuple(p["aliases"]), hosts=tuple(p["hosts"])) for p in providers),
-    )  # fmt: skip
+        plan=_directory()["accounts", f"{who}@example.com"]["plan"],
+        requester_name=actor(who).name,
+        app_owner=found["owner"],
+        app_stage=found["stage"],
+        app_collaborators=tuple(found["collaborators"]),
+        addons=tuple(
+            AddonKnown(
+                slug=p["slug"], name=p["name"], aliases=tuple(p["aliases"]), hosts=tuple(p["hosts"])
+            )
+            for p in providers
+        ),
+    )

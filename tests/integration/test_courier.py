@@ -1,4 +1,6 @@
-"""Facts in; mail and webhooks at the far end: the real courier process, Kafka and MongoDB, a far end that can misbehave."""
+"""Facts in; mail and webhooks at the far end: the real courier process, Kafka and MongoDB, a far
+end that can misbehave.
+"""
 
 from __future__ import annotations
 
@@ -20,20 +22,40 @@ from standardwebhooks.webhooks import Webhook
 
 from deploy.demo.behaviour import Mode
 from deploy.demo.directory import webhook_secret
-from deploy.demo.receipts import Receipt
+from deploy.demo.receipts import DemoReceipt
 from deploy.demo.seed import seed
 from deploy.demo.sink import FarEnd, SinkSettings, far_end
 from shared import ids
 from shared.bus import Admin, Producer, Reader, record_for
-from shared.events import Audience, Plan, Priority, PrioritySet, ReplyAdded, TicketAssigned, TicketFact, Via
-from shared.store import Store
+from shared.events import (
+    Audience,
+    Plan,
+    Priority,
+    PrioritySet,
+    ReplyAdded,
+    TicketAssigned,
+    TicketFact,
+    Via,
+)
+from shared.storage.store import Store
 from shared.topics import NOTICES, read
 from tests.support.waiting import stretched
 
 pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).parents[2]
-TOPICS = ("requests", "tickets", "clocks", "pages", "status", "mail", "directory", "policies", "notices", "dead-letters")
+TOPICS = (
+    "requests",
+    "tickets",
+    "clocks",
+    "pages",
+    "status",
+    "mail",
+    "directory",
+    "policies",
+    "notices",
+    "dead-letters",
+)
 
 
 def free_port() -> int:
@@ -56,7 +78,9 @@ class Office:
     running: list[asyncio.subprocess.Process] = field(default_factory=list)
 
     async def start_courier(self) -> asyncio.subprocess.Process:
-        process = await asyncio.create_subprocess_exec(sys.executable, "-m", "services.notifier", "courier", cwd=ROOT, env=self.env)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "services.notifier", "courier", cwd=ROOT, env=self.env
+        )
         self.running.append(process)
         return process
 
@@ -67,14 +91,20 @@ class Office:
         return code
 
     async def happens(self, *facts: TicketFact, key: str, first_seq: int = 1) -> list[TicketFact]:
-        stamped = ids.stamp(facts, key=key, first_seq=first_seq, cause=f"req_{secrets.token_hex(4)}")
+        stamped = ids.stamp(
+            facts, key=key, first_seq=first_seq, cause=f"req_{secrets.token_hex(4)}"
+        )
         await self.producer.send_many([record_for("tickets", fact, "router") for fact in stamped])
         return stamped
 
-    async def gets(self, kind: str, ticket: str, count: int = 1, within: float = 40) -> list[Receipt]:
-        return await eventually(lambda: self._enough(kind, ticket, count), within, f"{count} {kind} about {ticket}")
+    async def gets(
+        self, kind: str, ticket: str, count: int = 1, within: float = 40
+    ) -> list[DemoReceipt]:
+        return await eventually(
+            lambda: self._enough(kind, ticket, count), within, f"{count} {kind} about {ticket}"
+        )
 
-    def _enough(self, kind: str, ticket: str, count: int) -> list[Receipt]:
+    def _enough(self, kind: str, ticket: str, count: int) -> list[DemoReceipt]:
         found = self.far.receipts.since(0, kind, ticket)
         return found if len(found) >= count else []
 
@@ -87,7 +117,9 @@ class Office:
         await reader.start()
         try:
             starts = {(NOTICES.name, p): 0 for p in range(await reader.partitions(NOTICES.name))}
-            return [read(m.value) async for messages in reader.read_to_end(starts) for m in messages]
+            return [
+                read(m.value) async for messages in reader.read_to_end(starts) for m in messages
+            ]
         finally:
             await reader.stop()
 
@@ -112,10 +144,16 @@ async def an_office(bootstrap: str, mongodb: str, data: Path, **more: str) -> As
     sink = SinkSettings(data_dir=data, sink_port=free_port(), sink_smtp_port=free_port())
     env = {
         **{name: value for name, value in os.environ.items() if not name.startswith("SIGNALBOX_")},
-        "KAFKA_BOOTSTRAP_SERVERS": bootstrap, "MONGODB_URI": mongodb, "SIGNALBOX_MONGODB_DATABASE": prefix.strip("-"),
-        "SIGNALBOX_TOPIC_PREFIX": prefix, "SIGNALBOX_SECRET": "a secret of sixteen and more", "SIGNALBOX_DEMO": "1",
-        "SIGNALBOX_INSTANCE": "courier-0", "SIGNALBOX_SINK_SMTP_PORT": str(sink.sink_smtp_port), **more,
-    }  # fmt: skip
+        "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
+        "MONGODB_URI": mongodb,
+        "SIGNALBOX_MONGODB_DATABASE": prefix.strip("-"),
+        "SIGNALBOX_TOPIC_PREFIX": prefix,
+        "SIGNALBOX_SECRET": "a secret of sixteen and more",
+        "SIGNALBOX_DEMO": "1",
+        "SIGNALBOX_INSTANCE": "courier-0",
+        "SIGNALBOX_SINK_SMTP_PORT": str(sink.sink_smtp_port),
+        **more,
+    }
     async with Admin(bootstrap, prefix) as admin:
         for topic in TOPICS:
             await admin.create_topic(topic, 4)
@@ -146,23 +184,42 @@ def now() -> datetime:
 
 def opened(**more: Any) -> PrioritySet:
     return PrioritySet(
-        at=now(), by="premium@example.com", policy={}, requested=None, priority=Priority.NORMAL, plan=Plan.PREMIUM, opened_at=now(),
-        lane="lane_x", subject="Redis refuses connections", requester="premium@example.com", **more,
-    )  # fmt: skip
+        at=now(),
+        by="premium@example.com",
+        policy={},
+        requested=None,
+        priority=Priority.NORMAL,
+        plan=Plan.PREMIUM,
+        opened_at=now(),
+        lane="lane_x",
+        subject="Redis refuses connections",
+        requester="premium@example.com",
+        **more,
+    )
 
 
 def assigned(provider: str) -> TicketAssigned:
     return TicketAssigned(
-        at=now(), by="premium@example.com", policy={}, queue=f"provider:{provider}", provider=provider, subject="Redis refuses connections",
-        body="ECONNREFUSED since noon", requester="premium@example.com", participants=("premium@example.com",), priority=Priority.NORMAL,
-    )  # fmt: skip
+        at=now(),
+        by="premium@example.com",
+        policy={},
+        queue=f"provider:{provider}",
+        provider=provider,
+        subject="Redis refuses connections",
+        body="ECONNREFUSED since noon",
+        requester="premium@example.com",
+        participants=("premium@example.com",),
+        priority=Priority.NORMAL,
+    )
 
 
 def ticket() -> str:
     return f"tkt_{secrets.token_hex(8)}"
 
 
-async def test_exactly_one_signed_webhook_and_one_mail_though_the_facts_are_repeated(office: Office) -> None:
+async def test_exactly_one_signed_webhook_and_one_mail_though_the_facts_are_repeated(
+    office: Office,
+) -> None:
     await office.start_courier()
     key = ticket()
     facts = await office.happens(opened(), assigned("redisco"), key=key)
@@ -176,7 +233,10 @@ async def test_exactly_one_signed_webhook_and_one_mail_though_the_facts_are_repe
     assert told["type"] == "ticket.assigned"
     assert told["data"]["ticket"]["body"] == "ECONNREFUSED since noon"
     mails = await office.gets("mail", key, 2)
-    assert sorted(mail["to"] for mail in mails) == ["agents@redisco.example.com", "premium@example.com"]
+    assert sorted(mail["to"] for mail in mails) == [
+        "agents@redisco.example.com",
+        "premium@example.com",
+    ]
     received = next(mail for mail in mails if mail["to"] == "premium@example.com")
     assert received["headers"]["Auto-Submitted"] == "auto-replied"
     assert received["headers"]["References"] == f"<{key}@notifications.signalbox.example>"
@@ -187,8 +247,14 @@ async def test_exactly_one_signed_webhook_and_one_mail_though_the_facts_are_repe
         by_notice.setdefault(fact.key, []).append(fact)
     assert len(by_notice) == 4
     for said in by_notice.values():
-        assert [(fact.type, fact.seq) for fact in said] == [("NoticeOwed", 1), ("NoticeAttempted", 2), ("NoticeDelivered", 3)]
-    assert {f"<{notice}@notifications.signalbox.example>" for notice in by_notice} >= {mail["id"] for mail in mails}
+        assert [(fact.type, fact.seq) for fact in said] == [
+            ("NoticeOwed", 1),
+            ("NoticeAttempted", 2),
+            ("NoticeDelivered", 3),
+        ]
+    assert {f"<{notice}@notifications.signalbox.example>" for notice in by_notice} >= {
+        mail["id"] for mail in mails
+    }
 
 
 async def nothing_left_to_say(office: Office, count: int) -> bool:
@@ -221,18 +287,28 @@ async def test_a_failed_webhook_is_tried_again_under_the_same_id(office: Office)
     await office.start_courier()
     key = ticket()
     await office.happens(assigned("redisco"), key=key)
-    (waiting,) = await eventually(lambda: office.outbox(phase="waiting"), what="one waits for its second try")
+    (waiting,) = await eventually(
+        lambda: office.outbox(phase="waiting"), what="one waits for its second try"
+    )
     office.far.behaviour.set("*", Mode.OK, 0)
     (hook,) = await office.gets("webhook", key)
     assert hook["id"] == waiting["_id"]
     await eventually(lambda: nothing_left_to_say(office, 2), what="outcome said")
     about = [(f.type, f.seq) for f in await office.said() if f.key == hook["id"]]
-    assert [kind for kind, _ in about] == ["NoticeOwed", "NoticeAttempted", "NoticeFailed", "NoticeAttempted", "NoticeDelivered"]
+    assert [kind for kind, _ in about] == [
+        "NoticeOwed",
+        "NoticeAttempted",
+        "NoticeFailed",
+        "NoticeAttempted",
+        "NoticeDelivered",
+    ]
     assert [seq for _, seq in about] == [1, 2, 3, 4, 5]
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
-async def test_a_restart_in_the_middle_loses_nothing_and_keeps_the_ids(office: Office, how: signal.Signals) -> None:
+async def test_a_restart_in_the_middle_loses_nothing_and_keeps_the_ids(
+    office: Office, how: signal.Signals
+) -> None:
     office.far.behaviour.set("/webhooks/redisco", Mode.HANG, 0)
     courier = await office.start_courier()
     keys = [ticket() for _ in range(6)]
@@ -240,7 +316,10 @@ async def test_a_restart_in_the_middle_loses_nothing_and_keeps_the_ids(office: O
         await office.happens(opened(), assigned("redisco"), key=key)
     for key in keys:
         await office.gets("mail", key, 2)
-    owed = {document["ticket_id"]: document["_id"] for document in await office.outbox(kind="webhook", open=True)}
+    owed = {
+        document["ticket_id"]: document["_id"]
+        for document in await office.outbox(kind="webhook", open=True)
+    }
     assert owed.keys() == set(keys)
     code = await office.end(courier, how)
     assert code == (0 if how is signal.SIGTERM else -signal.SIGKILL)
@@ -252,7 +331,9 @@ async def test_a_restart_in_the_middle_loses_nothing_and_keeps_the_ids(office: O
     await eventually(lambda: nothing_left_to_say(office, 18), what="all outcomes said")
     mails = [mail["id"] for mail in office.far.receipts.since(0, "mail")]
     assert len(set(mails)) == 12
-    assert how is signal.SIGKILL or len(mails) == 12, "only a kill between send and record may send again, under the same Message-ID"
+    assert how is signal.SIGKILL or len(mails) == 12, (
+        "only a kill between send and record may send again, under the same Message-ID"
+    )
     for notice in owed.values():
         seqs = list(dict.fromkeys(fact.seq for fact in await office.said() if fact.key == notice))
         assert seqs == list(range(1, len(seqs) + 1))
@@ -262,21 +343,40 @@ async def test_what_is_not_sent_is_said_with_the_reason(office: Office) -> None:
     await office.start_courier()
     key = ticket()
     reply = ReplyAdded(
-        at=now(), by="premium@example.com", policy={}, author="premium@example.com", side="customer", audience=Audience.EVERYONE,
-        via=Via.EMAIL, body="I am out of office", automatic=True, status="open", subject="S", requester="premium@example.com",
-        participants=("premium@example.com",), provider="redisco", priority=Priority.NORMAL,
-    )  # fmt: skip
+        at=now(),
+        by="premium@example.com",
+        policy={},
+        author="premium@example.com",
+        side="customer",
+        audience=Audience.EVERYONE,
+        via=Via.EMAIL,
+        body="I am out of office",
+        automatic=True,
+        status="open",
+        subject="S",
+        requester="premium@example.com",
+        participants=("premium@example.com",),
+        provider="redisco",
+        priority=Priority.NORMAL,
+    )
     await office.happens(reply, key=key)
     await eventually(lambda: nothing_left_to_say(office, 2), what="both said")
     said = await office.said()
-    assert {(fact.type, fact.notice_kind) for fact in said} == {("NoticeSuppressed", "mail"), ("NoticeSuppressed", "webhook")}
+    assert {(fact.type, fact.notice_kind) for fact in said} == {
+        ("NoticeSuppressed", "mail"),
+        ("NoticeSuppressed", "webhook"),
+    }
     assert all("machine" in fact.reason for fact in said)
     assert not office.far.receipts.since(0)
 
 
-async def test_a_record_nobody_can_read_is_a_dead_letter_and_the_rest_goes_on(office: Office) -> None:
+async def test_a_record_nobody_can_read_is_a_dead_letter_and_the_rest_goes_on(
+    office: Office,
+) -> None:
     key = ticket()
-    broken = record_for("tickets", opened(), "router")._replace(key=key, value=b'{"type": "PrioritySet"}')
+    broken = record_for("tickets", opened(), "router")._replace(
+        key=key, value=b'{"type": "PrioritySet"}'
+    )
     await office.producer.send(broken)
     await office.happens(opened(), key=key)
     await office.start_courier()
@@ -296,7 +396,9 @@ async def test_mongodb_lost_repeats_nothing_and_forgets_nothing(office: Office) 
     await office.happens(assigned("redisco"), key=waiting)
     await office.gets("mail", delivered)
     await office.gets("mail", waiting)
-    (left,) = await eventually(lambda: office.outbox(phase="waiting"), what="one waits for its second try")
+    (left,) = await eventually(
+        lambda: office.outbox(phase="waiting"), what="one waits for its second try"
+    )
     await eventually(lambda: nothing_left_to_say(office, 2), what="both mails said")
     await office.end(courier, signal.SIGKILL)
     await office.store.drop()

@@ -1,4 +1,6 @@
-"""A package whose hash is not the one in the lock is not installed: what the registry serves may change, what we run does not."""
+"""A package whose hash is not the one in the lock is not installed: what the registry serves may
+change, what we run does not.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +20,19 @@ def fetched(lines: str, folder: Path) -> subprocess.CompletedProcess[str]:
     requirements = folder / "requirements.lock"
     requirements.write_text(lines)
     command = [
-        sys.executable, "-m", "pip", "download", "--require-hashes", "--no-deps", "--disable-pip-version-check", "--no-cache-dir", "-d",
-        str(folder / "fetched"), "-r", str(requirements),
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--require-hashes",
+        "--no-deps",
+        "--disable-pip-version-check",
+        "--no-cache-dir",
+        "-d",
+        str(folder / "fetched"),
+        "-r",
+        str(requirements),
+    ]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 

@@ -1,4 +1,6 @@
-"""A topic made anew has the same offsets, holes and all; while an erasure is under way nobody of ours connects."""
+"""A topic made anew has the same offsets, holes and all; while an erasure is under way nobody of
+ours connects.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +16,9 @@ import pytest
 
 from cli.erase import copying
 from cli.erase.course import begin, course, end
-from cli.erase.person import Person
+from cli.erase.person import PersonToErase
 from shared.bus import Admin, Consumer, Producer, Record
-from shared.bus.rewriting import FILLER, Raw, Rewriting, Shape
+from shared.bus.rewriting import FILLER, RawRecord, Rewriting, TopicShape
 from shared.errors import Unavailable
 from tests.support.stack import Stack
 from tests.support.waiting import eventually
@@ -32,7 +34,7 @@ def contents_of(folder: Path) -> Iterator[tuple[Path, bytes]]:
                 yield Path(where, name), Path(where, name).read_bytes()
 
 
-NOBODY = Person(address="nobody@shop.example", pseudonym="erased-0123456789")
+NOBODY = PersonToErase(address="nobody@shop.example", pseudonym="erased-0123456789")
 AT = datetime(2024, 3, 3, 15, tzinfo=UTC)
 AT_MS = int(AT.timestamp() * 1000)
 
@@ -46,14 +48,29 @@ async def kafka(kafka_bootstrap: str) -> AsyncIterator[tuple[str, str, Rewriting
         await admin.delete_all()
 
 
-async def all_of(kafka: Rewriting, topic: str) -> list[tuple[int, Raw]]:
-    return [(number, raw) async for number, raws in kafka.read(topic, (await kafka.shape(topic)).bounds) for raw in raws]
+async def all_of(kafka: Rewriting, topic: str) -> list[tuple[int, RawRecord]]:
+    return [
+        (number, raw)
+        async for number, raws in kafka.read(topic, (await kafka.shape(topic)).bounds)
+        for raw in raws
+    ]
 
 
-async def test_holes_and_a_cut_beginning_are_copied_with_everything_else(kafka: tuple[str, str, Rewriting]) -> None:
+async def test_holes_and_a_cut_beginning_are_copied_with_everything_else(
+    kafka: tuple[str, str, Rewriting],
+) -> None:
     bootstrap, prefix, rewriting = kafka
-    await rewriting.make("requests", Shape(2, 1, {"retention.ms": "-1"}, {}))
-    kept = [Raw(at, b"k%d" % at, None if at == 9 else b"{}", (("ce_id", b"x"), ("ce_id", b"twice")), AT_MS + at) for at in (4, 7, 8, 9)]
+    await rewriting.make("requests", TopicShape(2, 1, {"retention.ms": "-1"}, {}))
+    kept = [
+        RawRecord(
+            at,
+            b"k%d" % at,
+            None if at == 9 else b"{}",
+            (("ce_id", b"x"), ("ce_id", b"twice")),
+            AT_MS + at,
+        )
+        for at in (4, 7, 8, 9)
+    ]
     async with rewriting.writer("requests") as writer:
         await writer.add(0, kept)
         await writer.fill(0, 12, AT_MS)
@@ -73,7 +90,10 @@ async def test_holes_and_a_cut_beginning_are_copied_with_everything_else(kafka: 
     records = [raw for number, raw in await all_of(rewriting, "requests") if raw.key != FILLER]
     assert records == kept
 
-    for connecting in (Consumer(bootstrap, prefix, "router", ["requests"]).start(), Producer(bootstrap, prefix, "intake").start()):
+    for connecting in (
+        Consumer(bootstrap, prefix, "router", ["requests"]).start(),
+        Producer(bootstrap, prefix, "intake").start(),
+    ):
         with pytest.raises(Unavailable, match="erasure is under way"):
             await connecting
     await end(rewriting)
@@ -82,31 +102,44 @@ async def test_holes_and_a_cut_beginning_are_copied_with_everything_else(kafka: 
     await producer.stop()
 
 
-async def test_a_record_that_somebody_writes_between_is_noticed(kafka: tuple[str, str, Rewriting]) -> None:
+async def test_a_record_that_somebody_writes_between_is_noticed(
+    kafka: tuple[str, str, Rewriting],
+) -> None:
     bootstrap, prefix, rewriting = kafka
-    await rewriting.make("requests", Shape(1, 1, {}, {}))
+    await rewriting.make("requests", TopicShape(1, 1, {}, {}))
     shape = await rewriting.shape("requests")
     producer = Producer(bootstrap, prefix, "smtp")
     await producer.send(Record("requests", "k", b"{}"))
     await producer.stop()
-    with pytest.raises(copying.NotTheSame, match="somebody writes to requests"):
+    with pytest.raises(copying.CopyDiffers, match="somebody writes to requests"):
         await copying.copy(rewriting, "requests", shape, NOBODY)
     assert len(await all_of(rewriting, "requests")) == 1, "nothing was touched"
 
 
 async def test_what_was_erased_leaves_the_brokers_disk(engine: Stack) -> None:
-    """Of the embedded broker's, whose files can be looked at: `log.segment.delete.delay.ms` after the topic was deleted."""
+    """Of the embedded broker's, whose files can be looked at: `log.segment.delete.delay.ms` after
+    the topic was deleted.
+    """
     prefix, planted = f"rewriting-{secrets.token_hex(4)}-", secrets.token_hex(12)
-    person = Person(address="ann@shop.example", pseudonym="erased-0123456789", tickets=frozenset({"tkt_1"}))
-    event = {"type": "TicketOpened", "id": "fct_1", "key": "tkt_1", "at": AT.isoformat(), "subject": planted, "requester": person.address}
+    person = PersonToErase(
+        address="ann@shop.example", pseudonym="erased-0123456789", tickets=frozenset({"tkt_1"})
+    )
+    event = {
+        "type": "TicketOpened",
+        "id": "fct_1",
+        "key": "tkt_1",
+        "at": AT.isoformat(),
+        "subject": planted,
+        "requester": person.address,
+    }
 
     def on_disk() -> bool:
         return any(planted.encode() in raw for _, raw in contents_of(engine.data / "kafka"))
 
     async with Rewriting(engine.kafka, prefix) as rewriting:
-        await rewriting.make("tickets", Shape(1, 1, {}, {}))
+        await rewriting.make("tickets", TopicShape(1, 1, {}, {}))
         async with rewriting.writer("tickets") as writer:
-            await writer.append(0, Raw(0, b"tkt_1", orjson.dumps(event), (), AT_MS))
+            await writer.append(0, RawRecord(0, b"tkt_1", orjson.dumps(event), (), AT_MS))
         assert on_disk()
         bounds = await copying.copy(rewriting, "tickets", await rewriting.shape("tickets"), person)
         await begin(rewriting, person.pseudonym, AT, 1)
@@ -115,6 +148,8 @@ async def test_what_was_erased_leaves_the_brokers_disk(engine: Stack) -> None:
         ((_, left),) = await all_of(rewriting, "tickets")
     assert orjson.loads(left.value or b"")["subject"] == "[erased]"
     assert dict(left.headers)["ce_erased"] == person.pseudonym.encode()
-    eventually(lambda: not on_disk(), within=60, every=0.5, what="Kafka has deleted the old segments")
+    eventually(
+        lambda: not on_disk(), within=60, every=0.5, what="Kafka has deleted the old segments"
+    )
     async with Admin(engine.kafka, prefix) as admin:
         await admin.delete_all()

@@ -1,6 +1,8 @@
-"""What people type (`tests/corpus/knowledge/queries.yaml`), and how often the right article comes first, or among the first three.
+"""What people type (`tests/corpus/knowledge/queries.yaml`), and how often the right article comes
+first, or among the first three.
 
-`held_out` was never looked at while search and articles were tuned, so its figures are the honest ones.
+`held_out` was never looked at while search and articles were tuned, so its figures are the honest
+ones.
 """
 
 from __future__ import annotations
@@ -45,11 +47,17 @@ def library() -> Articles:
 
 
 def queries(half: str) -> list[tuple[str, tuple[str, ...]]]:
-    return [(str(row["ask"]), tuple(row["want"])) for row in yaml.safe_load(FILE.read_text("utf-8"))[half]]
+    return [
+        (str(row["ask"]), tuple(row["want"]))
+        for row in yaml.safe_load(FILE.read_text("utf-8"))[half]
+    ]
 
 
 def judged(half: str) -> list[Asked]:
-    return [Asked(ask, want, tuple(hit.slug for hit in library().search(ask, 3))) for ask, want in queries(half)]
+    return [
+        Asked(ask, want, tuple(hit.slug for hit in library().search(ask, 3)))
+        for ask, want in queries(half)
+    ]
 
 
 def share(results: Sequence[bool]) -> float:

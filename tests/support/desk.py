@@ -1,4 +1,6 @@
-"""The people of a test, in the language of the desk: `customer.submits("…")`, `agent.replies(ticket, "…")`, `far_end.pages(…)`."""
+"""The people of a test, in the language of the desk: `customer.submits("…")`,
+`agent.replies(ticket, "…")`, `far_end.pages(…)`.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +25,13 @@ class Person:
     email: str = ""
     client: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=30))
 
-    def call(self, method: str, path: str, json: Any = None, key: str | None = None, **kwargs: Any) -> httpx.Response:
-        headers = {"Authorization": f"Bearer {self.token}", **({"Idempotency-Key": key} if key else {})}
+    def call(
+        self, method: str, path: str, json: Any = None, key: str | None = None, **kwargs: Any
+    ) -> httpx.Response:
+        headers = {
+            "Authorization": f"Bearer {self.token}",
+            **({"Idempotency-Key": key} if key else {}),
+        }
         return self.client.request(method, self.base + path, json=json, headers=headers, **kwargs)
 
     def get(self, path: str, **params: Any) -> Any:
@@ -40,10 +47,16 @@ class Person:
         return dict(answer.json())
 
     def submits(
-        self, subject: str, body: str = "It does not work as the documentation says.", key: str | None = None, **fields: Any
+        self,
+        subject: str,
+        body: str = "It does not work as the documentation says.",
+        key: str | None = None,
+        **fields: Any,
     ) -> str:
         """Opens a ticket; gives its id."""
-        return str(self.asks("/v1/tickets", {"subject": subject, "body": body, **fields}, key)["ticket_id"])
+        return str(
+            self.asks("/v1/tickets", {"subject": subject, "body": body, **fields}, key)["ticket_id"]
+        )
 
     def acts(self, ticket: str, action: str, **fields: Any) -> dict[str, Any]:
         return self.asks(f"/v1/tickets/{ticket}/{action}", fields)
@@ -56,7 +69,11 @@ class Person:
 
         def decided() -> Any:
             answer = self.call("GET", f"/v1/requests/{request_id}")
-            return answer.json() if answer.status_code == 200 and answer.json()["state"] != "pending" else None
+            return (
+                answer.json()
+                if answer.status_code == 200 and answer.json()["state"] != "pending"
+                else None
+            )
 
         return dict(eventually(decided, what=f"request {request_id} decided"))
 
@@ -83,6 +100,16 @@ class Person:
                 return found
             cursor = {"cursor": page["next"]}
 
+    def finds(self, ticket: str, **where: Any) -> None:
+        """Waits until the ticket is in the list. A ticket whose place changes while the parts are
+        read (its clock begins, its status changes) may be missed once.
+        """
+
+        def found() -> bool:
+            return ticket in [item["id"] for item in self.listed(**where)]
+
+        eventually(found, what=f"ticket {ticket} in the list {where}")
+
     def cannot_see(self, ticket: str) -> bool:
         return self.call("GET", f"/v1/tickets/{ticket}").status_code == 404
 
@@ -96,23 +123,31 @@ class FarEnd:
 
     def got(self, kind: str | None = None, **where: str) -> list[dict[str, Any]]:
         """Everything received, oldest first; `where`: only that `ticket`, only that `to`."""
-        answer = self.client.get(f"{self.sink}/demo/outbox", params={**({"kind": kind} if kind else {}), **where})
+        answer = self.client.get(
+            f"{self.sink}/demo/outbox", params={**({"kind": kind} if kind else {}), **where}
+        )
         return list(answer.json())
 
     def about(self, ticket: str, kind: str, to: str | None = None) -> list[dict[str, Any]]:
         return [item for item in self.got(kind, ticket=ticket) if to is None or to in item["to"]]
 
-    def gets(self, ticket: str, kind: str, to: str | None = None, count: int = 1, within: float = 30) -> list[dict[str, Any]]:
+    def gets(
+        self, ticket: str, kind: str, to: str | None = None, count: int = 1, within: float = 30
+    ) -> list[dict[str, Any]]:
         """Wait for at least `count` of them."""
 
         def enough() -> Any:
             found = self.about(ticket, kind, to)
             return found if len(found) >= count else None
 
-        return list(eventually(enough, within=within, what=f"{count} {kind} about {ticket} to {to}"))
+        return list(
+            eventually(enough, within=within, what=f"{count} {kind} about {ticket} to {to}")
+        )
 
     def misbehaves(self, path: str, mode: str) -> None:
-        self.client.post(f"{self.sink}/control", json={"path": path, "mode": mode}).raise_for_status()
+        self.client.post(
+            f"{self.sink}/control", json={"path": path, "mode": mode}
+        ).raise_for_status()
 
 
 @dataclass
@@ -127,27 +162,55 @@ class Desk:
 
     def person(self, name: str) -> Person:
         """A demo identity."""
-        return self.people.setdefault(name, Person(name, f"demo-{name}", self.stack.portal, f"{name}@example.com"))
+        return self.people.setdefault(
+            name, Person(name, f"demo-{name}", self.stack.portal, f"{name}@example.com")
+        )
 
-    def new_customer(self, plan: str, stage: str = "production", addons: tuple[str, ...] = ("redisco", "mailgrid", "logdrain")) -> Person:
+    def new_customer(
+        self,
+        plan: str,
+        stage: str = "production",
+        addons: tuple[str, ...] = ("redisco", "mailgrid", "logdrain"),
+    ) -> Person:
         """A registered customer with one app `<name>-app`, so that no other test shares their lane."""
         name = f"{plan.split('-')[0]}{secrets.token_hex(4)}"
         email, token = f"{name}@example.com", secrets.token_urlsafe(16)
-        self._put(f"accounts/{email}", {"email": email, "name": name.title(), "plan": plan, "roles": ["requester"]})
-        self._put(f"tokens/{hashlib.sha256(token.encode()).hexdigest()}", {"email": email, "name": "test"})
-        self._put(f"apps/{name}-app", {"name": f"{name}-app", "owner": email, "collaborators": [], "stage": stage, "addons": list(addons)})
+        self._put(
+            f"accounts/{email}",
+            {"email": email, "name": name.title(), "plan": plan, "roles": ["requester"]},
+        )
+        self._put(
+            f"tokens/{hashlib.sha256(token.encode()).hexdigest()}", {"email": email, "name": "test"}
+        )
+        self._put(
+            f"apps/{name}-app",
+            {
+                "name": f"{name}-app",
+                "owner": email,
+                "collaborators": [],
+                "stage": stage,
+                "addons": list(addons),
+            },
+        )
         return Person(name, token, self.stack.portal, email)
 
     def new_account(self, *roles: str) -> Person:
         """A member of staff (or whatever the roles say) with nothing of their own yet."""
         name = f"{roles[0]}{secrets.token_hex(4)}"
         email, token = f"{name}@example.com", secrets.token_urlsafe(16)
-        self._put(f"accounts/{email}", {"email": email, "name": name.title(), "plan": "free", "roles": list(roles)})
-        self._put(f"tokens/{hashlib.sha256(token.encode()).hexdigest()}", {"email": email, "name": "test"})
+        self._put(
+            f"accounts/{email}",
+            {"email": email, "name": name.title(), "plan": "free", "roles": list(roles)},
+        )
+        self._put(
+            f"tokens/{hashlib.sha256(token.encode()).hexdigest()}", {"email": email, "name": "test"}
+        )
         return Person(name, token, self.stack.portal, email)
 
     def browser(self) -> httpx.Client:
-        """What a browser is to the portal: it asks for pages, keeps cookies, and goes where it is sent only when told to."""
+        """What a browser is to the portal: it asks for pages, keeps cookies, and goes where it is
+        sent only when told to.
+        """
         return httpx.Client(base_url=self.stack.portal, headers={"Accept": "text/html"}, timeout=10)
 
     def _put(self, path: str, document: dict[str, Any]) -> None:

@@ -1,7 +1,8 @@
-"""A small OpenID provider for tests: discovery, keys, authorization code with PKCE, and ID tokens signed by a real key.
+"""A small OpenID provider for tests: discovery, keys, authorization code with PKCE, and ID tokens
+signed by a real key.
 
-Whoever comes is signed in as `email` at once. `claims` changes what the next ID token says, `header` and `sign_with` how it is
-signed, `refuses` makes the next authorization fail.
+Whoever comes is signed in as `email` at once. `claims` changes what the next ID token says,
+`header` and `sign_with` how it is signed, `refuses` makes the next authorization fail.
 """
 
 from __future__ import annotations
@@ -38,7 +39,11 @@ class Issuer:
     header: dict[str, Any] = field(default_factory=dict)
     sign_with: Any = None
     refuses: str = ""
-    key: RSAKey = field(default_factory=lambda: RSAKey.generate_key(2048, {"kid": "k1", "use": "sig", "alg": "RS256"}))
+    key: RSAKey = field(
+        default_factory=lambda: RSAKey.generate_key(
+            2048, {"kid": "k1", "use": "sig", "alg": "RS256"}
+        )
+    )
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 
@@ -48,22 +53,41 @@ class Issuer:
             setattr(self, name, value)
 
     def heals(self) -> None:
-        self.claims, self.header, self.sign_with, self.refuses, self.email = {}, {}, None, "", "rae@example.com"
+        self.claims, self.header, self.sign_with, self.refuses, self.email = (
+            {},
+            {},
+            None,
+            "",
+            "rae@example.com",
+        )
 
     def turns_keys(self) -> None:
         """A new key, as providers do now and then."""
-        self.key = RSAKey.generate_key(2048, {"kid": f"k{secrets.token_hex(2)}", "use": "sig", "alg": "RS256"})
+        self.key = RSAKey.generate_key(
+            2048, {"kid": f"k{secrets.token_hex(2)}", "use": "sig", "alg": "RS256"}
+        )
 
     def token(self, asked: dict[str, str]) -> str:
         now = int(time.time())
         claims = {
-            "iss": self.address, "aud": self.client_id, "sub": f"sub-{self.email}", "exp": now + 300, "iat": now, "nonce": asked["nonce"],
-            "email": self.email, "email_verified": True,
-        }  # fmt: skip
-        said = {name: value for name, value in {**claims, **self.claims}.items() if value is not None}
+            "iss": self.address,
+            "aud": self.client_id,
+            "sub": f"sub-{self.email}",
+            "exp": now + 300,
+            "iat": now,
+            "nonce": asked["nonce"],
+            "email": self.email,
+            "email_verified": True,
+        }
+        said = {
+            name: value for name, value in {**claims, **self.claims}.items() if value is not None
+        }
         header = {"alg": "RS256", "kid": self.key.kid, **self.header}
         if header["alg"] == "none":
-            parts = [base64.urlsafe_b64encode(jwt.json.dumps(part).encode()).rstrip(b"=").decode() for part in (header, said)]
+            parts = [
+                base64.urlsafe_b64encode(jwt.json.dumps(part).encode()).rstrip(b"=").decode()
+                for part in (header, said)
+            ]
             return ".".join([*parts, ""])
         return jwt.encode(header, said, self.sign_with or self.key, algorithms=[header["alg"]])
 
@@ -72,8 +96,17 @@ class Issuer:
 
         @app.get("/.well-known/openid-configuration")
         async def discovery() -> Response:
-            found = {"authorization_endpoint": "authorize", "token_endpoint": "token", "jwks_uri": "keys"}
-            return JSONResponse({"issuer": self.address, **{name: f"{self.address}/{path}" for name, path in found.items()}})
+            found = {
+                "authorization_endpoint": "authorize",
+                "token_endpoint": "token",
+                "jwks_uri": "keys",
+            }
+            return JSONResponse(
+                {
+                    "issuer": self.address,
+                    **{name: f"{self.address}/{path}" for name, path in found.items()},
+                }
+            )
 
         @app.get("/keys")
         async def keys() -> Response:
@@ -96,18 +129,29 @@ class Issuer:
 
         @app.post("/token")
         async def token(request: Request) -> Response:
-            form = {name: values[0] for name, values in parse_qs((await request.body()).decode()).items()}
+            form = {
+                name: values[0]
+                for name, values in parse_qs((await request.body()).decode()).items()
+            }
             basic = base64.b64encode(f"{self.client_id}:{self.client_secret}".encode()).decode()
             asked = self.codes.pop(form.get("code", ""), None)
             challenge = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
             is_right = (
-                request.headers.get("authorization") == f"Basic {basic}" and asked is not None
+                request.headers.get("authorization") == f"Basic {basic}"
+                and asked is not None
                 and asked["redirect_uri"] == form.get("redirect_uri")
-                and base64.urlsafe_b64encode(challenge).rstrip(b"=").decode() == asked["code_challenge"]
-            )  # fmt: skip
+                and base64.urlsafe_b64encode(challenge).rstrip(b"=").decode()
+                == asked["code_challenge"]
+            )
             if asked is None or not is_right:
                 return JSONResponse({"error": "invalid_grant"}, 400)
-            return JSONResponse({"access_token": secrets.token_urlsafe(8), "token_type": "Bearer", "id_token": self.token(asked)})
+            return JSONResponse(
+                {
+                    "access_token": secrets.token_urlsafe(8),
+                    "token_type": "Bearer",
+                    "id_token": self.token(asked),
+                }
+            )
 
         return app
 
@@ -126,7 +170,11 @@ def shared_key(secret: str) -> OctKey:
 def issuing() -> Iterator[Issuer]:
     """A provider on a port of its own."""
     issuer = Issuer()
-    server = uvicorn.Server(uvicorn.Config(issuer.app(), host="127.0.0.1", port=0, log_config=None, timeout_graceful_shutdown=1))
+    server = uvicorn.Server(
+        uvicorn.Config(
+            issuer.app(), host="127.0.0.1", port=0, log_config=None, timeout_graceful_shutdown=1
+        )
+    )
     thread = threading.Thread(target=server.run)
     thread.start()
     eventually(lambda: server.started, within=10, what="the provider is up")

@@ -1,4 +1,6 @@
-"""Mail made worse with its structure in mind: what senders, gateways and attackers do to it. Seeded, so that each can be made again."""
+"""Mail made worse with its structure in mind: what senders, gateways and attackers do to it.
+Seeded, so that each can be made again.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,17 @@ CHARSETS = [
     b"",
     b"\xff",
 ]
-ENCODINGS = [b"base64", b"quoted-printable", b"7bit", b"8bit", b"binary", b"x-uuencode", b"rot13", b"BASE64 ;x", b""]
+ENCODINGS = [
+    b"base64",
+    b"quoted-printable",
+    b"7bit",
+    b"8bit",
+    b"binary",
+    b"x-uuencode",
+    b"rot13",
+    b"BASE64 ;x",
+    b"",
+]
 KINDS = [
     b"text/plain",
     b"text/html",
@@ -60,8 +72,26 @@ VALUES += [
     b"Tue, 31 Feb 99999 25:61:61 +99999",
     b"%s%n{}${x}",
 ]
-NAMES = [b"From", b"To", b"Subject", b"Message-ID", b"In-Reply-To", b"References", b"Date", b"Content-Type", b"Content-Transfer-Encoding"]
-NAMES += [b"Content-Disposition", b"Auto-Submitted", b"Precedence", b"DKIM-Signature", b"Reply-To", b"X-Failed-Recipients", b"Content-ID"]
+NAMES = [
+    b"From",
+    b"To",
+    b"Subject",
+    b"Message-ID",
+    b"In-Reply-To",
+    b"References",
+    b"Date",
+    b"Content-Type",
+    b"Content-Transfer-Encoding",
+]
+NAMES += [
+    b"Content-Disposition",
+    b"Auto-Submitted",
+    b"Precedence",
+    b"DKIM-Signature",
+    b"Reply-To",
+    b"X-Failed-Recipients",
+    b"Content-ID",
+]
 BODIES = [
     b"> " * 2000,
     b"<div>" * 3000,
@@ -105,7 +135,9 @@ def drop_line(raw: bytes, random: Random) -> bytes:
 def double_lines(raw: bytes, random: Random) -> bytes:
     lines = raw.split(b"\n")
     at = random.randrange(len(lines))
-    return b"\n".join(lines[:at] + lines[at : at + random.randint(1, 9)] * random.randint(1, 30) + lines[at:])
+    return b"\n".join(
+        lines[:at] + lines[at : at + random.randint(1, 9)] * random.randint(1, 30) + lines[at:]
+    )
 
 
 def swap_lines(raw: bytes, random: Random) -> bytes:
@@ -120,23 +152,37 @@ def add_header(raw: bytes, random: Random) -> bytes:
 
 
 def worsen_header(raw: bytes, random: Random) -> bytes:
-    return re.sub(rb"(?im)^(" + random.choice(NAMES) + rb"):.*$", lambda found: found[1] + b": " + random.choice(VALUES), raw)
+    return re.sub(
+        rb"(?im)^(" + random.choice(NAMES) + rb"):.*$",
+        lambda found: found[1] + b": " + random.choice(VALUES),
+        raw,
+    )
 
 
 def change_kind(raw: bytes, random: Random) -> bytes:
-    return re.sub(rb"(?i)(content-type:\s*)[^\r\n;]+", lambda found: found[1] + random.choice(KINDS), raw)
+    return re.sub(
+        rb"(?i)(content-type:\s*)[^\r\n;]+", lambda found: found[1] + random.choice(KINDS), raw
+    )
 
 
 def change_charset(raw: bytes, random: Random) -> bytes:
-    return re.sub(rb'(?i)(charset=)"?[^\s";]+"?', lambda found: found[1] + random.choice(CHARSETS), raw)
+    return re.sub(
+        rb'(?i)(charset=)"?[^\s";]+"?', lambda found: found[1] + random.choice(CHARSETS), raw
+    )
 
 
 def change_encoding(raw: bytes, random: Random) -> bytes:
-    return re.sub(rb"(?i)(content-transfer-encoding:)[^\r\n]*", lambda found: found[1] + b" " + random.choice(ENCODINGS), raw)
+    return re.sub(
+        rb"(?i)(content-transfer-encoding:)[^\r\n]*",
+        lambda found: found[1] + b" " + random.choice(ENCODINGS),
+        raw,
+    )
 
 
 def change_breaks(raw: bytes, random: Random) -> bytes:
-    return raw.replace(b"\r\n", b"\n").replace(b"\n", random.choice([b"\n", b"\r", b"\r\n", b"\n\r", b"\r\r\n", b"\x00\n"]))
+    return raw.replace(b"\r\n", b"\n").replace(
+        b"\n", random.choice([b"\n", b"\r", b"\r\n", b"\n\r", b"\r\r\n", b"\x00\n"])
+    )
 
 
 def add_bytes(raw: bytes, random: Random) -> bytes:
@@ -147,18 +193,39 @@ def add_bytes(raw: bytes, random: Random) -> bytes:
 def put_within(raw: bytes, random: Random) -> bytes:
     kind = random.choice([b"message/rfc822", b"multipart/mixed; boundary=frontier", b"text/html"])
     part = b"--frontier\r\nContent-Type: %s\r\n\r\n%s\r\n" % (kind, raw)
-    return b"From: a@b.example\r\nContent-Type: multipart/mixed; boundary=frontier\r\n\r\n" + part * random.randint(1, 3) + b"--frontier--"
+    return (
+        b"From: a@b.example\r\nContent-Type: multipart/mixed; boundary=frontier\r\n\r\n"
+        + part * random.randint(1, 3)
+        + b"--frontier--"
+    )
 
 
 def put_in_base64(raw: bytes, random: Random) -> bytes:
     head, mark, body = raw.partition(b"\r\n\r\n")
-    return head + b"\r\nContent-Transfer-Encoding: base64" + mark + base64.encodebytes(body)[: _at(random, body) + 1]
+    return (
+        head
+        + b"\r\nContent-Transfer-Encoding: base64"
+        + mark
+        + base64.encodebytes(body)[: _at(random, body) + 1]
+    )
 
 
 WAYS: Sequence[Callable[[bytes, Random], bytes]] = (
-    cut, flip, drop_line, double_lines, swap_lines, add_header, worsen_header, change_kind, change_charset, change_encoding,
-    change_breaks, add_bytes, put_within, put_in_base64,
-)  # fmt: skip
+    cut,
+    flip,
+    drop_line,
+    double_lines,
+    swap_lines,
+    add_header,
+    worsen_header,
+    change_kind,
+    change_charset,
+    change_encoding,
+    change_breaks,
+    add_bytes,
+    put_within,
+    put_in_base64,
+)
 LARGEST = 500_000
 
 

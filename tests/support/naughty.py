@@ -1,4 +1,6 @@
-"""Texts that make careless software run, break or lie, and a log in which every text is one of them."""
+"""Texts that make careless software run, break or lie, and a log in which every text is one of
+them.
+"""
 
 from __future__ import annotations
 
@@ -42,12 +44,22 @@ NAUGHTY = [
 
 
 def naughty_log(now: datetime) -> Log:
-    """For each text an urgent ticket, with replies, facts and a page, that holds it in every field people can fill."""
+    """For each text an urgent ticket, with replies, facts and a page, that holds it in every field
+    people can fill.
+    """
     log: Log = []
     for n, text in enumerate(NAUGHTY):
         log += _ticket(now - timedelta(minutes=n), n, text)
     letter = e.DeadLetter(
-        id="dl", key="tkt_x", at=now, worker="router", topic="requests", partition=0, offset=1, raw="e30=", reason=NAUGHTY[1]
+        id="dl",
+        key="tkt_x",
+        at=now,
+        worker="router",
+        topic="requests",
+        partition=0,
+        offset=1,
+        raw="e30=",
+        reason=NAUGHTY[1],
     )
     return [*log, ("dead-letters", letter)]
 
@@ -55,24 +67,37 @@ def naughty_log(now: datetime) -> Log:
 def _ticket(at: datetime, n: int, text: str) -> Log:
     story = Story(f"naughty{n}", "premier@example.com", text, e.Plan.PREMIER, at)
     details: dict[str, Any] = {
-        name: text for name in e.UrgentDetails.model_fields if name not in ("access_granted", "third_party_services")
+        name: text
+        for name in e.UrgentDetails.model_fields
+        if name not in ("access_granted", "third_party_services")
     }
     story.opened(
-        text, text, app="premier-production", asked=e.Priority.URGENT, reason=text, pages=True,
+        text,
+        text,
+        app="premier-production",
+        asked=e.Priority.URGENT,
+        reason=text,
+        pages=True,
         urgent=e.UrgentDetails(**details, access_granted=True, third_party_services=(text, text)),
         trail=(e.RuleTried(rule="addon_named", matched=True, because=text),),
         times=(e.TimeRead(field="began_at", original=text, ambiguous_because=text),),
-    ).clock(timedelta(minutes=30))  # fmt: skip
+    ).clock(timedelta(minutes=30))
     story.says("agent@example.com", text, "staff", text)
     story.says("rae@redisco.example", text, "provider", text, e.Audience.PROVIDER)
     about: dict[str, Any] = {"at": at, "by": "agent@example.com", "policy": STAMP}
     story.add(e.ProviderSuggested(**about, provider="redisco", because=(text,), confidence=0.5))
     story.add(
         e.PriorityReviewed(
-            **about, priority=e.Priority.HIGH, previous=e.Priority.URGENT, reason=text, plan=e.Plan.PREMIER, lane="lane_x", subject=text,
+            **about,
+            priority=e.Priority.HIGH,
+            previous=e.Priority.URGENT,
+            reason=text,
+            plan=e.Plan.PREMIER,
+            lane="lane_x",
+            subject=text,
             requester="premier@example.com",
         )
-    )  # fmt: skip
+    )
     return story.log + _page(story, n, text)
 
 
@@ -81,13 +106,37 @@ def _page(story: Story, n: int, text: str) -> Log:
     attempt = derive("att", page)
     facts: list[e.PageFact] = [
         e.PageOpened(
-            at=story.at, page=page, ticket_id=story.id, obligation=obligation_id(story.id, "req_x"), request_id="req_x", subject=text,
-            requester=text, app=text, escalation="support", accepted_at=story.at, policy=STAMP, began=text,
+            at=story.at,
+            page=page,
+            ticket_id=story.id,
+            obligation=obligation_id(story.id, "req_x"),
+            request_id="req_x",
+            subject=text,
+            requester=text,
+            app=text,
+            escalation="support",
+            accepted_at=story.at,
+            policy=STAMP,
+            began=text,
         ),
-        e.PageEscalated(at=story.at, page=page, step=1, to=("primary",), next_at=story.at + timedelta(hours=5), reason=text),
+        e.PageEscalated(
+            at=story.at,
+            page=page,
+            step=1,
+            to=("primary",),
+            next_at=story.at + timedelta(hours=5),
+            reason=text,
+        ),
         e.PageAttempted(
-            at=story.at, page=page, attempt=attempt, step=1, to="primary", channel="webhook", method="phone", dedup_key=dedup_key(page, 1)
+            at=story.at,
+            page=page,
+            attempt=attempt,
+            step=1,
+            to="primary",
+            channel="webhook",
+            method="phone",
+            dedup_key=dedup_key(page, 1),
         ),
         e.PageFailed(at=story.at, page=page, attempt=attempt, reason=text),
-    ]  # fmt: skip
+    ]
     return [("pages", stamped([fact], lane, seq, "req_x")[0]) for seq, fact in enumerate(facts, 1)]

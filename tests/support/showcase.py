@@ -1,4 +1,6 @@
-"""Tickets and pages in every state a screen can show, as facts: for the browser tests of the pages and for looking at them."""
+"""Tickets and pages in every state a screen can show, as facts: for the browser tests of the pages
+and for looking at them.
+"""
 
 from __future__ import annotations
 
@@ -49,22 +51,45 @@ def showcase(now: datetime) -> Log:
 def _for_a_human(now: datetime, ticket: str) -> Log:
     """A parked ticket, a webhook given up after its days, and a mail left out on purpose."""
     letter = e.DeadLetter(
-        id="dl1", key=ticket, at=now, worker="router", topic="requests", partition=3, offset=1207, raw="e30=", parked=True,
+        id="dl1",
+        key=ticket,
+        at=now,
+        worker="router",
+        topic="requests",
+        partition=3,
+        offset=1207,
+        raw="e30=",
+        parked=True,
         reason="a bug in our own code, five times: KeyError: 'queue'",
-    )  # fmt: skip
+    )
     about: dict[str, Any] = {"at": now, "ticket_id": ticket, "template": "ticket.replied"}
     failed = e.NoticeFailed(
-        at=now, ticket_id=ticket, notice_kind="webhook", to="provider:redisco", tries=212, reason="503 Service Unavailable, for 72 h"
+        at=now,
+        ticket_id=ticket,
+        notice_kind="webhook",
+        to="provider:redisco",
+        tries=212,
+        reason="503 Service Unavailable, for 72 h",
     )
-    left_out = e.NoticeSuppressed(**about, notice_kind="mail", to="rae@redisco.example", reason="an automatic reply is answered by nobody")
-    notices: Log = [("notices", stamped([fact], f"ntc{n}", 1, "fct_x")[0]) for n, fact in enumerate((failed, left_out))]
+    left_out = e.NoticeSuppressed(
+        **about,
+        notice_kind="mail",
+        to="rae@redisco.example",
+        reason="an automatic reply is answered by nobody",
+    )
+    notices: Log = [
+        ("notices", stamped([fact], f"ntc{n}", 1, "fct_x")[0])
+        for n, fact in enumerate((failed, left_out))
+    ]
     return [("dead-letters", letter), *notices]
 
 
 class Story:
     """One ticket's facts, growing in time."""
 
-    def __init__(self, name: str, requester: str, requester_name: str, plan: e.Plan, at: datetime) -> None:
+    def __init__(
+        self, name: str, requester: str, requester_name: str, plan: e.Plan, at: datetime
+    ) -> None:
         self.id, self.at, self.plan = derive("tkt", name), at, plan
         self.requester, self.requester_name = requester, requester_name
         self.provider: str | None = None
@@ -78,7 +103,9 @@ class Story:
         seq = (self._clock_seq if on_clock else self._seq) + 1
         self._seq, self._clock_seq = (self._seq, seq) if on_clock else (seq, self._clock_seq)
         cause = cause or derive("req", self.id, str(seq))
-        self.log.append(("clocks" if on_clock else "tickets", stamped([fact], self.id, seq, cause)[0]))
+        self.log.append(
+            ("clocks" if on_clock else "tickets", stamped([fact], self.id, seq, cause)[0])
+        )
         return self
 
     def later(self, minutes: float) -> datetime:
@@ -136,10 +163,16 @@ class Story:
                 lane="lane_x",
                 pages=pages,
                 obligation=obligation_id(self.id, "req_x") if pages else None,
-                trail=(e.RuleTried(rule="urgent_of_plan_pages", matched=pages, because=f"{asked} of plan {self.plan}"),),
+                trail=(
+                    e.RuleTried(
+                        rule="urgent_of_plan_pages",
+                        matched=pages,
+                        because=f"{asked} of plan {self.plan}",
+                    ),
+                ),
             )
         )
-        return self.add(
+        self.add(
             e.TicketRouted(
                 **known,
                 queue=queue,
@@ -150,10 +183,30 @@ class Story:
                         matched=queue.startswith("provider:"),
                         because=f"add-on {addon}" if addon else "none was chosen",
                     ),
-                    e.RuleTried(rule="architecture_question", matched=queue == "csa", because=f"the ticket is a {kind}"),
+                    e.RuleTried(
+                        rule="architecture_question",
+                        matched=queue == "csa",
+                        because=f"the ticket is a {kind}",
+                    ),
                 ),
             )
         )
+        if self.provider is not None:  # as the router does, at once
+            self.add(
+                e.TicketAssigned(
+                    **known,
+                    queue=queue,
+                    provider=self.provider,
+                    subject=subject,
+                    body=body,
+                    requester=self.requester,
+                    requester_name=self.requester_name,
+                    participants=(self.requester,),
+                    app=app,
+                    priority=self.priority,
+                )
+            )
+        return self
 
     def clock(self, within: timedelta, calendar: str = "always") -> Story:
         return self.add(
@@ -171,9 +224,25 @@ class Story:
         )
 
     def met(self, by: str) -> Story:
-        return self.add(e.ClockMet(at=self.at, policy=STAMP, clock="initial-response", met_at=self.at, due_at=self.at, by=by))
+        return self.add(
+            e.ClockMet(
+                at=self.at,
+                policy=STAMP,
+                clock="initial-response",
+                met_at=self.at,
+                due_at=self.at,
+                by=by,
+            )
+        )
 
-    def says(self, author: str, name: str, side: Any, body: str, audience: e.Audience = e.Audience.EVERYONE) -> Story:
+    def says(
+        self,
+        author: str,
+        name: str,
+        side: Any,
+        body: str,
+        audience: e.Audience = e.Audience.EVERYONE,
+    ) -> Story:
         status = "pending" if side != "customer" and audience is e.Audience.EVERYONE else "open"
         return self.add(
             e.ReplyAdded(
@@ -197,7 +266,13 @@ class Story:
 
 
 def _urgent(now: datetime) -> Log:
-    story = Story("urgent", "premier@example.com", "Priya Premier", e.Plan.PREMIER, now - timedelta(minutes=12))
+    story = Story(
+        "urgent",
+        "premier@example.com",
+        "Priya Premier",
+        e.Plan.PREMIER,
+        now - timedelta(minutes=12),
+    )
     story.opened(
         "Checkout is down: every request ends in H12",
         "Since 02:29 UTC every checkout times out with H12. Restarting the dynos did not help.\n"
@@ -217,16 +292,30 @@ def _urgent(now: datetime) -> Log:
             third_party_services=("Stripe",),
         ),
         times=(
-            e.TimeRead(field="began_at", original="2026-11-21 18:29 PST", utc=datetime(2026, 11, 22, 2, 29, tzinfo=UTC)),
-            e.TimeRead(field="logs", original="2026-11-21T18:29:04-08:00", utc=datetime(2026, 11, 22, 2, 29, 4, tzinfo=UTC)),
-            e.TimeRead(field="logs", original="2026-11-21T18:41:10-08:00", utc=datetime(2026, 11, 22, 2, 41, 10, tzinfo=UTC)),
+            e.TimeRead(
+                field="began_at",
+                original="2026-11-21 18:29 PST",
+                utc=datetime(2026, 11, 22, 2, 29, tzinfo=UTC),
+            ),
+            e.TimeRead(
+                field="logs",
+                original="2026-11-21T18:29:04-08:00",
+                utc=datetime(2026, 11, 22, 2, 29, 4, tzinfo=UTC),
+            ),
+            e.TimeRead(
+                field="logs",
+                original="2026-11-21T18:41:10-08:00",
+                utc=datetime(2026, 11, 22, 2, 41, 10, tzinfo=UTC),
+            ),
         ),
     ).clock(timedelta(minutes=30))
     page = page_id("lane_x", obligation_id(story.id, "req_x"))
     return story.log + _page(page, story, now, acknowledged=False) + _second_page(now)
 
 
-def _page(page: str, story: Story, now: datetime, *, acknowledged: bool, lane: str = "lane_x") -> Log:
+def _page(
+    page: str, story: Story, now: datetime, *, acknowledged: bool, lane: str = "lane_x"
+) -> Log:
     attempt, at = derive("att", page), story.at
     second = derive("att", page, "2")
     facts: list[e.PageFact] = [
@@ -244,40 +333,93 @@ def _page(page: str, story: Story, now: datetime, *, acknowledged: bool, lane: s
             policy=STAMP,
             began="2026-11-22 02:29 UTC (written: 2026-11-21 18:29 PST)",
         ),
-        e.PageEscalated(at=at, page=page, step=1, to=("primary",), next_at=at + timedelta(minutes=5)),
+        e.PageEscalated(
+            at=at, page=page, step=1, to=("primary",), next_at=at + timedelta(minutes=5)
+        ),
         e.PageAttempted(
-            at=at, page=page, attempt=attempt, step=1, to="primary", channel="webhook", method="phone", dedup_key=dedup_key(page, 1)
+            at=at,
+            page=page,
+            attempt=attempt,
+            step=1,
+            to="primary",
+            channel="webhook",
+            method="phone",
+            dedup_key=dedup_key(page, 1),
         ),
         e.PageAccepted(at=at, page=page, attempt=attempt, receipt="received", accepted_at=at),
     ]
     if acknowledged:
-        facts.append(e.PageAcknowledged(at=at + timedelta(minutes=2), page=page, by="primary@example.com", via="link"))
+        facts.append(
+            e.PageAcknowledged(
+                at=at + timedelta(minutes=2), page=page, by="primary@example.com", via="link"
+            )
+        )
+        note = "The nightly job skipped 400 rows. I run it again with the old release."
+        facts.append(
+            e.PageNoted(
+                at=at + timedelta(minutes=20), page=page, by="primary@example.com", body=note
+            )
+        )
     else:
         then = at + timedelta(minutes=5)
         facts += [
-            e.PageEscalated(at=then, page=page, step=2, to=("secondary",), next_at=now + timedelta(minutes=3)),
-            e.PageAttempted(
-                at=then, page=page, attempt=second, step=2, to="secondary", channel="webhook", method="phone", dedup_key=dedup_key(page, 2)
+            e.PageEscalated(
+                at=then, page=page, step=2, to=("secondary",), next_at=now + timedelta(minutes=3)
             ),
-            e.PageFailed(at=then, page=page, attempt=second, reason="503 from the far side", retry_at=then + timedelta(seconds=2)),
+            e.PageAttempted(
+                at=then,
+                page=page,
+                attempt=second,
+                step=2,
+                to="secondary",
+                channel="webhook",
+                method="phone",
+                dedup_key=dedup_key(page, 2),
+            ),
+            e.PageFailed(
+                at=then,
+                page=page,
+                attempt=second,
+                reason="503 from the far side",
+                retry_at=then + timedelta(seconds=2),
+            ),
         ]
     return [("pages", fact) for fact in stamped(facts, lane, cause="inb_x")]
 
 
 def _second_page(now: datetime) -> Log:
-    story = Story("answered", "legacy@example.com", "Leo Legacy", e.Plan.LEGACY_ENTERPRISE, now - timedelta(hours=7))
+    story = Story(
+        "answered",
+        "legacy@example.com",
+        "Leo Legacy",
+        e.Plan.LEGACY_ENTERPRISE,
+        now - timedelta(hours=7),
+    )
     story.opened(
-        "Data loss in the nightly import", "Rows are missing.", app="legacy-production", asked=e.Priority.URGENT, first=True, pages=True
+        "Data loss in the nightly import",
+        "Rows are missing.",
+        app="legacy-production",
+        asked=e.Priority.URGENT,
+        first=True,
+        pages=True,
     )
     story.clock(timedelta(minutes=30)).later(9)
-    story.says("primary@example.com", "Paula Primary", "staff", "I am looking at it.").met("primary@example.com")
+    story.says("primary@example.com", "Paula Primary", "staff", "I am looking at it.").met(
+        "primary@example.com"
+    )
     page = page_id("lane_y", obligation_id(story.id, "req_x"))
     story.at -= timedelta(minutes=9)
     return story.log + _page(page, story, now, acknowledged=True, lane="lane_y")
 
 
 def _provider(now: datetime) -> Log:
-    story = Story("provider", "enterprise@example.com", "Emma Enterprise", e.Plan.ENTERPRISE, now - timedelta(hours=3))
+    story = Story(
+        "provider",
+        "enterprise@example.com",
+        "Emma Enterprise",
+        e.Plan.ENTERPRISE,
+        now - timedelta(hours=3),
+    )
     story.opened(
         "Redis connections refused after failover",
         "Since the failover at noon about a third of our connections are refused:\n\n    ECONNREFUSED redisco.example:6379",
@@ -289,11 +431,18 @@ def _provider(now: datetime) -> Log:
     ).clock(timedelta(hours=4))
     story.later(35)
     story.says(
-        "redisco@example.com", "Rae of Redisco", "provider", "Thanks. One of our replicas kept its old address; we are moving you over."
+        "redisco@example.com",
+        "Rae of Redisco",
+        "provider",
+        "Thanks. One of our replicas kept its old address; we are moving you over.",
     )
     story.met("redisco@example.com").later(5)
     story.says(
-        "agent@example.com", "Ada Agent", "staff", "Second customer today with this; is it the eu-2 cluster again?", e.Audience.PROVIDER
+        "agent@example.com",
+        "Ada Agent",
+        "staff",
+        "Second customer today with this; is it the eu-2 cluster again?",
+        e.Audience.PROVIDER,
     )
     story.later(3)
     story.add(
@@ -308,13 +457,27 @@ def _provider(now: datetime) -> Log:
         )
     )
     story.later(20)
-    return story.says("enterprise@example.com", "Emma Enterprise", "customer", "Better already, but two workers still fail.").log
+    return story.says(
+        "enterprise@example.com",
+        "Emma Enterprise",
+        "customer",
+        "Better already, but two workers still fail.",
+    ).log
 
 
 def _suggested(now: datetime) -> Log:
-    story = Story("suggested", "premium@example.com", "Pedro Premium", e.Plan.PREMIUM, now - timedelta(minutes=50))
+    story = Story(
+        "suggested",
+        "premium@example.com",
+        "Pedro Premium",
+        e.Plan.PREMIUM,
+        now - timedelta(minutes=50),
+    )
     story.opened(
-        "Mails from mailgrid arrive hours late", "Password resets take three hours.", app="premium-production", asked=e.Priority.NORMAL
+        "Mails from mailgrid arrive hours late",
+        "Password resets take three hours.",
+        app="premium-production",
+        asked=e.Priority.NORMAL,
     )
     story.add(
         e.ProviderSuggested(
@@ -329,7 +492,9 @@ def _suggested(now: datetime) -> Log:
 
 
 def _breached(now: datetime) -> Log:
-    story = Story("breached", "premium@example.com", "Pedro Premium", e.Plan.PREMIUM, now - timedelta(hours=5))
+    story = Story(
+        "breached", "premium@example.com", "Pedro Premium", e.Plan.PREMIUM, now - timedelta(hours=5)
+    )
     story.opened(
         "Build fails: cannot find libpq",
         "The build stopped working today.",
@@ -339,7 +504,12 @@ def _breached(now: datetime) -> Log:
         reason="urgent is for production apps only and this app is staging; you may appeal with more information",
     ).clock(timedelta(hours=4))
     due = story.at + timedelta(hours=4)
-    story.add(e.ClockBreached(at=due, policy=STAMP, clock="initial-response", due_at=due, detected_at=due), "tmr_x")
+    story.add(
+        e.ClockBreached(
+            at=due, policy=STAMP, clock="initial-response", due_at=due, detected_at=due
+        ),
+        "tmr_x",
+    )
     return _appealed(story).log
 
 
@@ -348,24 +518,45 @@ def _appealed(story: Story) -> Story:
     said: dict[str, Any] = {"by": story.requester, "policy": STAMP}
     story.add(
         e.PriorityAppealed(
-            **said, at=story.later(20), information="We release from it tonight.", priority=e.Priority.HIGH, changed_by="system"
+            **said,
+            at=story.later(20),
+            information="We release from it tonight.",
+            priority=e.Priority.HIGH,
+            changed_by="system",
         )
     )
     story.add(e.AccessGranted(**said, at=story.later(1), app="premium-staging"))
-    story.add(e.TicketShared(**said, at=story.later(1), token_hash="h", expires_at=story.at + timedelta(days=30)))
+    story.add(
+        e.TicketShared(
+            **said, at=story.later(1), token_hash="h", expires_at=story.at + timedelta(days=30)
+        )
+    )
     return story.add(
         e.ParticipantJoined(
-            at=story.later(5), by="free@example.com", policy=STAMP, participant="free@example.com", participant_name="Fiona Free",
-            subject=story.subject, requester=story.requester, participants=(story.requester, "free@example.com"),
+            at=story.later(5),
+            by="free@example.com",
+            policy=STAMP,
+            participant="free@example.com",
+            participant_name="Fiona Free",
+            subject=story.subject,
+            requester=story.requester,
+            participants=(story.requester, "free@example.com"),
         )
-    )  # fmt: skip
+    )
 
 
 def _solved(now: datetime) -> Log:
     story = Story("solved", "free@example.com", "Fiona Free", e.Plan.FREE, now - timedelta(days=2))
-    story.opened("How do I set the Node version?", "It always takes 20.", app="free-production", kind=e.Kind.QUESTION)
+    story.opened(
+        "How do I set the Node version?",
+        "It always takes 20.",
+        app="free-production",
+        kind=e.Kind.QUESTION,
+    )
     story.clock(timedelta(hours=12), "business").later(80)
-    story.says("agent@example.com", "Ada Agent", "staff", 'Name it under "engines" in package.json.').met("agent@example.com").later(10)
+    story.says(
+        "agent@example.com", "Ada Agent", "staff", 'Name it under "engines" in package.json.'
+    ).met("agent@example.com").later(10)
     return story.add(
         e.TicketSolved(
             at=story.at,
@@ -381,7 +572,9 @@ def _solved(now: datetime) -> Log:
 
 
 def _question(now: datetime) -> Log:
-    story = Story("csa", "premier@example.com", "Priya Premier", e.Plan.PREMIER, now - timedelta(hours=6))
+    story = Story(
+        "csa", "premier@example.com", "Priya Premier", e.Plan.PREMIER, now - timedelta(hours=6)
+    )
     return (
         story.opened(
             "Preparing for a sale with ten times the traffic",
@@ -416,7 +609,13 @@ _PLANS = {
 
 def _plain(now: datetime, n: int) -> Log:
     subject, who = _PLAIN[n % len(_PLAIN)]
-    story = Story(f"plain {n}", f"{who}@example.com", who.capitalize(), _PLANS[who], now - timedelta(minutes=17 + 31 * n))
+    story = Story(
+        f"plain {n}",
+        f"{who}@example.com",
+        who.capitalize(),
+        _PLANS[who],
+        now - timedelta(minutes=17 + 31 * n),
+    )
     asked = None if who == "free" else (e.Priority.NORMAL, e.Priority.LOW, e.Priority.HIGH)[n % 3]
     queue = "provider:logdrain" if "drain" in subject else "platform"
     story.opened(
@@ -427,4 +626,7 @@ def _plain(now: datetime, n: int) -> Log:
         queue=queue,
         first=who in ("enterprise", "legacy"),
     )
-    return story.clock(timedelta(hours=(4, 8, 12, 24)[n % 4]), "business" if who in ("free", "enterprise") else "always").log
+    return story.clock(
+        timedelta(hours=(4, 8, 12, 24)[n % 4]),
+        "business" if who in ("free", "enterprise") else "always",
+    ).log

@@ -1,4 +1,6 @@
-"""The real thing: `signalbox up` in a folder of its own, with free ports and a clock that the test moves."""
+"""The real thing: `signalbox up` in a folder of its own, with free ports and a clock that the test
+moves.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +23,9 @@ from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 
-PORTS = (11000 + 20 * ((16 * os.getpid() + n) % 900) for n in itertools.count())
-"""Where each stack's ports begin. A part that is being started again leaves its port free for a moment, and no other stack may take it
-then; below 32768 no client's connection takes it either."""
+PORTS = (11000 + 25 * ((16 * os.getpid() + n) % 850) for n in itertools.count())
+"""Where each stack's ports begin. A part that is being started again leaves its port free for a
+moment, and no other stack may take it then; below 32768 no client's connection takes it either."""
 
 
 @dataclass
@@ -67,17 +69,28 @@ class Stack:
     mongodb: str
     smtp: str = ""
     """Host and port of the listener that takes mail in."""
+    status: str = ""
+    """The status page on its own."""
+    set_up: str = ""
+    """The link by which the first administrator begins; only without the demo."""
 
     def processes(self) -> dict[str, dict[str, Any]]:
         """Name → `{pid, …}` as `up` last wrote it."""
-        return {entry["name"]: entry for entry in json.loads((self.data / "up.json").read_text())["processes"]}
+        return {
+            entry["name"]: entry
+            for entry in json.loads((self.data / "up.json").read_text())["processes"]
+        }
 
     def pid(self, name: str) -> int:
         return int(self.processes()[name]["pid"] or 0)
 
     def kill(self, name: str, how: signal.Signals = signal.SIGKILL) -> int:
-        """End one program by its own pid; `up` starts it again. Gives the pid that died."""
+        """End one program by its own pid; `up` starts it again. Gives the pid that died. Raises
+        ProcessLookupError where it does not run just now.
+        """
         pid = self.pid(name)
+        if not pid:  # 0 would be every process of our own group
+            raise ProcessLookupError(name)
         os.kill(pid, how)
         return pid
 
@@ -90,33 +103,65 @@ class Stack:
 
 @contextmanager
 def running(
-    *arguments: str, clock: bool = True, keep: Path | None = None, env: dict[str, str] | None = None, auditor: bool = False
+    *arguments: str,
+    clock: bool = True,
+    keep: Path | None = None,
+    env: dict[str, str] | None = None,
+    auditor: bool = False,
+    demo: bool = True,
 ) -> Iterator[Stack]:
-    """A whole stack, ended with SIGTERM. `keep`: use and keep this data folder; otherwise a temporary one.
+    """A whole stack, ended with SIGTERM. `keep`: use and keep this data folder; otherwise a
+    temporary one. Without `demo` it is empty, and `Stack.set_up` is where one begins.
 
-    The auditor runs only where it is asked for: a clock that is moved by days makes timers late, and it would page for that.
+    The auditor runs only where it is asked for: a clock that is moved by days makes timers late,
+    and it would page for that.
     """
     with tempfile.TemporaryDirectory(prefix="signalbox-test-") as folder:
         data = keep or Path(folder) / "data"
         hand = ClockHand(Path(folder) / "clock")
         hand.path.write_text("0")
-        command = [sys.executable, "-m", "cli.main", "up", "--demo", "--json", "--data-dir", str(data), *arguments]
+        command = [
+            sys.executable,
+            "-m",
+            "cli.main",
+            "up",
+            *(["--demo"] if demo else []),
+            "--json",
+            "--patience",
+            "240",  # beside other stacks that start
+            "--data-dir",
+            str(data),
+            *arguments,
+        ]
         command += ["--port-base", str(next(PORTS)), "--free-ports"]
         if not auditor and "--only" not in arguments:
             command += ["--without", "auditor"]
         if clock:
             command += ["--clock-file", str(hand.path)]
         clean = {
-            k: v for k, v in os.environ.items() if not k.startswith("SIGNALBOX_") and k not in ("KAFKA_BOOTSTRAP_SERVERS", "MONGODB_URI")
+            k: v
+            for k, v in os.environ.items()
+            if not k.startswith(("SIGNALBOX_", "KAFKA_", "MONGODB_"))
         }
-        clean["SIGNALBOX_VIEW_BUDGET"] = "2"  # on a busy machine intake would rather accept than wait for the view; the router refuses then
-        process = subprocess.Popen(command, cwd=ROOT, env={**clean, **(env or {})}, stdout=subprocess.PIPE, text=True)
+        clean["SIGNALBOX_VIEW_BUDGET"] = (
+            # on a busy machine intake would rather accept than wait for the view; the router
+            # refuses then
+            "2"
+        )
+        clean["SIGNALBOX_UNDO_SECONDS"] = "0"  # a test that is about taking a reply back says so
+        process = subprocess.Popen(
+            command, cwd=ROOT, env={**clean, **(env or {})}, stdout=subprocess.PIPE, text=True
+        )
         try:
-            ready = _read_until_ready(process, data)
-            at = ready["addresses"]
+            said = _read_until_ready(process, data)
+            # with passwords, which the output leaves out
+            at = json.loads((data / "up.json").read_text())["addresses"]
             threading.Thread(target=_drain, args=(process,), daemon=True).start()
-            places = {name: at.get(name, "") for name in ("portal", "intake", "sink", "kafka", "mongodb", "smtp")}
-            yield Stack(process, data, hand, **places)
+            places = {
+                name: at.get(name, "")
+                for name in ("portal", "intake", "sink", "kafka", "mongodb", "smtp", "status")
+            }
+            yield Stack(process, data, hand, **places, set_up=said.get("set_up") or "")
         finally:
             process.terminate()
             try:
@@ -127,14 +172,23 @@ def running(
 
 
 def _read_until_ready(process: subprocess.Popen[str], data: Path) -> dict[str, Any]:
+    """What `up` says when everything answers."""
     assert process.stdout is not None
     seen: list[str] = []
     for line in process.stdout:
         seen.append(line)
-        said = json.loads(line)
+        try:
+            said = json.loads(line)
+        except ValueError:
+            raise AssertionError(
+                f"`up --json` wrote a line that is no JSON: {seen[-10:]}"
+            ) from None
         if said.get("ready"):
             return dict(said)
-    logs = "\n".join(f"--- {path.name}\n{path.read_text(errors='replace')[-2000:]}" for path in sorted((data / "logs").glob("*.log")))
+    logs = "\n".join(
+        f"--- {path.name}\n{path.read_text(errors='replace')[-2000:]}"
+        for path in sorted((data / "logs").glob("*.log"))
+    )
     raise AssertionError("the stack did not come up:\n" + "".join(seen[-10:]) + logs)
 
 

@@ -1,4 +1,6 @@
-"""What a browser test asks for: `visit(origin, "agent", "/queue", width=320)` (see tests/e2e/browser/conftest.py)."""
+"""What a browser test asks for: `visit(origin, "agent", "/queue", width=320)` (see
+tests/e2e/browser/conftest.py).
+"""
 
 from __future__ import annotations
 

@@ -7,9 +7,14 @@
   const skew = new Date(root.dataset.now).getTime() - Date.now();
   const now = () => Date.now() + skew;
 
-  /* ---- times: UTC in the page, local on screen, UTC when hovered ---- */
-  const today = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
-  const other = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+  /* ---- times: UTC when hovered; on screen in the zone and style of the account, else of the browser ---- */
+  const dates = (options) => {
+    try { return new Intl.DateTimeFormat(root.dataset.dates, { ...options, timeZone: root.dataset.zone }); }
+    catch { return new Intl.DateTimeFormat(undefined, options); }
+  };
+  const day = dates({ year: "numeric", month: "numeric", day: "numeric" });
+  const today = dates({ hour: "2-digit", minute: "2-digit" });
+  const other = dates({ day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
   const span = (ms) => {
     const all = Math.floor(Math.abs(ms) / 60000);
     const [d, h, m] = [Math.floor(all / 1440), Math.floor(all / 60) % 24, all % 60];
@@ -20,7 +25,7 @@
   const times = (where = document) => {
     for (const el of $$("time[data-local]", where)) {
       const at = new Date(el.dateTime);
-      const isToday = at.toDateString() === new Date(now()).toDateString();
+      const isToday = day.format(at) === day.format(new Date(now()));
       el.textContent = (isToday ? today : other).format(at);
     }
     for (const el of $$("time[data-rel]", where)) {
@@ -30,6 +35,15 @@
     }
   };
   setInterval(() => times(), 20000);
+  const countdown = (ms) => {
+    const all = Math.floor(ms / 1000);
+    if (all < 1) return "any moment";
+    if (all >= 600) return `in ${span(ms)}`;
+    const [m, s] = [Math.floor(all / 60), all % 60];
+    return `in ${[m && `${m} min`, s && `${s} s`].filter(Boolean).join(" ")}`;
+  };
+  const counts = () => { for (const el of $$("time[data-countdown]")) el.textContent = countdown(new Date(el.dateTime).getTime() - now()); };
+  setInterval(counts, 1000);
 
   /* ---- theme ---- */
   const themeForm = $("#theme-form");
@@ -48,47 +62,36 @@
     document.dispatchEvent(new Event("themechange"));
   });
 
-  /* ---- drafts: kept in this browser, per person and form, until the ticket or reply is in ---- */
-  const who = document.body.dataset.account || "";
-  const nameOf = (form) => `draft:${who}:${form}`;
-  const KEEP = "input:not([type=hidden]), select, textarea";
-  const fill = (form, kept) => {
-    let found = false;
-    for (const el of $$(KEEP, form)) {
-      if (!(el.name in kept)) continue;
-      const before = el.type === "radio" || el.type === "checkbox" ? el.checked : el.value;
-      if (el.type === "radio" || el.type === "checkbox") el.checked = kept[el.name].includes(el.value);
-      else el.value = kept[el.name][0] ?? "";
-      found ||= before !== (el.type === "radio" || el.type === "checkbox" ? el.checked : el.value);
-    }
-    return found;
+  /* ---- times to enter: in the person's own zone, sent as UTC, and the UTC shown beside them ---- */
+  const two = (n) => String(n).padStart(2, "0");
+  const asField = (at) => `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}T${two(at.getHours())}:${two(at.getMinutes())}`;
+  const zoneName = Intl.DateTimeFormat().resolvedOptions().timeZone.replaceAll("_", " ");
+  const converted = new WeakSet();
+  const echo = (el) => {
+    const at = new Date(el.value);
+    const said = el.nextElementSibling?.matches(".echo") ? el.nextElementSibling : el.insertAdjacentElement("afterend", Object.assign(document.createElement("small"), { className: "echo hint" }));
+    said.textContent = el.value && !Number.isNaN(at.getTime()) && at.getTimezoneOffset() ? `${at.toISOString().slice(0, 16).replace("T", ", ")} UTC` : "";
   };
-  const drafts = () => {
-    for (const form of $$("form[data-draft]")) {
-      const key = nameOf(form.dataset.draft);
-      const state = $("[data-draft-state]", form);
-      if (!$("[aria-invalid]", form)) {
-        try {
-          const kept = JSON.parse(localStorage.getItem(key) || "null");
-          if (kept && fill(form, kept)) state.textContent = "Your draft was kept.";
-        } catch { localStorage.removeItem(key); }
-      }
-      form.addEventListener("input", () => {
-        const kept = {};
-        for (const el of $$(KEEP, form)) {
-          if (!el.name) continue;
-          kept[el.name] ??= [];
-          if ((el.type === "radio" || el.type === "checkbox") && !el.checked) continue;
-          kept[el.name].push(el.value);
-        }
-        try { localStorage.setItem(key, JSON.stringify(kept)); state.textContent = "Draft saved in this browser."; } catch { /* storage is full or off */ }
-      });
+  const zones = () => {
+    for (const el of $$("[data-needs-script]")) el.hidden = false;
+    for (const el of $$("input[type='datetime-local']")) {
+      const mark = $("[data-zone]", el.closest("label") ?? $(`label[for="${el.id}"]`) ?? el.parentElement);
+      if (mark) mark.textContent = `(${zoneName})`;
+      if (converted.has(el)) continue;
+      converted.add(el);
+      const change = (value) => (value ? asField(new Date(`${value}Z`)) : "");
+      el.defaultValue = change(el.defaultValue);
+      echo(el);
     }
   };
-  for (const el of $$("[data-clear-draft]")) localStorage.removeItem(nameOf(el.dataset.clearDraft));
-  $("form[action='/logout']")?.addEventListener("submit", () => {
-    for (const key of Object.keys(localStorage)) if (key.startsWith(nameOf(""))) localStorage.removeItem(key);
+  document.addEventListener("input", (event) => { if (event.target.matches("input[type='datetime-local']")) echo(event.target); });
+  document.addEventListener("formdata", (event) => {
+    for (const el of $$("input[type='datetime-local']", event.target)) {
+      if (el.name && el.value && converted.has(el)) event.formData.set(el.name, new Date(el.value).toISOString().slice(0, 16) + "Z");
+    }
   });
+
+  const who = document.body.dataset.account || "";
 
   /* ---- one click is one request ---- */
   document.addEventListener("submit", (event) => {
@@ -107,8 +110,28 @@
     history.replaceState(null, "", clean);
   }
 
+  /* ---- copy what stands in a field ---- */
+  if (navigator.clipboard) for (const button of $$("[data-copy]")) {
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      const field = document.getElementById(button.dataset.copy);
+      field.select();
+      try { await navigator.clipboard.writeText(field.value); button.textContent = "Copied"; } catch { button.textContent = "Press Ctrl+C"; }
+      setTimeout(() => { button.textContent = "Copy"; }, 3000);
+    });
+  }
+
   /* ---- forms that answer to choices ---- */
   document.addEventListener("change", (event) => { if (event.target.matches("[data-submit]")) event.target.form.requestSubmit(); });
+  document.addEventListener("change", (event) => {
+    const from = event.target;
+    if (!from.matches("[data-fills]")) return;
+    const into = document.getElementById(from.dataset.fills);
+    into.value = from.value;
+    into.dispatchEvent(new Event("input", { bubbles: true }));
+    const phase = from.selectedOptions[0]?.dataset.phase, select = from.form && $("[name='phase']", from.form);
+    if (phase && select && [...select.options].some((one) => one.value === phase)) select.value = phase;
+  });
   const app = $("select#app"), addon = $("select#addon");
   const attached = () => {
     const chosen = app.selectedOptions[0];
@@ -118,22 +141,7 @@
   };
   app?.addEventListener("change", attached);
 
-  /* ---- lists by keyboard, and shortcuts ---- */
-  let at = null;
-  const rows = () => $$("[data-list] .row");
-  const mark = (row) => {
-    rows().forEach((each) => each.classList.toggle("is-at", each === row));
-    at = row?.dataset.key ?? null;
-  };
-  const move = (step) => {
-    const all = rows();
-    if (!all.length) return;
-    const place = all.findIndex((row) => row.dataset.key === at);
-    const row = all[Math.max(0, Math.min(all.length - 1, place < 0 ? (step > 0 ? 0 : all.length - 1) : place + step))];
-    mark(row);
-    $(".subject", row).focus({ preventScroll: true });
-    row.scrollIntoView({ block: "nearest" });
-  };
+  /* ---- shortcuts; those of lists and tickets are in lists.js ---- */
   const keys = $("#keys");
   const showKeys = (event) => { event?.preventDefault(); keys.showModal(); };
   $("#show-keys")?.addEventListener("click", showKeys);
@@ -150,11 +158,8 @@
       if (place) { event.preventDefault(); location.href = place.href; return; }
     }
     const does = {
-      j: () => move(1),
-      k: () => move(-1),
-      o: () => $(".row.is-at .subject")?.click(),
       r: () => $("[data-reply]")?.focus(),
-      "/": () => $("[data-search]")?.focus(),
+      "/": () => ($("main [data-search]") ?? $("[data-search]"))?.focus(),
       n: () => { const link = $("a[href='/tickets/new']"); if (link) location.href = link.href; },
       "?": showKeys,
     }[event.key];
@@ -170,15 +175,13 @@
     if (event.detail.xhr.status >= 400) event.detail.shouldSwap = false;
     else before = stamps(event.detail.target);
   });
-  document.body.addEventListener("htmx:oobAfterSwap", () => times());
+  document.body.addEventListener("htmx:oobAfterSwap", () => { times(); zones(); });
   document.body.addEventListener("htmx:afterSwap", () => {
     const live = $("#live-body");
     if (!live) return;
     times();
     if (before) for (const el of $$("[data-key]", live)) if (before.get(el.dataset.key) !== el.dataset.stamp) el.classList.add("fresh");
     before = null;
-    const row = at && rows().find((each) => each.dataset.key === at);
-    if (row) mark(row);
   });
   document.body.addEventListener("htmx:oobBeforeSwap", (event) => {
     const old = event.detail.target;
@@ -186,19 +189,21 @@
     const writing = old.hasAttribute("data-keep-while-editing") && (changed || $("details[open]:not([data-open])", old) || old.contains(document.activeElement));
     if (writing) event.detail.shouldSwap = false;
   });
-  const state = $("#live-state");
-  document.body.addEventListener("htmx:sseOpen", () => { state.textContent = "Live"; });
-  document.body.addEventListener("htmx:sseError", () => { state.textContent = "Reconnecting…"; });
+  document.addEventListener("listchange", () => times());
 
   /* ---- where one is: the time zone that is shown, the place in a narrow navigation, the field that is wrong ---- */
   const zone = $("#zone");
   const local = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  if (zone && local !== "UTC") zone.textContent = `Times: ${local.replaceAll("_", " ")}; hover for UTC`;
+  if (zone && !root.dataset.zone && local !== "UTC") zone.textContent = `Times: ${local.replaceAll("_", " ")}; hover for UTC`;
   const place = $(".places [aria-current]");
   if (place) place.closest(".places").scrollLeft = place.offsetLeft - 24;
   $("main [aria-invalid=true]")?.focus();
 
+  /* ---- on a phone it can be installed; the worker keeps the page that says there is no connection, and no other ---- */
+  if (who && "serviceWorker" in navigator && isSecureContext) navigator.serviceWorker.register("/sw.js").catch(() => { /* private windows refuse it */ });
+
   times();
-  drafts();
+  zones();
+  for (const el of $$("input[type='datetime-local']")) echo(el);
   if (app) attached();
 })();

@@ -1,4 +1,6 @@
-"""A small domain with everything the spine offers: several facts a decision, timers, side effects. No service's words."""
+"""A small domain with everything the spine offers: several facts a decision, timers, side effects.
+No service's words.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +16,9 @@ from pydantic import ValidationError
 from shared import ids
 from shared.errors import Poisonous
 from shared.events.envelope import Event, Fact, Instant, Value
-from shared.rows import Row
+from shared.spine.rows import Row
+from shared.spine.work import Effect, Work, type_name
 from shared.wire import Message
-from shared.work import Effect, Work, type_name
 
 FACTS_A_COUNT = 3
 
@@ -75,11 +77,25 @@ class Tally(Row):
 
 
 __all__ = [
-    "EVENTS", "FACTS_A_COUNT", "WORK", "Count", "Counted", "Delivered", "Event", "Fact", "Noted", "Rang", "Sent", "Tally", "parse",
+    "EVENTS",
+    "FACTS_A_COUNT",
+    "WORK",
+    "Count",
+    "Counted",
+    "Delivered",
+    "Event",
+    "Fact",
+    "Noted",
+    "Rang",
+    "Sent",
+    "Tally",
+    "parse",
     "parse_fact",
-]  # fmt: skip
+]
 
-EVENTS: dict[str, type[Event]] = {kind.__name__: kind for kind in (Count, Sent, Counted, Noted, Rang, Delivered)}
+EVENTS: dict[str, type[Event]] = {
+    kind.__name__: kind for kind in (Count, Sent, Counted, Noted, Rang, Delivered)
+}
 
 
 def parse(message: Message) -> Event:
@@ -113,14 +129,26 @@ def evolve(row: Tally | None, fact: Fact) -> Tally:
     row = row or Tally()
     match fact:
         case Counted():
-            timers = (*row.timers, Timer(name=fact.cause, due_at=fact.due_at)) if fact.due_at else row.timers
+            timers = (
+                (*row.timers, Timer(name=fact.cause, due_at=fact.due_at))
+                if fact.due_at
+                else row.timers
+            )
             return row.model_copy(
-                update={"number": fact.number, "timers": timers, "owed": (*row.owed, fact.owes) if fact.owes else row.owed}
+                update={
+                    "number": fact.number,
+                    "timers": timers,
+                    "owed": (*row.owed, fact.owes) if fact.owes else row.owed,
+                }
             )
         case Rang():
-            return row.model_copy(update={"timers": tuple(timer for timer in row.timers if timer.name != fact.timer)})
+            return row.model_copy(
+                update={"timers": tuple(timer for timer in row.timers if timer.name != fact.timer)}
+            )
         case Delivered():
-            return row.model_copy(update={"owed": tuple(effect for effect in row.owed if effect != fact.effect)})
+            return row.model_copy(
+                update={"owed": tuple(effect for effect in row.owed if effect != fact.effect)}
+            )
     return row
 
 
@@ -130,7 +158,12 @@ def due_at(row: Tally) -> datetime | None:
 
 def fire(row: Tally, now: datetime) -> Sequence[Fact]:
     return [
-        Rang(at=now, due_at=timer.due_at, timer=timer.name, cause=ids.firing_id(timer.name, "ring", timer.due_at))
+        Rang(
+            at=now,
+            due_at=timer.due_at,
+            timer=timer.name,
+            cause=ids.firing_id(timer.name, "ring", timer.due_at),
+        )
         for timer in row.timers
         if timer.due_at <= now
     ]
@@ -148,7 +181,9 @@ def effects(row: Tally) -> Sequence[Send]:
 async def perform(effect: Send) -> Event:
     """The far side takes a few milliseconds."""
     await asyncio.sleep(random.uniform(0.001, 0.02))
-    return Sent(id=ids.derive("out", effect.id), at=datetime.fromtimestamp(0).astimezone(), effect=effect.id)
+    return Sent(
+        id=ids.derive("out", effect.id), at=datetime.fromtimestamp(0).astimezone(), effect=effect.id
+    )
 
 
 WORK: Work[Tally] = Work(

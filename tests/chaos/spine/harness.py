@@ -1,4 +1,6 @@
-"""Two workers under load, one of them ended at random every few seconds, started again as `signalbox up` would."""
+"""Two workers under load, one of them ended at random every few seconds, started again as
+`signalbox up` would.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +29,10 @@ PARTITIONS = 8
 
 @dataclass(frozen=True)
 class Plan:
-    """`how` is kill, term, stop (stand still for longer than the session, then go on), mixed (kill and term) or inside (the
-    workers kill themselves right after a write with probability `inside`); times in seconds."""
+    """`how` is kill, term, stop (stand still for longer than the session, then go on), mixed (kill
+    and term) or inside (the workers kill themselves right after a write with probability `inside`,
+    and each once for certain: the first after its facts, the second after its rows); times in
+    seconds."""
 
     requests: int = 40_000
     rate: float = 1000.0
@@ -50,17 +54,29 @@ class Workers:
 
     def __init__(self, plan: Plan, bootstrap: str, prefix: str, log: Path) -> None:
         self._plan, self._bootstrap, self._prefix, self._log = plan, bootstrap, prefix, log
-        self._processes = [self._start(i) for i in range(plan.workers)]
+        self._processes = [self._start(i, dies_at=i + 1) for i in range(plan.workers)]
         self.ends = 0
 
-    def _start(self, number: int) -> subprocess.Popen[bytes]:
-        env = dict(os.environ, KAFKA_BOOTSTRAP_SERVERS=self._bootstrap, SIGNALBOX_TOPIC_PREFIX=self._prefix, SIGNALBOX_METRICS_PORT="0")
+    def _start(self, number: int, dies_at: int = 0) -> subprocess.Popen[bytes]:
+        env = dict(
+            os.environ,
+            KAFKA_BOOTSTRAP_SERVERS=self._bootstrap,
+            SIGNALBOX_TOPIC_PREFIX=self._prefix,
+            SIGNALBOX_METRICS_PORT="0",
+        )
         if self._plan.is_static:
             env["SIGNALBOX_INSTANCE"] = f"w{number}"
         if self._plan.how == "inside":
             env["CHAOS_INSIDE"] = str(self._plan.inside)
+            env["CHAOS_INSIDE_AT"] = str(dies_at)
         with self._log.open("ab") as log:
-            return subprocess.Popen([sys.executable, "-m", "tests.chaos.spine.worker"], cwd=ROOT, env=env, stdout=log, stderr=log)
+            return subprocess.Popen(
+                [sys.executable, "-m", "tests.chaos.spine.worker"],
+                cwd=ROOT,
+                env=env,
+                stdout=log,
+                stderr=log,
+            )
 
     async def supervise(self) -> None:
         while True:
@@ -96,33 +112,47 @@ def requests_of(plan: Plan, choose: random.Random) -> list[Count]:
             id=ids.derive("req", str(plan.seed), str(i)),
             key=f"k{i % plan.keys}",
             at=now,
-            due_at=now + timedelta(seconds=choose.uniform(*plan.ring_in)) if choose.random() < plan.timers else None,
+            due_at=now + timedelta(seconds=choose.uniform(*plan.ring_in))
+            if choose.random() < plan.timers
+            else None,
             send=choose.random() < plan.sends,
         )
         for i in range(plan.requests)
     ]
 
 
-async def run(plan: Plan, *, bootstrap: str, log: Path, say: Callable[[str], None] = lambda _: None) -> tuple[Verdict, int]:
+async def run(
+    plan: Plan, *, bootstrap: str, log: Path, say: Callable[[str], None] = lambda _: None
+) -> tuple[Verdict, int]:
     """(verdict, how often a worker was ended). Makes topics of its own and removes them."""
     choose = random.Random(plan.seed)
     prefix = f"chaos-{os.getpid()}-{time.time_ns() % 10**9}-"
     async with Admin(bootstrap, prefix) as admin:
         for topic in ("in", "out", WORK.changelog, "dead-letters"):
-            await admin.create_topic(topic, PARTITIONS, config={"cleanup.policy": "compact"} if topic == WORK.changelog else {})
+            await admin.create_topic(
+                topic,
+                PARTITIONS,
+                config={"cleanup.policy": "compact"} if topic == WORK.changelog else {},
+            )
     workers = Workers(plan, bootstrap, prefix, log)
     supervising = asyncio.create_task(workers.supervise())
     producer, reader = Producer(bootstrap, prefix, "chaos"), Reader(bootstrap, prefix)
     try:
         await reader.start()
         loading = asyncio.create_task(_load(plan, producer, choose))
-        ending = asyncio.create_task(_end_at_random(plan, workers, choose)) if plan.how != "inside" else None
+        ending = (
+            asyncio.create_task(_end_at_random(plan, workers, choose))
+            if plan.how != "inside"
+            else None
+        )
         asked = await loading
         if ending is not None:
             ending.cancel()
         say(f"asked {len(asked)}, ended {workers.ends} workers; reading the log")
         account = Account(asked)
-        await _until_complete(account, reader, plan.patience, max((r.due_at for r in asked if r.due_at), default=None))
+        await _until_complete(
+            account, reader, plan.patience, max((r.due_at for r in asked if r.due_at), default=None)
+        )
         supervising.cancel()
         changelog = await _rows_settled(account, reader, plan.patience)
         letters = sum((await reader.ends(("dead-letters", p) for p in range(PARTITIONS))).values())
@@ -145,7 +175,9 @@ async def _load(plan: Plan, producer: Producer, choose: random.Random) -> list[C
         due = min(len(planned), int((time.monotonic() - begun) * plan.rate) + 1)
         now = datetime.now(UTC)
         fresh = [
-            request.model_copy(update={"at": now, "due_at": request.due_at and request.due_at + (now - drawn)})
+            request.model_copy(
+                update={"at": now, "due_at": request.due_at and request.due_at + (now - drawn)}
+            )
             for request in planned[len(asked) : due]
         ]
         try:
@@ -163,8 +195,12 @@ async def _end_at_random(plan: Plan, workers: Workers, choose: random.Random) ->
         await workers.end_one(choose)
 
 
-async def _until_complete(account: Account, reader: Reader, patience: float, last_due: datetime | None) -> None:
-    """Read facts until all has been said, or nothing new came for `patience` seconds (counted from the last timer)."""
+async def _until_complete(
+    account: Account, reader: Reader, patience: float, last_due: datetime | None
+) -> None:
+    """Read facts until all has been said, or nothing new came for `patience` seconds (counted from
+    the last timer).
+    """
     at = {("out", p): 0 for p in range(PARTITIONS)}
     quiet_since = time.time()
     while not account.is_complete:
@@ -186,9 +222,15 @@ async def _rows_settled(account: Account, reader: Reader, patience: float) -> li
     deadline = time.monotonic() + min(patience, 40.0)
     while True:
         changelog = [
-            message async for batch in reader.read_to_end({(WORK.changelog, p): 0 for p in range(PARTITIONS)}) for message in batch
+            message
+            async for batch in reader.read_to_end(
+                {(WORK.changelog, p): 0 for p in range(PARTITIONS)}
+            )
+            for message in batch
         ]
         seqs = {message.key: int(message.headers["seq"]) for message in changelog}
-        if time.monotonic() > deadline or all(seqs.get(key, 0) >= row.seq for key, row in account.rows.items()):
+        if time.monotonic() > deadline or all(
+            seqs.get(key, 0) >= row.seq for key, row in account.rows.items()
+        ):
             return changelog
         await asyncio.sleep(0.3)

@@ -1,4 +1,6 @@
-"""The verdict, from the log alone: what was asked, what the facts say to a reader who keeps the first of each (key, seq)."""
+"""The verdict, from the log alone: what was asked, what the facts say to a reader who keeps the
+first of each (key, seq).
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from shared.wire import Message
-from tests.chaos.spine.domain import FACTS_A_COUNT, WORK, Count, Counted, Delivered, Rang, Tally, parse, parse_fact
+from tests.chaos.spine.domain import (
+    FACTS_A_COUNT,
+    WORK,
+    Count,
+    Counted,
+    Delivered,
+    Rang,
+    Tally,
+    parse,
+    parse_fact,
+)
 
 
 @dataclass
@@ -34,9 +46,18 @@ class Verdict:
     @property
     def faults(self) -> int:
         return (
-            self.missing + self.doubled + self.conflicts + self.gaps + self.unrung + self.rung_twice + self.early
-            + self.unsent + self.sent_twice + self.wrong_rows + self.letters
-        )  # fmt: skip
+            self.missing
+            + self.doubled
+            + self.conflicts
+            + self.gaps
+            + self.unrung
+            + self.rung_twice
+            + self.early
+            + self.unsent
+            + self.sent_twice
+            + self.wrong_rows
+            + self.letters
+        )
 
     def late_at(self, share: float) -> float:
         ordered = sorted(self.late)
@@ -55,7 +76,9 @@ class Account:
         self.sent: Counter[str] = Counter()
         self.rows: dict[str, Tally] = {}
         self.result = Verdict(requests=len(asked))
-        self.timers = {request.id: request.due_at for request in asked if request.due_at is not None}
+        self.timers = {
+            request.id: request.due_at for request in asked if request.due_at is not None
+        }
         self.effects = sum(request.send for request in asked)
 
     @property
@@ -75,11 +98,15 @@ class Account:
             if place in self.first:
                 if self.first[place] != fact.id:
                     result.conflicts += 1
-                    result.examples.append(f"conflict at {place}, offset {message.partition}/{message.offset}: {fact.type} {fact.cause}")
+                    result.examples.append(
+                        f"conflict at {place}, offset {message.partition}/{message.offset}: {fact.type} {fact.cause}"
+                    )
                 continue
             if fact.seq != self.highest[fact.key] + 1:
                 result.gaps += 1
-                result.examples.append(f"gap before {place}, offset {message.partition}/{message.offset}")
+                result.examples.append(
+                    f"gap before {place}, offset {message.partition}/{message.offset}"
+                )
             self.first[place] = fact.id
             self.highest[fact.key] = max(self.highest[fact.key], fact.seq)
             self.rows[fact.key] = WORK.advance(self.rows.get(fact.key), [fact])
@@ -113,7 +140,9 @@ class Account:
         for key, expected in self.rows.items():
             if kept.get(key) != expected:
                 result.wrong_rows += 1
-                result.examples.append(f"row {key}: log says seq {expected.seq}, changelog {kept.get(key, Tally()).seq}")
+                result.examples.append(
+                    f"row {key}: log says seq {expected.seq}, changelog {kept.get(key, Tally()).seq}"
+                )
         result.letters = letters
         return result
 

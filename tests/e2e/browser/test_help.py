@@ -93,4 +93,7 @@ def test_enterprise_customers_have_their_shelf(visit: Visit, preview: str) -> No
     page.get_by_role("link", name="Ask an architect").click()
 
     expect(page.locator("[name=kind][value=architecture]")).to_be_checked()
-    assert visit(preview, "free", "/tickets").get_by_role("link", name="Resources", exact=True).count() == 0
+    assert (
+        visit(preview, "free", "/tickets").get_by_role("link", name="Resources", exact=True).count()
+        == 0
+    )

@@ -1,4 +1,6 @@
-"""What somebody gets by mail: they stop what may be stopped, see that it is left out, and have it again."""
+"""What somebody gets by mail: they stop what may be stopped, see that it is left out, and have it
+again.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ def test_an_opt_out_is_honoured_and_taken_back(visit: Visit, origin: str) -> Non
 
     def left_out() -> bool:
         customer.reload()
-        return "Left out" in customer.locator("section", has=customer.locator("#sent-h")).inner_text()
+        return (
+            "Left out" in customer.locator("section", has=customer.locator("#sent-h")).inner_text()
+        )
 
     eventually(left_out, within=30, what="the announcement is left out")
     mailgrid.get_by_role("button", name=re.compile("^Send me everything")).click()

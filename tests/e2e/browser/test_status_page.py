@@ -1,4 +1,6 @@
-"""The status page in a browser, served from a folder and nothing else: it renews itself, and is whole without a script and on paper."""
+"""The status page in a browser, served from a folder and nothing else: it renews itself, and is
+whole without a script and on paper.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ DURING, AFTER = BEGAN + timedelta(minutes=30), BEGAN + timedelta(days=3)
 
 def write(folder: Path, until: int | None, now: datetime) -> None:
     drawing = Drawing("")
-    found = board(told(facts(until)), COMPONENTS, known_from=BEGAN - timedelta(days=30), now=now, heard_at=now)
+    found = board(
+        told(facts(until)), COMPONENTS, known_from=BEGAN - timedelta(days=30), now=now, heard_at=now
+    )
     put(folder, {**drawing.assets, **drawing.files(found)})
 
 
@@ -38,7 +42,11 @@ def served(tmp_path: Path) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
-    server = uvicorn.Server(uvicorn.Config(make_app(StatusFiles(tmp_path)), host="127.0.0.1", port=port, log_level="warning"))
+    server = uvicorn.Server(
+        uvicorn.Config(
+            make_app(StatusFiles(tmp_path)), host="127.0.0.1", port=port, log_level="warning"
+        )
+    )
     thread = threading.Thread(target=server.run)
     thread.start()
     eventually(lambda: server.started, within=30, what="the folder is served")
@@ -56,7 +64,9 @@ def test_it_renews_itself(visit: Visit, served: str, tmp_path: Path) -> None:
     assert page.evaluate("window.stayed") is True, "the page was not loaded anew"
 
 
-@pytest.mark.parametrize("path", ["/status", "/status/history", "/status/history/2012-06", f"/status/incidents/{KEY}"])
+@pytest.mark.parametrize(
+    "path", ["/status", "/status/history", "/status/history/2012-06", f"/status/incidents/{KEY}"]
+)
 def test_it_is_accessible_and_fits(visit: Visit, served: str, tmp_path: Path, path: str) -> None:
     write(tmp_path, None, AFTER)
     page = visit(served, None, path)
@@ -64,10 +74,21 @@ def test_it_is_accessible_and_fits(visit: Visit, served: str, tmp_path: Path, pa
     for width, scheme in ((1440, "light"), (320, "dark")):
         page.set_viewport_size({"width": width, "height": 900})
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-        page.evaluate("Promise.all(document.getAnimations().map(each => each.finished.catch(() => null)))")  # colours change by and by
-        wrong = [found["id"] for found in Axe().run(page).response["violations"] if found["impact"] in ("serious", "critical")]
+        page.evaluate(
+            "Promise.all(document.getAnimations().map(each => each.finished.catch(() => null)))"
+        )  # colours change by and by
+        wrong = [
+            found["id"]
+            for found in Axe().run(page).response["violations"]
+            if found["impact"] in ("serious", "critical")
+        ]
         assert not wrong, (width, scheme)
-        assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0, f"at {width}"
+        assert (
+            page.evaluate(
+                "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            )
+            == 0
+        ), f"at {width}"
     page.emulate_media(media="print")
     assert not page.locator("header.bar").is_visible() and page.locator("h1").count() == 1
 
@@ -77,5 +98,10 @@ def test_it_is_whole_without_a_script(browser: Browser, served: str) -> None:
         page = context.new_page()
         page.goto(f"{served}/status")
         expect(page.locator(".light.is-red")).to_have_count(2)
-        expect(page.get_by_text("We have lost connectivity to some of our infrastructure")).to_be_visible()
-        assert page.locator('noscript meta[http-equiv="refresh"], meta[http-equiv="refresh"]').count() == 1
+        expect(
+            page.get_by_text("We have lost connectivity to some of our infrastructure")
+        ).to_be_visible()
+        assert (
+            page.locator('noscript meta[http-equiv="refresh"], meta[http-equiv="refresh"]').count()
+            == 1
+        )

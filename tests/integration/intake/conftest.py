@@ -41,11 +41,21 @@ class Intake:
         """Start the process and wait until it is ready, or only until it answers."""
         self.port = free_port()
         self.env = {
-            **os.environ, "KAFKA_BOOTSTRAP_SERVERS": self.bootstrap, "MONGODB_URI": self.mongodb, "SIGNALBOX_TOPIC_PREFIX": self.prefix,
-            "SIGNALBOX_MONGODB_DATABASE": self.database, "SIGNALBOX_DATA_DIR": str(self.folder), "SIGNALBOX_SECRET": "a secret of sixteen",
-            "SIGNALBOX_INTAKE_PORT": str(self.port), "SIGNALBOX_VIEW_BUDGET": "2", **changes,
-        }  # fmt: skip
-        self.process = await asyncio.create_subprocess_exec(sys.executable, "-m", "services.intake", "api", env=self.env)
+            **os.environ,
+            "KAFKA_BOOTSTRAP_SERVERS": self.bootstrap,
+            "MONGODB_URI": self.mongodb,
+            "SIGNALBOX_TOPIC_PREFIX": self.prefix,
+            "SIGNALBOX_MONGODB_DATABASE": self.database,
+            "SIGNALBOX_DATA_DIR": str(self.folder),
+            "SIGNALBOX_SECRET": "a secret of sixteen",
+            "SIGNALBOX_INTAKE_PORT": str(self.port),
+            "SIGNALBOX_VIEW_BUDGET": "2",
+            "SIGNALBOX_DEMO": "1",  # its people's tokens are worth nothing otherwise
+            **changes,
+        }
+        self.process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "services.intake", "api", env=self.env
+        )
         async with asyncio.timeout(90), self.client() as client:
             while not await self._answers(client, "/readyz" if ready else "/livez"):
                 await asyncio.sleep(0.05)
@@ -58,11 +68,19 @@ class Intake:
         return code
 
     def client(self, who: str = "premier") -> httpx.AsyncClient:
-        return httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}", headers={"Authorization": f"Bearer demo-{who}"}, timeout=15)
+        return httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{self.port}",
+            headers={"Authorization": f"Bearer demo-{who}"},
+            timeout=15,
+        )
 
-    async def post(self, path: str, body: dict[str, Any], who: str = "premier", key: str | None = None) -> httpx.Response:
+    async def post(
+        self, path: str, body: dict[str, Any], who: str = "premier", key: str | None = None
+    ) -> httpx.Response:
         async with self.client(who) as client:
-            return await client.post(path, json=body, headers={"Idempotency-Key": key} if key else {})
+            return await client.post(
+                path, json=body, headers={"Idempotency-Key": key} if key else {}
+            )
 
     async def log_of(self, topic: str) -> list[Event]:
         """Everything on a topic, as it stands."""
@@ -70,10 +88,16 @@ class Intake:
         await reader.start()
         try:
             starts = {(topic, partition): 0 for partition in range(await reader.partitions(topic))}
-            found = [message async for messages in reader.read_to_end(starts) for message in messages]
+            found = [
+                message async for messages in reader.read_to_end(starts) for message in messages
+            ]
         finally:
             await reader.stop()
-        return [event for message in found if (event := read(message.value, message.headers.get("ce_type"))) is not None]
+        return [
+            event
+            for message in found
+            if (event := read(message.value, message.headers.get("ce_type"))) is not None
+        ]
 
     async def _answers(self, client: httpx.AsyncClient, path: str) -> bool:
         assert self.process is not None

@@ -1,4 +1,6 @@
-"""The real resolver against a name server on this machine: answers, names that do not exist, and servers in trouble."""
+"""The real resolver against a name server on this machine: answers, names that do not exist, and
+servers in trouble.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,8 @@ import dns.rcode
 import dns.rrset
 import pytest
 
-from services.intake.mail.reading import names
-from services.intake.mail.reading.names import Internet, NoAnswerInTime
+from services.intake.mail.reading.authentication import dns as names
+from services.intake.mail.reading.authentication.dns import Internet, NoAnswerInTime
 
 RECORDS = {
     ("text.example.", "TXT"): ['"v=spf1 " "-all"', '"other"'],
@@ -50,7 +52,9 @@ class Server(asyncio.DatagramProtocol):
 @pytest.fixture
 async def internet(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Internet]:
     monkeypatch.setattr(names, "LOOKUP_MOST", 0.3)
-    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(Server, local_addr=("127.0.0.1", 0))
+    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+        Server, local_addr=("127.0.0.1", 0)
+    )
     resolver = dns.asyncresolver.Resolver(configure=False)
     resolver.nameservers, resolver.port = ["127.0.0.1"], transport.get_extra_info("sockname")[1]
     yield Internet(resolver)
@@ -64,7 +68,18 @@ async def test_answers_are_plain_text(internet: Internet) -> None:
     assert await internet.lookup("9.113.0.203.in-addr.arpa", "PTR") == ("host.example",)
 
 
-@pytest.mark.parametrize("name", ["nothing.example", "host.example", "a..b", "x" * 64 + ".example", "a." * 200, "\ud800.example", ""])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "nothing.example",
+        "host.example",
+        "a..b",
+        "x" * 64 + ".example",
+        "a." * 200,
+        "\ud800.example",
+        "",
+    ],
+)
 async def test_what_does_not_exist_is_no_trouble(internet: Internet, name: str) -> None:
     assert await internet.lookup(name, "TXT") == ()
 

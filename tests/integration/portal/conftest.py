@@ -15,12 +15,14 @@ import pytest
 import uvicorn
 from argon2 import PasswordHasher
 
-from services.portal.app import make_app, make_projector
+from services.portal.app import make_app
+from services.portal.projector.app import make_projector
 from services.portal.settings import PortalSettings
 from shared.bus import Admin, Producer, record_for
+from shared.errors import Unavailable
 from shared.events import DirectoryRecorded, Event
-from shared.identity import token_id
-from shared.store import Store
+from shared.people.identity import token_id
+from shared.storage.store import Store
 from shared.topics import PUBLIC, topic_of
 
 PASSWORD = "correct horse"
@@ -43,9 +45,13 @@ class World:
     base: str
     producer: Producer
     store: Store
+    is_last_projector: asyncio.Event
+    """Once set, the projector is not started again when it ends."""
 
     async def say(self, events: Iterable[Event]) -> None:
-        await self.producer.send_many([record_for(topic_of(event), event, "test") for event in events])
+        await self.producer.send_many(
+            [record_for(topic_of(event), event, "test") for event in events]
+        )
 
     def client(self, who: str | None, **options: Any) -> httpx.AsyncClient:
         headers = {"Authorization": f"Bearer token-{who}"} if who else {}
@@ -60,7 +66,9 @@ class World:
         async with asyncio.timeout(30):
             while True:
                 answer = await self.get(who, path)
-                if answer.status_code == 200 and all(answer.json().get(name) == value for name, value in wanted.items()):
+                if answer.status_code == 200 and all(
+                    answer.json().get(name) == value for name, value in wanted.items()
+                ):
                     return dict(answer.json())
                 await asyncio.sleep(0.02)
 
@@ -69,9 +77,14 @@ class World:
 async def world(kafka_bootstrap: str, mongodb_uri: str) -> AsyncIterator[World]:
     name = f"portal-test-{secrets.token_hex(4)}"
     settings = PortalSettings(
-        kafka_bootstrap_servers=kafka_bootstrap, mongodb_uri=mongodb_uri, mongodb_database=name, topic_prefix=f"{name}-",
-        secret="a secret of this test", portal_port=0, intake_url="http://127.0.0.1:9",
-    )  # fmt: skip
+        kafka_bootstrap_servers=kafka_bootstrap,
+        mongodb_uri=mongodb_uri,
+        mongodb_database=name,
+        topic_prefix=f"{name}-",
+        secret="a secret of this test",
+        portal_port=0,
+        intake_url="http://127.0.0.1:9",
+    )
     async with contextlib.AsyncExitStack() as stack:
         admin = await stack.enter_async_context(Admin(kafka_bootstrap, settings.topic_prefix))
         for topic in PUBLIC:
@@ -82,9 +95,9 @@ async def world(kafka_bootstrap: str, mongodb_uri: str) -> AsyncIterator[World]:
         producer = Producer(kafka_bootstrap, settings.topic_prefix, "test")
         stack.push_async_callback(producer.stop)
         await producer.send_many([record_for("directory", event, "test") for event in people()])
-        await stack.enter_async_context(projecting(settings))
+        last = await stack.enter_async_context(projecting(settings))
         base = await stack.enter_async_context(serving(settings))
-        world = World(settings, base, producer, store)
+        world = World(settings, base, producer, store, last)
         await world.until("agent", "/v1/tickets")
         yield world
 
@@ -96,32 +109,61 @@ def people() -> list[DirectoryRecorded]:
     for name, account in PEOPLE.items():
         email = f"{name}@example.com"
         documents = {
-            ("accounts", email): {"email": email, "name": name.title(), "plan": "premium", **account},
+            ("accounts", email): {
+                "email": email,
+                "name": name.title(),
+                "plan": "premium",
+                **account,
+            },
             ("tokens", token_id(f"token-{name}")): {"email": email, "name": "test"},
             ("credentials", email): {"password_hash": hashed},
         }
         found += [
-            DirectoryRecorded(id=f"{kind}{doc_id}", key=f"{kind}:{doc_id}", at=datetime.now(UTC), kind=kind, doc_id=doc_id, document=doc)  # type: ignore[arg-type]
+            DirectoryRecorded(
+                id=f"{kind}{doc_id}",
+                key=f"{kind}:{doc_id}",
+                at=datetime.now(UTC),
+                kind=kind,
+                doc_id=doc_id,
+                document=doc,
+            )  # type: ignore[arg-type]
             for (kind, doc_id), doc in documents.items()
         ]
     return found
 
 
 @contextlib.asynccontextmanager
-async def projecting(settings: PortalSettings) -> AsyncIterator[None]:
-    projector, producer = make_projector(settings)
-    running = asyncio.create_task(projector.run())
+async def projecting(settings: PortalSettings) -> AsyncIterator[asyncio.Event]:
+    """The projector at work; started again where Kafka did not answer it, as `up` does, until the
+    event it gives is set.
+    """
+    stopping, last = asyncio.Event(), asyncio.Event()
+
+    async def project() -> None:
+        while not (stopping.is_set() or last.is_set()):
+            projector, producer = make_projector(settings)
+            running = asyncio.create_task(projector.run())
+            told = asyncio.create_task(stopping.wait())
+            await asyncio.wait({running, told}, return_when=asyncio.FIRST_COMPLETED)
+            told.cancel()
+            projector.stop()
+            with contextlib.suppress(Unavailable):
+                await running
+            await producer.stop()
+
+    projecting = asyncio.create_task(project())
     try:
-        yield
+        yield last
     finally:
-        projector.stop()
-        await running
-        await producer.stop()
+        stopping.set()
+        await projecting
 
 
 @contextlib.asynccontextmanager
 async def serving(settings: PortalSettings) -> AsyncIterator[str]:
-    config = uvicorn.Config(make_app(settings), port=0, log_config=None, access_log=False, timeout_graceful_shutdown=1)
+    config = uvicorn.Config(
+        make_app(settings), port=0, log_config=None, access_log=False, timeout_graceful_shutdown=1
+    )
     server = uvicorn.Server(config)
     server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment]
     running = asyncio.create_task(server.serve())

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.portal.library import KEPT, Library
-from shared.store import Store
+from services.portal.help.library import KEPT, Library
+from shared.storage.store import Store
 
 pytestmark = pytest.mark.integration
 
@@ -57,7 +57,7 @@ async def test_a_form_counts_once(store: Store) -> None:
     assert await library.count_solved("scheduler", "form-1", "ben@example.com")
     assert await library.count_solved("scheduler", "form-2", "ann@example.com")
 
-    assert await library.solved_lately() == 3
+    assert await library.count_solved_lately() == 3
 
 
 async def test_counts_go_by_themselves(store: Store) -> None:
@@ -67,7 +67,9 @@ async def test_counts_go_by_themselves(store: Store) -> None:
 
     for name in ("article_reads", "deflections"):
         indexes = await store.database[name].index_information()
-        assert KEPT.total_seconds() in [index.get("expireAfterSeconds") for index in indexes.values()]
+        assert KEPT.total_seconds() in [
+            index.get("expireAfterSeconds") for index in indexes.values()
+        ]
 
 
 async def test_without_mongodb_articles_are_there_and_counts_are_not() -> None:
@@ -76,6 +78,6 @@ async def test_without_mongodb_articles_are_there_and_counts_are_not() -> None:
 
     await library.count_read("scheduler")
     assert await library.trending(3)
-    assert await library.solved_lately() == 0
+    assert await library.count_solved_lately() == 0
     assert library.articles.search("H12", 1)[0].slug == "h12-request-timeout"
     away.close()

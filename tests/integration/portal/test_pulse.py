@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,28 +13,37 @@ from pathlib import Path
 import orjson
 import pytest
 
-from services.portal.pulse import Pulse
-from services.portal.settings import PortalSettings
+from services.portal.operations.pulse import Pulse
+from services.portal.settings import PulseSettings
 from shared.bus import Admin, Producer, Reader, record_for
 from shared.clock import SystemClock
 from shared.topics import TOPICS, topic_of
 from tests.support.facts import Ticket, page_facts
 
 pytestmark = pytest.mark.integration
-NAMES = ("tickets", "clocks", "pages", "figures", "pulse-minutes-changelog", "pulse-hours-changelog")
+NAMES = (
+    "tickets",
+    "clocks",
+    "pages",
+    "figures",
+    "pulse-minutes-changelog",
+    "pulse-hours-changelog",
+)
 
 
 @pytest.fixture
-async def settings(kafka_bootstrap: str, tmp_path: Path) -> AsyncIterator[PortalSettings]:
+async def settings(kafka_bootstrap: str, tmp_path: Path) -> AsyncIterator[PulseSettings]:
     prefix = f"pulse-test-{secrets.token_hex(4)}-"
     async with Admin(kafka_bootstrap, prefix) as admin:
         for name in NAMES:
             await admin.create_topic(name, 2, config={"cleanup.policy": TOPICS[name].cleanup})
-        yield PortalSettings(kafka_bootstrap_servers=kafka_bootstrap, topic_prefix=prefix, data_dir=tmp_path / "data")
+        yield PulseSettings(
+            kafka_bootstrap_servers=kafka_bootstrap, topic_prefix=prefix, data_dir=tmp_path / "data"
+        )
         await admin.delete_all()
 
 
-async def figures(settings: PortalSettings) -> dict[tuple[str, str], float]:
+async def figures(settings: PulseSettings) -> dict[tuple[str, str], float]:
     reader = Reader(settings.kafka_bootstrap_servers, settings.topic_prefix)
     await reader.start()
     found: dict[tuple[str, str], float] = {}
@@ -44,17 +55,20 @@ async def figures(settings: PortalSettings) -> dict[tuple[str, str], float]:
     return found
 
 
-async def until(settings: PortalSettings, **wanted: float) -> dict[tuple[str, str], float]:
+async def until(settings: PulseSettings, **wanted: float) -> dict[tuple[str, str], float]:
     names = {tuple(name.split("__")): value for name, value in wanted.items()}
     async with asyncio.timeout(60):
         while True:
             found = await figures(settings)
-            if all(found.get((figure.replace("_", "-"), group)) == value for (figure, group), value in names.items()):
+            if all(
+                found.get((figure.replace("_", "-"), group)) == value
+                for (figure, group), value in names.items()
+            ):
                 return found
             await asyncio.sleep(0.1)
 
 
-async def run_once(settings: PortalSettings, **wanted: float) -> dict[tuple[str, str], float]:
+async def run_once(settings: PulseSettings, **wanted: float) -> dict[tuple[str, str], float]:
     stopping = asyncio.Event()
     running = asyncio.create_task(Pulse(settings, SystemClock(), 2).run(stopping))
     try:
@@ -64,7 +78,9 @@ async def run_once(settings: PortalSettings, **wanted: float) -> dict[tuple[str,
         assert await running == 0
 
 
-async def test_figures_are_counted_by_window_and_go_on_after_a_restart(settings: PortalSettings) -> None:
+async def test_figures_are_counted_by_window_and_go_on_after_a_restart(
+    settings: PulseSettings,
+) -> None:
     producer = Producer(settings.kafka_bootstrap_servers, settings.topic_prefix, "test")
     at = datetime.now(UTC).replace(second=1)
     tickets = [Ticket(f"pulse {n}", at=at) for n in range(12)]
@@ -75,10 +91,26 @@ async def test_figures_are_counted_by_window_and_go_on_after_a_restart(settings:
     for ticket in tickets[:8]:
         await say(ticket.opened(queue="platform" if ticket is tickets[0] else "provider:redisco"))
     await say([*tickets[0].clock_breached(at), *page_facts(tickets[0].id, at=at)])
-    found = await run_once(settings, tickets_opened__all=8, tickets_opened__platform=1, pages_opened__all=1, clocks_breached_hourly__all=1)
+    found = await run_once(
+        settings,
+        tickets_opened__all=8,
+        tickets_opened__platform=1,
+        pages_opened__all=1,
+        clocks_breached_hourly__all=1,
+    )
     assert found["tickets-opened", "provider:redisco"] == 7
     assert 0 <= found["time-to-route", "all"] <= 120
     for ticket in tickets[8:]:
         await say(ticket.opened())
     await run_once(settings, tickets_opened__all=12, tickets_opened__platform=5)
     await producer.stop()
+
+
+def test_it_ends_though_a_thread_waits_for_a_broker() -> None:
+    """Seen with a broker that hung: everything of ours was closed, and Faust awaited its thread."""
+    program = (
+        "import threading; from services.portal.operations.pulse import end_within;"
+        "threading.Thread(target=threading.Event().wait).start(); end_within(0.1)"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], timeout=60, check=False)
+    assert ended.returncode == 0

@@ -1,4 +1,6 @@
-"""The writer on a real log: it writes what the log says when the log says it, and a deputy keeps out of the way."""
+"""The writer on a real log: it writes what the log says when the log says it, and a deputy keeps
+out of the way.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from services.portal.status.files import StatusFiles
-from services.portal.status.writer import Writer
+from services.portal.status.writer import StatusPageWriter
 from shared.bus import Admin, Producer, record_for
 from shared.clock import SystemClock
 from tests.unit.portal_status.outage import KEY, facts
@@ -44,15 +46,21 @@ async def until(holds: Callable[[], bool], what: str) -> None:
     assert holds(), what
 
 
-def writer(folder: Path, bootstrap: str, prefix: str, name: str, *, is_deputy: bool = False) -> Writer:
-    return Writer(folder, bootstrap, prefix, SystemClock(), base="", name=name, is_deputy=is_deputy, tick=0.2)
+def writer(
+    folder: Path, bootstrap: str, prefix: str, name: str, *, is_deputy: bool = False
+) -> StatusPageWriter:
+    return StatusPageWriter(
+        folder, bootstrap, prefix, SystemClock(), base="", name=name, is_deputy=is_deputy, tick=0.2
+    )
 
 
 def light(files: StatusFiles) -> str:
     return str((files.lights() or {"status": {"production": "none yet"}})["status"]["production"])
 
 
-async def test_the_lights_turn_as_the_log_says(kafka_bootstrap: str, prefix: str, producer: Producer, tmp_path: Path) -> None:
+async def test_the_lights_turn_as_the_log_says(
+    kafka_bootstrap: str, prefix: str, producer: Producer, tmp_path: Path
+) -> None:
     files = StatusFiles(tmp_path)
     story = facts()
     during = facts(5)
@@ -61,9 +69,17 @@ async def test_the_lights_turn_as_the_log_says(kafka_bootstrap: str, prefix: str
         await producer.send_many([record_for("status", fact, "router") for fact in during])
         await until(lambda: light(files) == "red", "red")
         assert "Widespread Application Outage" in (tmp_path / "status" / "index.html").read_text()
-        await producer.send_many([record_for("status", fact, "router") for fact in story])  # the first of them once more
+        await producer.send_many(
+            [record_for("status", fact, "router") for fact in story]
+        )  # the first of them once more
         await until(lambda: light(files) == "green", "green again")
-        await until(lambda: "What you can do" in (tmp_path / "status" / "incidents" / KEY / "index.html").read_text(), "the report")
+        await until(
+            lambda: (
+                "What you can do"
+                in (tmp_path / "status" / "incidents" / KEY / "index.html").read_text()
+            ),
+            "the report",
+        )
     page = (tmp_path / "status" / "incidents" / KEY / "index.html").read_text()
     assert page.count("We have lost connectivity to some of our infrastructure") == 1
 
@@ -81,10 +97,15 @@ async def test_a_page_that_is_there_stays_while_the_log_is_away(
     assert (tmp_path / "status" / "index.html").read_bytes() == before
 
 
-async def test_a_deputy_writes_only_where_nobody_else_does(kafka_bootstrap: str, prefix: str, producer: Producer, tmp_path: Path) -> None:
+async def test_a_deputy_writes_only_where_nobody_else_does(
+    kafka_bootstrap: str, prefix: str, producer: Producer, tmp_path: Path
+) -> None:
     mark = tmp_path / "writer"
     async with writer(tmp_path, kafka_bootstrap, prefix, "portal-0", is_deputy=True).at_work():
-        await until(lambda: mark.exists() and mark.read_text() == "portal-0", "the deputy writes where nobody has")
+        await until(
+            lambda: mark.exists() and mark.read_text() == "portal-0",
+            "the deputy writes where nobody has",
+        )
         async with writer(tmp_path, kafka_bootstrap, prefix, "status-0").at_work():
             await until(lambda: mark.read_text() == "status-0", "the writer takes over")
             seen = set[str]()
@@ -94,4 +115,7 @@ async def test_a_deputy_writes_only_where_nobody_else_does(kafka_bootstrap: str,
             assert seen == {"status-0"}
         gone = time.time() - 60
         os.utime(mark, (gone, gone))
-        await until(lambda: mark.read_text() == "portal-0", "the deputy is back when the writer has been gone for a while")
+        await until(
+            lambda: mark.read_text() == "portal-0",
+            "the deputy is back when the writer has been gone for a while",
+        )

@@ -1,11 +1,15 @@
-"""What happens reaches whoever may see it, at once and nobody else; reading one's own writes; sessions."""
+"""What happens reaches whoever may see it, at once and nobody else; reading one's own writes;
+sessions.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -13,7 +17,7 @@ import orjson
 import pytest
 
 from services.portal.app import make_app
-from shared.events import Audience
+from shared.events import Audience, DirectoryRecorded, Event
 from tests.integration.portal.conftest import PASSWORD, World, serving
 from tests.support.facts import Ticket, page_facts
 from tests.support.waiting import stretched
@@ -24,14 +28,19 @@ NEVER = f"req_{'n' * 26}"
 
 
 @contextlib.asynccontextmanager
-async def listening(world: World, who: str, last: str | None = None) -> AsyncIterator[asyncio.Queue[dict[str, Any]]]:
+async def listening(
+    world: World, who: str, last: str | None = None
+) -> AsyncIterator[asyncio.Queue[dict[str, Any]]]:
     """What `who` is sent from now on, each with `id` and `event`."""
     found: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
     opened = asyncio.Event()
 
     async def listen() -> None:
         headers = {"Last-Event-ID": last} if last else {}
-        async with world.client(who) as client, client.stream("GET", "/v1/stream", headers=headers) as stream:
+        async with (
+            world.client(who) as client,
+            client.stream("GET", "/v1/stream", headers=headers) as stream,
+        ):
             assert stream.status_code == 200
             fields: dict[str, Any] = {}
             async for line in stream.aiter_lines():
@@ -64,7 +73,9 @@ def drained(stream: asyncio.Queue[dict[str, Any]]) -> list[dict[str, Any]]:
     return [stream.get_nowait() for _ in range(stream.qsize())]
 
 
-async def test_an_event_is_on_the_stream_within_a_second_and_the_view_holds_it(world: World) -> None:
+async def test_an_event_is_on_the_stream_within_a_second_and_the_view_holds_it(
+    world: World,
+) -> None:
     ticket = Ticket("streamed")
     async with listening(world, "agent") as stream:
         await world.say(Ticket("warm").opened())
@@ -85,10 +96,25 @@ async def test_the_stream_shows_each_what_they_may_see(world: World) -> None:
             who: await stack.enter_async_context(listening(world, who))
             for who in ("rae", "kim", "redisco", "mailgrid", "agent", "ops", "stranger")
         }
-        await world.say([*ticket.opened(), *other.opened(), *ticket.assigned("redisco"), *ticket.noted("between us")])
-        await world.say(ticket.replied("to the provider", "agent@example.com", "staff", Audience.PROVIDER))
+        await world.say(
+            [
+                *ticket.opened(),
+                *other.opened(),
+                *ticket.assigned("redisco"),
+                *ticket.noted("between us"),
+            ]
+        )
+        await world.say(
+            ticket.replied("to the provider", "agent@example.com", "staff", Audience.PROVIDER)
+        )
         await world.say(page_facts(ticket.id))
-        await world.say([*ticket.replied("to all", "redisco@example.com", "provider"), *ticket.assigned(None), *ticket.solved()])
+        await world.say(
+            [
+                *ticket.replied("to all", "redisco@example.com", "provider"),
+                *ticket.assigned(None),
+                *ticket.solved(),
+            ]
+        )
         await next_of(streams["agent"], type="TicketSolved")
         for who, text in {"rae": "to all", "redisco": "to all"}.items():
             seen = drained(streams[who])
@@ -96,7 +122,9 @@ async def test_the_stream_shows_each_what_they_may_see(world: World) -> None:
             assert "between us" not in str(seen)
             assert {item["ticket_id"] for item in seen} == {ticket.id}
             assert ("to the provider" in str(seen)) is (who == "redisco")
-        assert "TicketSolved" not in str(seen), "after the ticket was taken away the provider hears nothing of it"
+        assert "TicketSolved" not in str(seen), (
+            "after the ticket was taken away the provider hears nothing of it"
+        )
         assert (await next_of(streams["kim"], type="TicketRouted"))["ticket_id"] == other.id
         assert drained(streams["kim"]) == []
         assert drained(streams["mailgrid"]) == drained(streams["stranger"]) == []
@@ -135,7 +163,9 @@ async def test_after_waits_for_the_view_and_never_says_there_is_none(world: Worl
     await world.say(ticket.opened())
     answer = await early
     async with asyncio.timeout(30):
-        while answer.status_code == 202:  # not in the view within its two seconds, on a busy machine
+        while (
+            answer.status_code == 202
+        ):  # not in the view within its two seconds, on a busy machine
             answer = await world.get("rae", path, after=ticket.request())
     assert answer.status_code == 200
     began = time.monotonic()
@@ -144,37 +174,69 @@ async def test_after_waits_for_the_view_and_never_says_there_is_none(world: Worl
     assert 1.9 < time.monotonic() - began < stretched(3)
     unknown = await world.get("rae", "/v1/tickets/tkt_unknown", after=NEVER)
     assert unknown.status_code == 202
-    for doors in ("tickets/tkt_unknown", "pages/lane_unknown.x", "incidents/inc_unknown", "maintenances/mnt_unknown"):
-        assert (await world.get("rae", f"/v1/{doors}", after="soon")).status_code == 422, "this is no request"
+    for doors in (
+        "tickets/tkt_unknown",
+        "pages/lane_unknown.x",
+        "incidents/inc_unknown",
+        "maintenances/mnt_unknown",
+    ):
+        assert (await world.get("rae", f"/v1/{doors}", after="soon")).status_code == 422, (
+            "this is no request"
+        )
 
 
 async def test_a_request_tells_what_became_of_it_to_who_made_it(world: World) -> None:
     ticket = Ticket("asked")
-    await world.say([*ticket.opened(), ticket.asked("hello"), *ticket.replied("hello", "rae@example.com", "customer")])
+    await world.say(
+        [
+            *ticket.opened(),
+            ticket.asked("hello"),
+            *ticket.replied("hello", "rae@example.com", "customer"),
+        ]
+    )
     done = await world.until("rae", f"/v1/requests/{ticket.request('hello')}", state="done")
     assert (done["ticket_id"], done["type"], len(done["facts"])) == (ticket.id, "AddReply", 1)
     await world.say([*ticket.refused("not-allowed"), ticket.asked("not-allowed")])
-    refused = await world.until("rae", f"/v1/requests/{ticket.request('not-allowed')}", state="refused")
+    refused = await world.until(
+        "rae", f"/v1/requests/{ticket.request('not-allowed')}", state="refused"
+    )
     assert (refused["code"], refused["reason"]) == ("not-allowed", "It is not.")
     assert (await world.get("kim", f"/v1/requests/{ticket.request('hello')}")).status_code == 404
 
 
 async def test_what_may_not_be_seen_does_not_exist(world: World) -> None:
     ticket = Ticket("hidden")
-    await world.say([*ticket.opened("A secret word: xyzzy", queue="provider:redisco"), *ticket.clock_started()])
+    await world.say(
+        [*ticket.opened("A secret word: xyzzy", queue="provider:redisco"), *ticket.clock_started()]
+    )
     await world.until("redisco", f"/v1/tickets/{ticket.id}", provider="redisco")
     for who in ("kim", "stranger", "mailgrid"):
         for path in ("", "/events", "/explain", "/clocks"):
             answer = await world.get(who, f"/v1/tickets/{ticket.id}{path}")
-            assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+            assert (answer.status_code, answer.headers["content-type"]) == (
+                404,
+                "application/problem+json",
+            )
         listed = (await world.get(who, "/v1/tickets", q="xyzzy")).json()
         assert (listed["items"], listed["counts"]["total"]) == ([], 0)
     for who in ("rae", "redisco", "agent"):
-        assert [item["id"] for item in (await world.get(who, "/v1/tickets", q="xyzzy")).json()["items"]] == [ticket.id]
-    for path in ("/v1/tickets", "/v1/stream", f"/v1/tickets/{ticket.id}", "/v1/pages", "/v1/on-call"):
+        assert [
+            item["id"] for item in (await world.get(who, "/v1/tickets", q="xyzzy")).json()["items"]
+        ] == [ticket.id]
+    for path in (
+        "/v1/tickets",
+        "/v1/stream",
+        f"/v1/tickets/{ticket.id}",
+        "/v1/pages",
+        "/v1/on-call",
+    ):
         assert (await world.get(None, path)).status_code == 401
     trail = (await world.get("rae", f"/v1/tickets/{ticket.id}/explain")).json()["decisions"]
-    assert [bool(decision["trail"]) for decision in trail if decision["type"] in ("PrioritySet", "TicketRouted")] == [True, False]
+    assert [
+        bool(decision["trail"])
+        for decision in trail
+        if decision["type"] in ("PrioritySet", "TicketRouted")
+    ] == [True, False]
 
 
 async def test_a_session_signs_in_is_recognised_and_ends(world: World) -> None:
@@ -190,26 +252,84 @@ async def test_a_session_signs_in_is_recognised_and_ends(world: World) -> None:
         from starlette.requests import Request
 
         request = Request({"type": "http", "headers": [], "client": ("192.0.2.1", 1)})
-        cookie, _ = await sessions.log_in(request, "Rae@Example.com", PASSWORD)
+        email = await sessions.check_password(request, "Rae@Example.com", PASSWORD)
+        cookie, _ = await sessions.admit(request, email, by_password=True)
         jar = {"signalbox_session": cookie}
         async with world.client(None, cookies=jar) as browser:
             assert (await browser.get(f"/v1/tickets/{ticket.id}")).status_code == 200
-            foreign = await browser.post("/v1/tickets", json={}, headers={"Sec-Fetch-Site": "cross-site"})
-            assert (foreign.status_code, foreign.json()["type"]) == (403, "/problems/foreign-origin")
-            away = await browser.post("/v1/tickets", json={}, headers={"Sec-Fetch-Site": "same-origin"})
-            assert (away.status_code, away.json()["type"], away.headers["retry-after"]) == (503, "/problems/intake-unavailable", "5")
-            await sessions.log_out(Request({"type": "http", "headers": [(b"cookie", f"signalbox_session={cookie}".encode())]}))
+            foreign = await browser.post(
+                "/v1/tickets", json={}, headers={"Sec-Fetch-Site": "cross-site"}
+            )
+            assert (foreign.status_code, foreign.json()["type"]) == (
+                403,
+                "/problems/foreign-origin",
+            )
+            away = await browser.post(
+                "/v1/tickets", json={}, headers={"Sec-Fetch-Site": "same-origin"}
+            )
+            assert (away.status_code, away.json()["type"], away.headers["retry-after"]) == (
+                503,
+                "/problems/intake-unavailable",
+                "5",
+            )
+            await sessions.log_out(
+                Request(
+                    {
+                        "type": "http",
+                        "headers": [(b"cookie", f"signalbox_session={cookie}".encode())],
+                    }
+                )
+            )
             assert (await browser.get(f"/v1/tickets/{ticket.id}")).status_code == 401
 
 
 async def test_with_mongodb_away_the_answer_is_a_503_soon(world: World) -> None:
-    away = world.settings.model_copy(update={"mongodb_uri": "mongodb://127.0.0.1:9/?replicaSet=rs0"})
+    away = world.settings.model_copy(
+        update={"mongodb_uri": "mongodb://127.0.0.1:9/?replicaSet=rs0"}
+    )
     async with serving(away) as base, httpx.AsyncClient(base_url=base, timeout=15) as client:
         headers = {"Authorization": "Bearer token-rae"}
         async with asyncio.timeout(30):
-            while (await client.get("/v1/tickets", headers=headers)).status_code == 401:  # the directory is being read
+            while (
+                await client.get("/v1/tickets", headers=headers)
+            ).status_code == 401:  # the directory is being read
                 await asyncio.sleep(0.05)
         began = time.monotonic()
         answer = await client.get("/v1/tickets", headers=headers)
         assert (answer.status_code, answer.json()["type"]) == (503, "/problems/mongodb-unavailable")
         assert time.monotonic() - began < stretched(3)
+
+
+async def test_a_feed_ends_at_once_with_what_it_was_opened_by(world: World) -> None:
+    """A role taken away: the next event is not sent, whenever the next heartbeat would be."""
+    email = "temp@example.com"
+
+    def account(roles: list[str]) -> list[Event]:
+        document = {"email": email, "name": "Temp", "roles": roles, "plan": "free"}
+        return [recorded("accounts", email, document)]
+
+    token = hashlib.sha256(b"token-temp").hexdigest()
+    await world.say([*account(["agent"]), recorded("tokens", token, {"email": email})])
+    async with asyncio.timeout(stretched(10)):
+        while (await world.get("temp", "/v1/tickets")).status_code != 200:
+            await asyncio.sleep(0.02)
+    async with listening(world, "temp") as demoted, listening(world, "agent") as agent:
+        await world.say(Ticket("before the demotion").opened())
+        await next_of(demoted, type="TicketRouted")
+        await next_of(agent, type="TicketRouted")
+        await world.say(account([]))
+        async with asyncio.timeout(stretched(10)):
+            while (await world.get("temp", "/v1/tickets")).json().get("items"):
+                await asyncio.sleep(0.02)
+        drained(demoted)
+        await world.say(Ticket("after the demotion").opened())
+        await next_of(agent, type="TicketRouted")
+        assert drained(demoted) == []
+    assert world.settings.stream_heartbeat > 5, "no heartbeat took part in this"
+
+
+def recorded(kind: str, doc_id: str, document: dict[str, Any]) -> Event:
+    fields = {"id": f"{kind}-{doc_id}-{time.time_ns()}", "key": f"{kind}:{doc_id}"}
+    return DirectoryRecorded.model_validate(
+        {**fields, "at": datetime.now(UTC), "kind": kind, "doc_id": doc_id, "document": document}
+    )

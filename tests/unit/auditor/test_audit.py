@@ -1,4 +1,6 @@
-"""What is taken away from the log is named; what is all there is not, in whatever order the topics are read."""
+"""What is taken away from the log is named; what is all there is not, in whatever order the topics
+are read.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +16,28 @@ import orjson
 import pytest
 
 from services.auditor.alarm import AT_ONCE, alert_of, changes
-from services.auditor.audit import Audit, Standing
+from services.auditor.audit import Audit, SettledFindings
 from services.auditor.book import Book, Finding
 from services.auditor.expectations import FAR_END, FIRED, HEARTBEAT, MAIL, RECEIPT, ROUTED, SENT
 from services.auditor.probes import Probe, probes_in
 from shared import events as e
 from shared.topics import topic_of
-from tests.unit.auditor.story import ATTEMPT, DEDUP, LANE, LATER, NOTICE, NOW, OBLIGATION, OPEN, PAGE, POLICY, TICKET, at, messages, story
+from tests.unit.auditor.story import (
+    ATTEMPT,
+    DEDUP,
+    LANE,
+    LATER,
+    NOTICE,
+    NOW,
+    OBLIGATION,
+    OPEN,
+    PAGE,
+    POLICY,
+    TICKET,
+    at,
+    messages,
+    story,
+)
 
 RECEIPTS = orjson.dumps([{"id": DEDUP, "kind": "page"}])
 
@@ -49,24 +66,45 @@ def test_nothing_is_missing_of_a_whole_story() -> None:
 
 def test_a_silent_page_owes_no_step_until_it_is_restored_and_work_puts_off_the_reopening() -> None:
     def lane(*facts: e.PageFact) -> set[tuple[str, str]]:
-        numbered = [fact.having({"id": f"fct_{seq}", "key": LANE, "seq": seq, "cause": "x"}) for seq, fact in enumerate(facts, 1)]
+        numbered = [
+            fact.copy_with({"id": f"fct_{seq}", "key": LANE, "seq": seq, "cause": "x"})
+            for seq, fact in enumerate(facts, 1)
+        ]
         return found_in(list(numbered))
 
     began = e.PageEscalated(at=at(0), page=PAGE, step=1, to=("ops",), next_at=at(300))
-    silent = e.PageSilenced(at=at(10), page=PAGE, silenced_by="mnt_1", obligations=(OBLIGATION,), stopped=True, reason="r")
-    again = e.PageRestored(at=at(3600), page=PAGE, by="system", silenced_by="mnt_1", resumed=True, round=1, reason="r")
+    silent = e.PageSilenced(
+        at=at(10),
+        page=PAGE,
+        silenced_by="mnt_1",
+        obligations=(OBLIGATION,),
+        stopped=True,
+        reason="r",
+    )
+    again = e.PageRestored(
+        at=at(3600), page=PAGE, by="system", silenced_by="mnt_1", resumed=True, round=1, reason="r"
+    )
     assert lane(began) == {(FIRED, f"{PAGE}/step")}
     assert lane(began, silent) == set()
-    assert lane(began, silent.having({"stopped": False})) == {(FIRED, f"{PAGE}/step")}
-    assert lane(began, silent, again, began.having({"round": 1})) == {(FIRED, f"{PAGE}/step")}
+    assert lane(began, silent.copy_with({"stopped": False})) == {(FIRED, f"{PAGE}/step")}
+    assert lane(began, silent, again, began.copy_with({"round": 1})) == {(FIRED, f"{PAGE}/step")}
     forgotten = e.PageAcknowledged(at=at(20), page=PAGE, by="ops", via="web", reopens_at=at(1820))
     attended = e.PageAttended(at=at(30), page=PAGE, by="agent", activity="note", reopens_at=None)
     assert lane(began, forgotten) == {(FIRED, f"{PAGE}/reopen")}
-    assert lane(began, forgotten, attended.having({"reopens_at": at(1830)})) == {(FIRED, f"{PAGE}/reopen")}
+    assert lane(began, forgotten, attended.copy_with({"reopens_at": at(1830)})) == {
+        (FIRED, f"{PAGE}/reopen")
+    }
     assert lane(began, forgotten, attended) == set()
 
 
-PAGING = (e.PageOpened, e.PageEscalated, e.PageAttempted, e.PageFailed, e.PageAccepted, e.PageAcknowledged)
+PAGING = (
+    e.PageOpened,
+    e.PageEscalated,
+    e.PageAttempted,
+    e.PageFailed,
+    e.PageAccepted,
+    e.PageAcknowledged,
+)
 
 
 @pytest.mark.parametrize(
@@ -74,15 +112,23 @@ PAGING = (e.PageOpened, e.PageEscalated, e.PageAttempted, e.PageFailed, e.PageAc
     [
         (without(e.TicketOpened, e.PrioritySet), {(ROUTED, OPEN)}),
         (without(*PAGING), {(RECEIPT, OBLIGATION)}),
-        (without(e.PageAccepted, e.PageAcknowledged), {(RECEIPT, OBLIGATION), (FIRED, f"{PAGE}/step")}),
-        (without(e.PageAttempted, e.PageAccepted, e.PageAcknowledged, last=True), {
-            (RECEIPT, OBLIGATION), (FIRED, f"{PAGE}/step"), (FIRED, f"{PAGE}/retry/{ATTEMPT}"),
-        }),
+        (
+            without(e.PageAccepted, e.PageAcknowledged),
+            {(RECEIPT, OBLIGATION), (FIRED, f"{PAGE}/step")},
+        ),
+        (
+            without(e.PageAttempted, e.PageAccepted, e.PageAcknowledged, last=True),
+            {
+                (RECEIPT, OBLIGATION),
+                (FIRED, f"{PAGE}/step"),
+                (FIRED, f"{PAGE}/retry/{ATTEMPT}"),
+            },
+        ),
         (without(e.PageAcknowledged), {(FIRED, f"{PAGE}/step")}),
         (without(e.ClockMet), {(FIRED, f"{TICKET}/initial-response")}),
         (without(e.NoticeDelivered), {(SENT, NOTICE)}),
     ],
-)  # fmt: skip
+)
 def test_what_was_taken_away_is_named(events: list[e.Event], named: set[tuple[str, str]]) -> None:
     assert found_in(events) == named
 
@@ -95,7 +141,9 @@ def test_a_receipt_the_far_end_does_not_have_is_named() -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_topics_may_be_read_in_any_order_and_facts_repeated(seed: int) -> None:
-    """Within a topic the order stays; between topics, and between a fact and its repetition, it does not."""
+    """Within a topic the order stays; between topics, and between a fact and its repetition, it
+    does not.
+    """
     shuffle = random.Random(seed)
     queues: dict[str, list[e.Event]] = {}
     for event in story():
@@ -112,7 +160,13 @@ def test_topics_may_be_read_in_any_order_and_facts_repeated(seed: int) -> None:
 
 CLOCK = {"clock": "initial-response", "policy": POLICY, "key": TICKET}
 RETARGETED = e.ClockRetargeted(
-    at=at(20), calendar="always", target=timedelta(60), started_at=NOW, due_at=at(99), priority=e.Priority.LOW, **CLOCK
+    at=at(20),
+    calendar="always",
+    target=timedelta(60),
+    started_at=NOW,
+    due_at=at(99),
+    priority=e.Priority.LOW,
+    **CLOCK,
 )
 
 
@@ -125,7 +179,13 @@ RETARGETED = e.ClockRetargeted(
             [
                 e.ClockPaused(at=at(10), paused_at=at(10), ran=timedelta(seconds=10), **CLOCK),
                 e.ClockRetargeted(
-                    at=at(20), calendar="always", target=timedelta(60), started_at=NOW, due_at=at(99), priority=e.Priority.LOW, **CLOCK
+                    at=at(20),
+                    calendar="always",
+                    target=timedelta(60),
+                    started_at=NOW,
+                    due_at=at(99),
+                    priority=e.Priority.LOW,
+                    **CLOCK,
                 ),
             ],
             None,
@@ -133,7 +193,13 @@ RETARGETED = e.ClockRetargeted(
         (
             [
                 e.ClockRetargeted(
-                    at=at(20), calendar="always", target=timedelta(60), started_at=NOW, due_at=at(99), priority=e.Priority.LOW, **CLOCK
+                    at=at(20),
+                    calendar="always",
+                    target=timedelta(60),
+                    started_at=NOW,
+                    due_at=at(99),
+                    priority=e.Priority.LOW,
+                    **CLOCK,
                 )
             ],
             99,
@@ -141,29 +207,52 @@ RETARGETED = e.ClockRetargeted(
         (
             [
                 e.ClockPaused(at=at(10), paused_at=at(10), ran=timedelta(seconds=10), **CLOCK),
-                e.ClockResumed(at=at(30), resumed_at=at(30), ran=timedelta(seconds=10), due_at=at(1820), **CLOCK),
+                e.ClockResumed(
+                    at=at(30),
+                    resumed_at=at(30),
+                    ran=timedelta(seconds=10),
+                    due_at=at(1820),
+                    **CLOCK,
+                ),
             ],
             1820,
         ),
         ([e.ClockBreached(at=at(1801), due_at=at(1800), detected_at=at(1801), **CLOCK)], None),
     ],
 )
-def test_a_clock_is_expected_when_it_is_due_and_not_while_it_stands(facts: list[e.ClockFact], due: float | None) -> None:
+def test_a_clock_is_expected_when_it_is_due_and_not_while_it_stands(
+    facts: list[e.ClockFact], due: float | None
+) -> None:
     began = next(event for event in story() if isinstance(event, e.ClockStarted))
     audit = Audit(Book())
-    audit.take(messages([began, *(fact.model_copy(update={"seq": 2 + n}) for n, fact in enumerate(facts))]))
+    audit.take(
+        messages([began, *(fact.model_copy(update={"seq": 2 + n}) for n, fact in enumerate(facts))])
+    )
     found = audit.book.overdue(LATER)
     assert [finding.due for finding in found] == ([] if due is None else [at(due + 30)])
     assert not audit.book.overdue(at((due or 0) + 29.9))
 
 
 def test_a_joined_urgent_is_reached_by_the_page_it_joined() -> None:
-    joined = e.PageJoined(at=at(30), page=PAGE, ticket_id="tkt_2", obligation="obl_2", subject="x", requester="y", key=LANE, seq=99)
+    joined = e.PageJoined(
+        at=at(30),
+        page=PAGE,
+        ticket_id="tkt_2",
+        obligation="obl_2",
+        subject="x",
+        requester="y",
+        key=LANE,
+        seq=99,
+    )
     audit = Audit(Book())
     audit.take(messages(story()))
     wanted = next(event for event in story() if isinstance(event, e.PrioritySet))
-    audit.take(messages([wanted.model_copy(update={"key": "tkt_2", "seq": 1, "obligation": "obl_2"})]))
-    assert [finding.id for finding in audit.book.overdue(LATER) if finding.kind == RECEIPT] == ["obl_2"]
+    audit.take(
+        messages([wanted.model_copy(update={"key": "tkt_2", "seq": 1, "obligation": "obl_2"})])
+    )
+    assert [finding.id for finding in audit.book.overdue(LATER) if finding.kind == RECEIPT] == [
+        "obl_2"
+    ]
     audit.take(messages([joined]))
     assert not [finding for finding in audit.book.overdue(LATER) if finding.kind == RECEIPT]
 
@@ -201,7 +290,10 @@ def test_a_batch_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
 
 def rows(path: Path) -> dict[str, int]:
     with contextlib.closing(sqlite3.connect(path)) as db:
-        return {table: db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("met", "kept", "heads", "bound", "owed")}
+        return {
+            table: db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+            for table in ("met", "kept", "heads", "bound", "owed")
+        }
 
 
 def test_what_is_settled_is_forgotten_after_a_while_and_what_is_owed_never(tmp_path: Path) -> None:
@@ -214,7 +306,9 @@ def test_what_is_settled_is_forgotten_after_a_while_and_what_is_owed_never(tmp_p
     assert rows(path) == before
 
     audit.book.prune(LATER)
-    assert rows(path) == {"met": 0, "kept": 0, "heads": 0, "bound": 1, "owed": before["owed"]}, "what would keep the promise is known"
+    assert rows(path) == {"met": 0, "kept": 0, "heads": 0, "bound": 1, "owed": before["owed"]}, (
+        "what would keep the promise is known"
+    )
     assert audit.book.overdue(LATER) == owed
     audit.take(messages(event for event in story() if isinstance(event, e.PageAcknowledged)))
     assert RECEIPT not in {finding.kind for finding in audit.book.overdue(LATER)}
@@ -227,7 +321,9 @@ def test_a_book_of_an_older_signalbox_is_made_anew(tmp_path: Path) -> None:
     path = tmp_path / "book"
     with contextlib.closing(sqlite3.connect(path)) as db:
         db.execute("CREATE TABLE met (kind TEXT, id TEXT, PRIMARY KEY (kind, id)) WITHOUT ROWID")
-        db.execute("CREATE TABLE offsets (topic TEXT, part INTEGER, next INTEGER NOT NULL, PRIMARY KEY (topic, part)) WITHOUT ROWID")
+        db.execute(
+            "CREATE TABLE offsets (topic TEXT, part INTEGER, next INTEGER NOT NULL, PRIMARY KEY (topic, part)) WITHOUT ROWID"
+        )
         db.execute("INSERT INTO offsets VALUES ('tickets', 0, 17)")
         db.commit()
     audit = Audit(Book(path))
@@ -242,12 +338,14 @@ def finding(name: str) -> Finding:
 
 
 def test_a_finding_must_stand_before_it_is_told() -> None:
-    standing = Standing(10)
+    standing = SettledFindings(10)
     assert standing.told([finding("a")], 0) == []
     assert standing.told([finding("a"), finding("b")], 9) == []
     assert standing.told([finding("a"), finding("b")], 11) == [finding("a")]
     assert standing.told([finding("b")], 12) == []
-    assert standing.told([finding("a"), finding("b")], 20) == [finding("b")], "what went away begins anew"
+    assert standing.told([finding("a"), finding("b")], 20) == [finding("b")], (
+        "what went away begins anew"
+    )
 
 
 def told(findings: list[Finding]) -> dict[tuple[str, str], Finding]:
@@ -262,9 +360,14 @@ def test_each_finding_is_an_alert_of_its_own_and_later_ones_of_a_kind_are_told_t
     assert changes(told([finding("a"), finding("b")]), [finding("b"), finding("a")]) == {}
     last = changes(told([finding("a"), finding("b")]), [finding("b")])[FIRED]
     body = alert_of(FIRED, last)
-    assert [(alert["status"], alert["annotations"]["summary"]) for alert in body["alerts"]] == [("resolved", f"{FIRED}: a")]
+    assert [(alert["status"], alert["annotations"]["summary"]) for alert in body["alerts"]] == [
+        ("resolved", f"{FIRED}: a")
+    ]
     begun = alert_of(FIRED, first)["alerts"][0]
-    assert (begun["fingerprint"], begun["startsAt"]) == (body["alerts"][0]["fingerprint"], body["alerts"][0]["startsAt"])
+    assert (begun["fingerprint"], begun["startsAt"]) == (
+        body["alerts"][0]["fingerprint"],
+        body["alerts"][0]["startsAt"],
+    )
 
 
 def test_what_is_due_again_is_over_and_begins_anew() -> None:
@@ -299,18 +402,32 @@ def test_a_service_is_absent_after_a_minute_and_back_at_once() -> None:
 def beat(seconds: float, every: float | None) -> e.Heartbeat:
     actor = e.Actor(email="premier@example.com")
     return e.Heartbeat(
-        id="b", key="hbt_1", at=at(seconds), name="backup", every=None if every is None else timedelta(seconds=every), actor=actor
+        id="b",
+        key="hbt_1",
+        at=at(seconds),
+        name="backup",
+        every=None if every is None else timedelta(seconds=every),
+        actor=actor,
     )
 
 
 @pytest.mark.parametrize(
     ("beats", "due"),
-    [([beat(0, 60)], 90), ([beat(0, 60), beat(50, 60)], 140), ([beat(0, 60), beat(50, 600)], 950), ([beat(0, 60), beat(50, None)], None)],
+    [
+        ([beat(0, 60)], 90),
+        ([beat(0, 60), beat(50, 60)], 140),
+        ([beat(0, 60), beat(50, 600)], 950),
+        ([beat(0, 60), beat(50, None)], None),
+    ],
 )
-def test_a_heartbeat_is_missed_after_one_and_a_half_of_its_interval(beats: list[e.Event], due: float | None) -> None:
+def test_a_heartbeat_is_missed_after_one_and_a_half_of_its_interval(
+    beats: list[e.Event], due: float | None
+) -> None:
     audit = Audit(Book())
     audit.take(messages(beats))
-    assert [(found.kind, found.due) for found in audit.book.overdue(LATER)] == ([] if due is None else [(HEARTBEAT, at(due))])
+    assert [(found.kind, found.due) for found in audit.book.overdue(LATER)] == (
+        [] if due is None else [(HEARTBEAT, at(due))]
+    )
 
 
 def test_heartbeats_hide_nothing() -> None:
@@ -334,20 +451,35 @@ def example(kind: type[e.Event], **changes: object) -> e.Event:
 
 
 def test_a_maintenance_must_start_and_end() -> None:
-    about: dict[str, object] = {"key": "mnt_1", "starts_at": at(1000), "ends_at": at(2000), "cause": "x"}
+    about: dict[str, object] = {
+        "key": "mnt_1",
+        "starts_at": at(1000),
+        "ends_at": at(2000),
+        "cause": "x",
+    }
     planned, started, ended = (
-        example(kind, seq=n, **about) for n, kind in enumerate((e.MaintenanceScheduled, e.MaintenanceStarted, e.MaintenanceEnded), 1)
+        example(kind, seq=n, **about)
+        for n, kind in enumerate(
+            (e.MaintenanceScheduled, e.MaintenanceStarted, e.MaintenanceEnded), 1
+        )
     )
     audit = Audit(Book())
     audit.take(messages([planned]))
     assert [found.due for found in audit.book.overdue(LATER)] == [at(1030)]
     audit.take(messages([started]))
     assert [found.due for found in audit.book.overdue(LATER)] == [at(2030)]
-    audit.take(messages([ended]))
+    moved = example(
+        e.MaintenanceRescheduled, seq=3, **{**about, "ends_at": at(3000), "started": True}
+    )
+    audit.take(messages([moved]))
+    assert [found.due for found in audit.book.overdue(LATER)] == [at(3030)], "only its end moved"
+    audit.take(messages([ended.model_copy(update={"seq": 4})]))
     assert audit.book.overdue(LATER) == []
 
 
-@pytest.mark.parametrize("settled", [e.MailTicketed, e.MailThreaded, e.MailQuarantined, e.MailBounced])
+@pytest.mark.parametrize(
+    "settled", [e.MailTicketed, e.MailThreaded, e.MailQuarantined, e.MailBounced]
+)
 def test_a_mail_must_become_something(settled: type[e.Event]) -> None:
     audit = Audit(Book())
     audit.take(messages([example(e.MailReceived, key="m", at=NOW, seq=0)]))

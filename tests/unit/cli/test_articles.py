@@ -41,4 +41,6 @@ def test_check_passes_what_ships_and_names_what_is_wrong(tmp_path: Path) -> None
     assert code == 1
     assert not found["ok"]
     assert {"file": "cats.md", "text": "the link /help/dogs leads nowhere"} in found["mistakes"]
-    assert "cats.md: the link /help/dogs leads nowhere" in run("check", "--folder", str(tmp_path))[1]
+    assert (
+        "cats.md: the link /help/dogs leads nowhere" in run("check", "--folder", str(tmp_path))[1]
+    )

@@ -1,4 +1,6 @@
-"""The outage of 2012 as a scenario: the seed's updates in their order, and the seed's durations over its header."""
+"""The outage of 2012 as a scenario: the seed's updates in their order, and the seed's durations
+over its header.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.replay import read
-from deploy.demo.outage import asked_in, incident_id, scenario_in
+from cli.log.replay import read
+from deploy.demo.outage import incident_id, list_events, scenario_in
 from services.router import handlers
 from shared import events as e
 from shared.status.durations import header, spans
@@ -20,10 +22,17 @@ def decided() -> list[e.StatusFact]:
     """What the router makes of the scenario's requests."""
     work = handlers.work(lambda stamp: pytest.fail("incidents need no policy"))
     row, facts = None, list[e.StatusFact]()
-    for _, topic, asked in asked_in(scenario_in(FOLDER)):
+    for _, topic, asked in list_events(scenario_in(FOLDER)):
         if topic == "requests":
             made = [
-                fact.model_copy(update={"key": asked.key, "seq": len(facts) + n, "id": f"fct_{len(facts) + n}", "cause": asked.id})
+                fact.model_copy(
+                    update={
+                        "key": asked.key,
+                        "seq": len(facts) + n,
+                        "id": f"fct_{len(facts) + n}",
+                        "cause": asked.id,
+                    }
+                )
                 for n, fact in enumerate(work.decide(row, asked, asked.at), 1)
             ]
             row = work.advance(row, made)
@@ -38,7 +47,11 @@ def test_the_header_says_what_the_seed_says() -> None:
 def test_nothing_is_refused_and_the_updates_come_in_the_seeds_order() -> None:
     facts = decided()
     assert not [fact for fact in facts if isinstance(fact, e.StatusRequestRefused)]
-    said = [fact.body for fact in facts if isinstance(fact, e.IncidentOpened | e.IncidentUpdated | e.IncidentResolved)]
+    said = [
+        fact.body
+        for fact in facts
+        if isinstance(fact, e.IncidentOpened | e.IncidentUpdated | e.IncidentResolved)
+    ]
     order = [
         "potential platform errors",
         "widespread application outage",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.supervise import next_pause, rotate, tail
+from cli.up.supervise import next_pause, rotate, tail
 
 
 @pytest.mark.parametrize(

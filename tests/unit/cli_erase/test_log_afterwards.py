@@ -1,4 +1,6 @@
-"""A log that was decided on paper, a person erased from it record by record: it proves the same but for what lost its text."""
+"""A log that was decided on paper, a person erased from it record by record: it proves the same but
+for what lost its text.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +12,11 @@ import orjson
 import pytest
 
 from cli.erase.mark import MARK
-from cli.erase.person import ERASED, Person
+from cli.erase.person import ERASED, PersonToErase
 from cli.erase.records import event_of, left_of
 from cli.erase.traces import Traces
-from cli.proof.differences import Tally
-from cli.proof.log import Policies, slices
+from cli.proof.differences import ProofTally
+from cli.proof.log import PolicyVersions, slices
 from cli.proof.verification import verify
 from shared.wire import Message
 from tests.golden.desk import decide_all
@@ -30,10 +32,12 @@ def log() -> tuple[Message, ...]:
 
 
 @cache
-def person() -> Person:
+def person() -> PersonToErase:
     """Whoever opened most tickets."""
     opened = [
-        event["requester"] for m in log() if m.topic == "tickets" and (event := event_of(m.value)) and event["type"] == "TicketOpened"
+        event["requester"]
+        for m in log()
+        if m.topic == "tickets" and (event := event_of(m.value)) and event["type"] == "TicketOpened"
     ]
     address = Counter(opened).most_common(1)[0][0]
     traces = Traces(address, "erased-0123456789")
@@ -45,8 +49,12 @@ def person() -> Person:
 
 
 def erased(message: Message) -> Message:
-    left = left_of(message.topic, message.key.encode(), message.value, tuple(message.headers.items()), person())
-    return message._replace(key=(left.key or b"").decode(), value=left.value or b"", headers=dict(left.headers))
+    left = left_of(
+        message.topic, message.key.encode(), message.value, tuple(message.headers.items()), person()
+    )
+    return message._replace(
+        key=(left.key or b"").decode(), value=left.value or b"", headers=dict(left.headers)
+    )
 
 
 @cache
@@ -54,8 +62,10 @@ def afterwards() -> tuple[Message, ...]:
     return tuple(erased(message) for message in log())
 
 
-def verified(messages: tuple[Message, ...]) -> Tally:
-    return verify(slices(messages), Policies.of(m for m in messages if m.topic == "policies"), END)
+def verified(messages: tuple[Message, ...]) -> ProofTally:
+    return verify(
+        slices(messages), PolicyVersions.of(m for m in messages if m.topic == "policies"), END
+    )
 
 
 def words(*, mine: bool) -> set[str]:
@@ -63,7 +73,9 @@ def words(*, mine: bool) -> set[str]:
     return {
         event[name]
         for m in log()
-        if m.topic == "requests" and (event := event_of(m.value)) and (event["actor"]["email"] == person().address) is mine
+        if m.topic == "requests"
+        and (event := event_of(m.value))
+        and (event["actor"]["email"] == person().address) is mine
         for name in ("body", "subject", "resolution", "information", "reason")
         if event.get(name)
     }
@@ -72,12 +84,20 @@ def words(*, mine: bool) -> set[str]:
 def test_nothing_of_theirs_is_in_it_and_nothing_else_is_gone() -> None:
     theirs = words(mine=True) - words(mine=False)
     assert len(theirs) > 5
-    others = [m for m in log() if m.topic == "requests" and person().address.encode() not in m.value and m.key not in person().tickets]
+    others = [
+        m
+        for m in log()
+        if m.topic == "requests"
+        and person().address.encode() not in m.value
+        and m.key not in person().tickets
+    ]
     kept = {(m.topic, m.partition, m.offset): m for m in afterwards()}
     assert all(kept[m.topic, m.partition, m.offset] == m for m in others)
     for message in afterwards():
         event = event_of(message.value)
-        assert event is None or not theirs & {value for value in event.values() if isinstance(value, str)}
+        assert event is None or not theirs & {
+            value for value in event.values() if isinstance(value, str)
+        }
         assert person().address.encode() not in message.value
 
 
@@ -86,18 +106,28 @@ def test_the_proof_goes_through_and_says_what_it_could_not_make_again() -> None:
     assert before.differences == []
     assert before.erased == 0
     assert after.differences == []
-    marked = [m for m in afterwards() if MARK in m.headers and m.topic in ("requests", "tickets", "page-inbox")]
+    marked = [
+        m
+        for m in afterwards()
+        if MARK in m.headers and m.topic in ("requests", "tickets", "page-inbox")
+    ]
     assert 0 < after.erased <= len(marked)
-    decisions = {name: before.counts[name] - after.counts[name] for name in before.counts if name.endswith("decisions")}
+    decisions = {
+        name: before.counts[name] - after.counts[name]
+        for name in before.counts
+        if name.endswith("decisions")
+    }
     assert sum(decisions.values()) <= after.erased, "all others are still made again"
 
 
-def without_inbox(messages: tuple[Message, ...]) -> Tally:
-    """`page-inbox` is kept for a month: after that its events are made again from the records they came from."""
+def without_inbox(messages: tuple[Message, ...]) -> ProofTally:
+    """`page-inbox` is kept for a month: after that its events are made again from the records they
+    came from.
+    """
     pieces = slices(m for m in messages if m.topic != "page-inbox")
     for piece in pieces:
         piece.begins["page-inbox"] = 1
-    return verify(pieces, Policies.of(m for m in messages if m.topic == "policies"), END)
+    return verify(pieces, PolicyVersions.of(m for m in messages if m.topic == "policies"), END)
 
 
 def test_pages_whose_inbox_is_no_longer_kept_are_proved_as_before() -> None:
@@ -108,7 +138,9 @@ def test_pages_whose_inbox_is_no_longer_kept_are_proved_as_before() -> None:
 
 def test_without_the_mark_it_would_cry() -> None:
     """What the mark is for: nobody guesses from an `[erased]` that stands somewhere."""
-    unmarked = tuple(m._replace(headers={k: v for k, v in m.headers.items() if k != MARK}) for m in afterwards())
+    unmarked = tuple(
+        m._replace(headers={k: v for k, v in m.headers.items() if k != MARK}) for m in afterwards()
+    )
     assert verified(unmarked).differences
 
 
@@ -116,21 +148,37 @@ def test_another_persons_ticket_that_is_tampered_with_is_still_found() -> None:
     number, victim = next(
         (number, m)
         for number, m in enumerate(afterwards())
-        if m.topic == "tickets" and m.key not in person().tickets and (event_of(m.value) or {}).get("type") == "TicketRouted"
+        if m.topic == "tickets"
+        and m.key not in person().tickets
+        and (event_of(m.value) or {}).get("type") == "TicketRouted"
     )
     forged = orjson.dumps({**orjson.loads(victim.value), "queue": "provider:elsewhere"})
     tampered = (*afterwards()[:number], victim._replace(value=forged), *afterwards()[number + 1 :])
-    assert [d.key for d in verified(tampered).differences] == [victim.key] * len(verified(tampered).differences)
+    assert [d.key for d in verified(tampered).differences] == [victim.key] * len(
+        verified(tampered).differences
+    )
     assert verified(tampered).differences
 
 
 def test_erasing_twice_changes_nothing_more() -> None:
     for message in afterwards():
-        again = left_of(message.topic, message.key.encode(), message.value, tuple(message.headers.items()), person())
+        again = left_of(
+            message.topic,
+            message.key.encode(),
+            message.value,
+            tuple(message.headers.items()),
+            person(),
+        )
         assert not again.changed
 
 
 @pytest.mark.parametrize("text", ["subject", "body"])
 def test_their_tickets_say_that_something_stood_there(text: str) -> None:
-    opened = [event_of(m.value) for m in afterwards() if m.topic == "tickets" and m.key in person().tickets]
-    assert {event[text] for event in opened if event and event["type"] == "TicketOpened"} == {ERASED}
+    opened = [
+        event_of(m.value)
+        for m in afterwards()
+        if m.topic == "tickets" and m.key in person().tickets
+    ]
+    assert {event[text] for event in opened if event and event["type"] == "TicketOpened"} == {
+        ERASED
+    }

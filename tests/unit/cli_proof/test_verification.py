@@ -1,4 +1,6 @@
-"""Verify on a log that was decided on paper: nothing differs as it is, and every record taken away, doubled or changed is named."""
+"""Verify on a log that was decided on paper: nothing differs as it is, and every record taken away,
+doubled or changed is named.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +12,8 @@ from functools import cache
 import orjson
 import pytest
 
-from cli.proof.differences import Difference, Kind, Tally
-from cli.proof.log import Policies, slices
+from cli.proof.differences import Difference, DifferenceKind, ProofTally
+from cli.proof.log import PolicyVersions, slices
 from cli.proof.verification import verify
 from shared.wire import Message
 from tests.golden.desk import decide_all
@@ -32,8 +34,8 @@ def facts(topic: str) -> list[Message]:
 
 
 @cache
-def known() -> Policies:
-    return Policies.of(facts("policies"))
+def known() -> PolicyVersions:
+    return PolicyVersions.of(facts("policies"))
 
 
 @cache
@@ -48,21 +50,42 @@ def of(key: str, *topics: str) -> list[Message]:
     return [message for topic in topics for message in by_key().get((topic, key), ())]
 
 
-def judged(key: str, topic: str, messages: list[Message]) -> Tally:
-    """The log with the records of `key` in `topic` replaced, verified; only what is needed for this key, to be quick."""
-    piece = [*messages, *(m for other in ("requests", "tickets", "clocks") if other != topic for m in of(key, other))]
+def judged(key: str, topic: str, messages: list[Message]) -> ProofTally:
+    """The log with the records of `key` in `topic` replaced, verified; only what is needed for this
+    key, to be quick.
+    """
+    piece = [
+        *messages,
+        *(
+            m
+            for other in ("requests", "tickets", "clocks")
+            if other != topic
+            for m in of(key, other)
+        ),
+    ]
     if topic == "pages":
         piece += of(key, "page-inbox")
         tickets = {orjson.loads(m.value).get("ticket_id", "") for m in of(key, "page-inbox")}
-        piece += [m for ticket in tickets for m in of(ticket, "tickets", "requests", "urgent", "clocks")]
-        piece += [m for (name, asked), found in by_key().items() if name == "requests" and asked.startswith(f"{key}.") for m in found]
+        piece += [
+            m for ticket in tickets for m in of(ticket, "tickets", "requests", "urgent", "clocks")
+        ]
+        piece += [
+            m
+            for (name, asked), found in by_key().items()
+            if name == "requests" and asked.startswith(f"{key}.")
+            for m in found
+        ]
     if topic == "page-inbox":
         piece += [m for name in ("urgent", "tickets", "requests") for m in facts(name)]
     return verify(slices(piece), known(), END)
 
 
-def about_pages(tally: Tally) -> list[Difference]:
-    return [difference for difference in tally.differences if difference.topic in ("pages", "page-inbox")]
+def about_pages(tally: ProofTally) -> list[Difference]:
+    return [
+        difference
+        for difference in tally.differences
+        if difference.topic in ("pages", "page-inbox")
+    ]
 
 
 def test_the_log_as_it_is_has_no_difference() -> None:
@@ -97,16 +120,22 @@ def test_a_page_fact_written_once_more_under_the_next_seq_is_named() -> None:
         top = max(orjson.loads(m.value)["seq"] for m in mine)
         doubled = orjson.dumps({**orjson.loads(twice.value), "seq": top + 1})
         named = about_pages(judged(twice.key, "pages", [*mine, twice._replace(value=doubled)]))
-        assert any(d.kind is Kind.EXTRA and d.seq == top + 1 and d.about.get("to") for d in named), "with step and person"
+        assert any(
+            d.kind is DifferenceKind.EXTRA and d.seq == top + 1 and d.about.get("to") for d in named
+        ), "with step and person"
 
 
 def test_the_wrong_person_is_named_with_both() -> None:
     paged = next(m for m in facts("pages") if b"PageAttempted" in m.value)
     fact = orjson.loads(paged.value)
     other = "lead" if fact["to"] != "lead" else "primary"
-    mine = [m if m is not paged else m._replace(value=orjson.dumps({**fact, "to": other})) for m in facts("pages") if m.key == paged.key]
+    mine = [
+        m if m is not paged else m._replace(value=orjson.dumps({**fact, "to": other}))
+        for m in facts("pages")
+        if m.key == paged.key
+    ]
     named = about_pages(judged(paged.key, "pages", mine))
-    (first,) = [d for d in named if d.kind is Kind.DIFFERENT and d.seq == fact["seq"]]
+    (first,) = [d for d in named if d.kind is DifferenceKind.DIFFERENT and d.seq == fact["seq"]]
     assert ("to", fact["to"], other) in {(c.field, c.expected, c.found) for c in first.changes}
 
 
@@ -122,12 +151,23 @@ def test_deleted_facts_of_tickets_and_clocks_are_named(topic: str) -> None:
         assert any(d.topic == topic and d.seq == fact["seq"] for d in tally.differences), fact
 
 
-@pytest.mark.parametrize(("topic", "field", "value"), [("tickets", "queue", "csa"), ("clocks", "due_at", "2027-03-02T00:00:00Z")])
+@pytest.mark.parametrize(
+    ("topic", "field", "value"),
+    [("tickets", "queue", "csa"), ("clocks", "due_at", "2027-03-02T00:00:00Z")],
+)
 def test_a_fact_that_was_changed_is_named_by_its_field(topic: str, field: str, value: str) -> None:
     urgent = {m.key for m in log() if m.topic == "urgent"}
-    changed = next(m for m in facts(topic) if orjson.loads(m.value).get(field) not in (None, value) and m.key not in urgent)
+    changed = next(
+        m
+        for m in facts(topic)
+        if orjson.loads(m.value).get(field) not in (None, value) and m.key not in urgent
+    )
     wrong = changed._replace(value=orjson.dumps({**orjson.loads(changed.value), field: value}))
-    tally = judged(changed.key, topic, [m if m is not changed else wrong for m in facts(topic) if m.key == changed.key])
+    tally = judged(
+        changed.key,
+        topic,
+        [m if m is not changed else wrong for m in facts(topic) if m.key == changed.key],
+    )
     assert field in {c.field for d in tally.differences for c in d.changes}
 
 
@@ -135,18 +175,36 @@ def test_a_lost_obligation_is_named() -> None:
     lost = next(m for m in facts("page-inbox") if b"PageWanted" in m.value)
     tally = judged(lost.key, "page-inbox", [m for m in facts("page-inbox") if m is not lost])
     wanted = orjson.loads(lost.value)
-    assert any(d.kind is Kind.MISSING and d.about.get("obligation") == wanted["obligation"] for d in tally.differences)
+    assert any(
+        d.kind is DifferenceKind.MISSING and d.about.get("obligation") == wanted["obligation"]
+        for d in tally.differences
+    )
 
 
 def test_a_request_that_was_put_aside_is_no_difference() -> None:
-    asked = next(m for m in facts("requests") if b'"Solve"' in m.value and not any(u.key == m.key for u in facts("urgent")))
+    asked = next(
+        m
+        for m in facts("requests")
+        if b'"Solve"' in m.value and not any(u.key == m.key for u in facts("urgent"))
+    )
     cause = orjson.loads(asked.value)["id"]
-    after = [m for m in log() if m.key == asked.key and m.topic == "tickets" and orjson.loads(m.value)["cause"] == cause]
+    after = [
+        m
+        for m in log()
+        if m.key == asked.key and m.topic == "tickets" and orjson.loads(m.value)["cause"] == cause
+    ]
     seqs = {orjson.loads(m.value)["seq"] for m in after}
-    last = max(orjson.loads(m.value)["seq"] for m in log() if m.key == asked.key and m.topic == "tickets")
+    last = max(
+        orjson.loads(m.value)["seq"] for m in log() if m.key == asked.key and m.topic == "tickets"
+    )
     if last not in seqs:
         pytest.skip("facts follow it")
-    kept = [m for m in log() if m.topic == "policies" or (m.key == asked.key and m.topic in ("requests", "tickets") and m not in after)]
+    kept = [
+        m
+        for m in log()
+        if m.topic == "policies"
+        or (m.key == asked.key and m.topic in ("requests", "tickets") and m not in after)
+    ]
     aside = {"router": {(asked.topic, asked.partition, asked.offset)}}
     tally = verify(slices(kept), known(), END, aside)
     assert [d for d in tally.differences if d.topic == "tickets"] == []

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from cli.proof.comparison import comparison
-from cli.proof.course import lived
-from cli.proof.log import Policies, slices
-from cli.proof.page import html
-from cli.proof.what_if import WhatIf
-from cli.proof.worlds import NO_CLOCKS
+from cli.proof.lifetime import live_row
+from cli.proof.log import PolicyVersions, slices
+from cli.what_if.compare import WhatIf
+from cli.what_if.comparison import comparison
+from cli.what_if.page import html
+from cli.what_if.worlds import NO_CLOCKS
 from deploy.demo.directory import policies
 from services.sla import handlers as sla
 from shared.policy import DESK, ON_CALL, DeskPolicy, OnCallPolicy
@@ -32,7 +32,13 @@ def log() -> list[Message]:
 
 def tried(draft: DeskPolicy | OnCallPolicy, name: str = DESK, **options: Any) -> dict[str, Any]:
     """The first half of the month, of which all is under version 1."""
-    found = WhatIf(Policies.of(m for m in log() if m.topic == "policies"), draft, BEGIN, CHANGE - timedelta(days=1), **options)
+    found = WhatIf(
+        PolicyVersions.of(m for m in log() if m.topic == "policies"),
+        draft,
+        BEGIN,
+        CHANGE - timedelta(days=1),
+        **options,
+    )
     for piece in slices([m for m in log() if m.topic == "requests"]):
         found.take(piece)
     return comparison(found, name, {DESK: 1})
@@ -42,16 +48,24 @@ def desk(**changes: Any) -> DeskPolicy:
     return DeskPolicy.model_validate({**policies()[DESK], **changes})
 
 
-@pytest.mark.parametrize("draft", [desk(), OnCallPolicy.model_validate(policies()[ON_CALL])], ids=[DESK, ON_CALL])
+@pytest.mark.parametrize(
+    "draft", [desk(), OnCallPolicy.model_validate(policies()[ON_CALL])], ids=[DESK, ON_CALL]
+)
 def test_the_same_policy_gives_an_empty_difference(draft: DeskPolicy | OnCallPolicy) -> None:
     found = tried(draft)
     assert found["empty"], found["items"]
-    assert found["tickets"] > 100 and found["breaches"]["then"] > 0 and found["pages"]["then"] > 0, "there was something to compare"
+    assert (
+        found["tickets"] > 100 and found["breaches"]["then"] > 0 and found["pages"]["then"] > 0
+    ), "there was something to compare"
     assert found["changed"] == {"tickets": 0}
 
 
-def test_shorter_promises_move_deadlines_and_breach_more_by_the_answers_people_really_gave() -> None:
-    targets = [{**target, "within": "15m", "calendar": "always"} for target in policies()[DESK]["targets"]]
+def test_shorter_promises_move_deadlines_and_breach_more_by_the_answers_people_really_gave() -> (
+    None
+):
+    targets = [
+        {**target, "within": "15m", "calendar": "always"} for target in policies()[DESK]["targets"]
+    ]
     found = tried(desk(targets=targets))
     assert found["changed"]["tickets"] == found["tickets"], "every deadline is another one"
     assert found["changed"].keys() == {"tickets", "deadline", "breach"}
@@ -61,7 +75,9 @@ def test_shorter_promises_move_deadlines_and_breach_more_by_the_answers_people_r
 
 
 def test_longer_promises_breach_less() -> None:
-    targets = [{**target, "within": "20d", "calendar": "always"} for target in policies()[DESK]["targets"]]
+    targets = [
+        {**target, "within": "20d", "calendar": "always"} for target in policies()[DESK]["targets"]
+    ]
     found = tried(desk(targets=targets))
     assert len(found["breaches"]["fewer"]) > 5 and not found["breaches"]["extra"]
 
@@ -70,7 +86,9 @@ def test_more_plans_that_page_wake_people_at_their_local_hours() -> None:
     found = tried(desk(pages=["enterprise", "premium", "legacy-enterprise", "premier"]))
     extra = found["pages"]["extra"]
     assert extra and not found["pages"]["fewer"]
-    assert found["pages"]["people"]["primary"]["draft"] > found["pages"]["people"]["primary"]["then"]
+    assert (
+        found["pages"]["people"]["primary"]["draft"] > found["pages"]["people"]["primary"]["then"]
+    )
     assert sum(found["pages"]["hours"]["draft"]) == found["pages"]["draft"]
     assert {call["zone"] for call in extra} == {"America/New_York"}
     assert all(call["local"].endswith(("-05:00", "-04:00")) for call in extra)
@@ -81,7 +99,9 @@ def test_more_plans_that_page_wake_people_at_their_local_hours() -> None:
 
 def test_nobody_pages_where_the_draft_says_so() -> None:
     found = tried(desk(pages=[]))
-    assert found["pages"]["draft"] == 0 and len(found["pages"]["fewer"]) == found["pages"]["then"] > 0
+    assert (
+        found["pages"]["draft"] == 0 and len(found["pages"]["fewer"]) == found["pages"]["then"] > 0
+    )
 
 
 def test_another_rota_pages_another_person_at_the_same_times() -> None:
@@ -102,7 +122,9 @@ def test_a_rule_left_out_moves_tickets_between_queues() -> None:
 
 
 def test_the_report_is_one_file_that_needs_nothing_else() -> None:
-    page = html(tried(desk(pages=["enterprise", "legacy-enterprise", "premier"], default_priority="high")))
+    page = html(
+        tried(desk(pages=["enterprise", "legacy-enterprise", "premier"], default_priority="high"))
+    )
     assert "<svg" in page and "<rect" in page and "light-dark(" in page
     for outside in ("<script", "http://", "https://", "<link", "url(", "@import", "src="):
         assert outside not in page, outside
@@ -115,7 +137,14 @@ def test_what_people_wrote_is_only_text_in_the_report() -> None:
     assert "<script>" not in html(document)
 
 
-@pytest.mark.parametrize("changes", [{"pages": ["premium", "premier"]}, {"reopen_window": "2d"}, {"architects": [], "warn_at": [10]}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"pages": ["premium", "premier"]},
+        {"reopen_window": "2d"},
+        {"architects": [], "warn_at": [10]},
+    ],
+)
 def test_clocks_that_are_not_run_again_would_have_run_the_same(changes: dict[str, Any]) -> None:
     found = tried(desk(**changes))
     assert tried(desk(**changes), alike=lambda one, other: False) == found
@@ -138,5 +167,17 @@ def test_sla_reads_no_field_by_which_no_clock_is_said_to_go() -> None:
         if message.topic == "tickets" and (fact := sla.parse(message)) is not None:
             by_ticket[message.key].append(fact)
     for key, facts in by_ticket.items():
-        kinds |= {fact.type for fact in lived(work, key, ((fact.at, fact) for fact in facts), BEGIN + LASTS).facts}
-    assert {"ClockStarted", "ClockRetargeted", "ClockPaused", "ClockResumed", "ClockMet", "ClockBreached"} <= kinds
+        kinds |= {
+            fact.type
+            for fact in live_row(
+                work, key, ((fact.at, fact) for fact in facts), BEGIN + LASTS
+            ).facts
+        }
+    assert {
+        "ClockStarted",
+        "ClockRetargeted",
+        "ClockPaused",
+        "ClockResumed",
+        "ClockMet",
+        "ClockBreached",
+    } <= kinds

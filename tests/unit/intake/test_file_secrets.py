@@ -1,4 +1,6 @@
-"""Secrets in files: masked on the way to the disk, everything else byte for byte as it came; the uploader is told."""
+"""Secrets in files: masked on the way to the disk, everything else byte for byte as it came; the
+uploader is told.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +13,12 @@ import httpx
 import pytest
 
 from services.intake.app import build
-from services.intake.attachments import MOST_BYTES, Attachments
-from services.intake.blobs import Blobs, at_once
-from services.intake.file_secrets import BLOCK_BYTES, TextFiles, encoding_of
+from services.intake.files.attachments import MOST_BYTES, Attachments
+from services.intake.files.blobs import Blobs, stream_bytes
+from services.intake.files.mask_bytes import BLOCK_BYTES, encoding_of
+from services.intake.files.masking import TextFiles
 from shared.errors import Refused
-from shared.text.redact import Masked
+from shared.text.redact import MaskedSecret
 from tests.unit.intake.building import NOW, Bench
 from tests.unit.text.samples import drawn
 
@@ -23,12 +26,16 @@ PASSWORD = drawn("a file's password", 20)
 ADDRESS = f"DATABASE_URL=postgres://u1:{PASSWORD}@ec2-1.compute-1.amazonaws.com:5432/d1"
 ROUTER = "2027-03-02T07:55:01Z heroku[router]: at=error code=H12 request_id=8601b555-6a83-4c12-8269-97c8e32cdb22 status=503"
 KEY = "\n".join(
-    ["-----BEGIN RSA PRIVATE" + " KEY-----", *(drawn(f"line {n}", 64) for n in range(25)), "-----END RSA PRIVATE" + " KEY-----"]
+    [
+        "-----BEGIN RSA PRIVATE" + " KEY-----",
+        *(drawn(f"line {n}", 64) for n in range(25)),
+        "-----END RSA PRIVATE" + " KEY-----",
+    ]
 )
 
 
 async def through(raw: bytes, step: int = 4096) -> tuple[bytes, list[str]]:
-    found: list[Masked] = []
+    found: list[MaskedSecret] = []
 
     async def coming() -> AsyncIterator[bytes]:
         for at in range(0, len(raw), step):
@@ -41,11 +48,19 @@ async def through(raw: bytes, step: int = 4096) -> tuple[bytes, list[str]]:
 @pytest.mark.parametrize(
     ("raw", "encoding"),
     [
-        (b"hello", "utf-8"), (b"{}", "utf-8"), (b"\x1b[31mred\x1b[0m\tlog\r\n", "utf-8"), ("größer".encode("latin-1"), "utf-8"),
-        ("\ufefflog".encode("utf-16-le"), "utf-16-le"), ("\ufefflog".encode("utf-16-be"), "utf-16-be"), (b"", "utf-8"),
-        (b"\x89PNG\r\n\x1a\n" + b"\x00" * 40, None), (b"PK\x03\x04 and so on", None), (b"%PDF-1.7 text", None), (b"\x00\x01\x02", None),
+        (b"hello", "utf-8"),
+        (b"{}", "utf-8"),
+        (b"\x1b[31mred\x1b[0m\tlog\r\n", "utf-8"),
+        ("größer".encode("latin-1"), "utf-8"),
+        ("\ufefflog".encode("utf-16-le"), "utf-16-le"),
+        ("\ufefflog".encode("utf-16-be"), "utf-16-be"),
+        (b"", "utf-8"),
+        (b"\x89PNG\r\n\x1a\n" + b"\x00" * 40, None),
+        (b"PK\x03\x04 and so on", None),
+        (b"%PDF-1.7 text", None),
+        (b"\x00\x01\x02", None),
     ],
-)  # fmt: skip
+)
 def test_what_is_text(raw: bytes, encoding: str | None) -> None:
     assert encoding_of(raw) == encoding
 
@@ -59,7 +74,14 @@ async def test_a_secret_goes_and_the_rest_stays(encoding: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "raw", [b"", b"\xff\xfe\x00", b"\x00" + ADDRESS.encode(), b"PK\x03\x04" + ADDRESS.encode(), ("x" * 300_000).encode()]
+    "raw",
+    [
+        b"",
+        b"\xff\xfe\x00",
+        b"\x00" + ADDRESS.encode(),
+        b"PK\x03\x04" + ADDRESS.encode(),
+        ("x" * 300_000).encode(),
+    ],
 )
 async def test_what_has_none_or_is_no_text_is_untouched(raw: bytes) -> None:
     assert await through(raw) == (raw, [])
@@ -76,7 +98,9 @@ async def test_in_a_large_log_wherever_it_stands(encoding: str, step: int) -> No
     raw = text.encode(encoding)
     assert len(raw) > 2 * BLOCK_BYTES
     kept, kinds = await through(raw, step)
-    expected = text.replace(PASSWORD, "[masked: password in an address]").replace(KEY, "[masked: private key]")
+    expected = text.replace(PASSWORD, "[masked: password in an address]").replace(
+        KEY, "[masked: private key]"
+    )
     assert kept.decode(encoding) == expected
     assert sorted(kinds) == ["password in an address"] * 24 + ["private key"] * 24
 
@@ -119,14 +143,28 @@ async def test_over_http_it_is_said_at_once_and_again_with_the_ticket(tmp_path: 
     bench = Bench()
     files = Attachments(tmp_path / "attachments", Blobs(tmp_path / "blobs", None), None)
     app = build(replace(bench.intake, files=files), bench.door, {})
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://intake") as client:
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=app), base_url="http://intake"
+    ) as client:
         me = {"Authorization": "Bearer demo-premier"}
-        up = (await client.post("/v1/attachments?name=app.log", content=f"{ROUTER}\n{ADDRESS}\n".encode(), headers=me)).json()
+        up = (
+            await client.post(
+                "/v1/attachments?name=app.log",
+                content=f"{ROUTER}\n{ADDRESS}\n".encode(),
+                headers=me,
+            )
+        ).json()
         assert up["masked"] == ["password in an address"]
         (warning,) = up["warnings"]
         assert "app.log" in warning
         assert "rotate" in warning
-        again = (await client.post("/v1/attachments?name=app.log", content=f"{ROUTER}\n{ADDRESS}\n".encode(), headers=me)).json()
+        again = (
+            await client.post(
+                "/v1/attachments?name=app.log",
+                content=f"{ROUTER}\n{ADDRESS}\n".encode(),
+                headers=me,
+            )
+        ).json()
         assert again["id"] == up["id"], "the same file is the same attachment"
         form = {"subject": "Down", "body": "See the log.", "attachments": [up["id"]]}
         answer = (await client.post("/v1/tickets", json=form, headers=me)).json()
@@ -138,5 +176,5 @@ async def test_over_http_it_is_said_at_once_and_again_with_the_ticket(tmp_path: 
 
 async def test_a_file_s_name_is_masked_too(tmp_path: Path) -> None:
     files = Attachments(tmp_path / "attachments", Blobs(tmp_path / "blobs", None), None)
-    kept = await files.keep(at_once(b"x"), f"password={PASSWORD}.txt", "a@example.com", NOW)
+    kept = await files.keep(stream_bytes(b"x"), f"password={PASSWORD}.txt", "a@example.com", NOW)
     assert PASSWORD not in str(kept)

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from services.intake.following import TIMERS, records_for
-from services.intake.shares import check_token, share_token, token_hash
-from services.intake.view import Seen
+from services.intake.followers.follow import TIMERS, records_for
+from services.intake.world.portal_view import SeenTicket
 from shared import events as e
 from shared.errors import Refused
+from shared.signed.shares import check_token, share_token, token_hash
 from shared.topics import CLOCKS, read
 from shared.wire import Message, headers_for
 from tests.unit.intake.building import NOW, SECRET, Bench
@@ -25,22 +25,31 @@ def bench() -> Bench:
     return Bench()
 
 
-async def test_a_link_is_the_same_for_the_same_request_and_only_its_hash_is_written(bench: Bench) -> None:
-    answers = [await call(bench, "POST", f"/v1/tickets/{ID}/share", headers={"Idempotency-Key": "k"}) for _ in range(2)]
+async def test_a_link_is_the_same_for_the_same_request_and_only_its_hash_is_written(
+    bench: Bench,
+) -> None:
+    answers = [
+        await call(bench, "POST", f"/v1/tickets/{ID}/share", headers={"Idempotency-Key": "k"})
+        for _ in range(2)
+    ]
     first, second = (answer.json()["url"] for answer in answers)
     assert first == second
     token = first.rpartition("/share/")[2]
     request: Any = bench.log.on("requests")[0]
     assert (request.token_hash, request.expires_at) == (token_hash(token), NOW + timedelta(days=30))
     assert token not in request.wire().decode()
-    other = await call(bench, "POST", f"/v1/tickets/{ID}/share", headers={"Idempotency-Key": "another"})
+    other = await call(
+        bench, "POST", f"/v1/tickets/{ID}/share", headers={"Idempotency-Key": "another"}
+    )
     assert other.json()["url"] != first
 
 
 async def test_joining_takes_the_whole_token_and_no_standing(bench: Bench) -> None:
-    bench.view.tickets[ID] = Seen("premier@example.com", (), None, "new")
+    bench.view.tickets[ID] = SeenTicket("premier@example.com", (), None, "new")
     token = share_token(SECRET, ID, "req_abcdefghijkl")
-    answer = await call(bench, "POST", f"/v1/tickets/{ID}/join", {"share_token": token}, who="demo-free")
+    answer = await call(
+        bench, "POST", f"/v1/tickets/{ID}/join", {"share_token": token}, who="demo-free"
+    )
     assert answer.status_code == 202
     (request,) = bench.log.on("requests")
     assert isinstance(request, e.JoinTicket)
@@ -68,8 +77,29 @@ def test_a_token_that_was_not_made_here_for_this_ticket_is_gone(token: str) -> N
     assert refusal.value.status == 410
 
 
+@pytest.mark.parametrize("action", ["review", "decide-appeal"])
+async def test_a_persons_priority_counts_for_an_app_of_any_stage(bench: Bench, action: str) -> None:
+    answer = await call(
+        bench,
+        "POST",
+        f"/v1/tickets/{ID}/{action}",
+        {"priority": "urgent", "reason": "It feeds production."},
+        who="demo-reviewer",
+    )
+    assert answer.status_code == 202
+    (request,) = bench.log.on("requests")
+    assert isinstance(request, e.ReviewPriority | e.DecideAppeal)
+    assert request.any_stage is True
+
+
 async def test_a_forged_token_is_refused_before_anything_is_written(bench: Bench) -> None:
-    is_problem(await call(bench, "POST", f"/v1/tickets/{ID}/join", {"share_token": f"{ID}.a.b"}, who="demo-free"), 410, "share-gone")
+    is_problem(
+        await call(
+            bench, "POST", f"/v1/tickets/{ID}/join", {"share_token": f"{ID}.a.b"}, who="demo-free"
+        ),
+        410,
+        "share-gone",
+    )
     assert not bench.log.written
 
 
@@ -88,8 +118,10 @@ EARLY: list[tuple[str, str, dict[str, Any], str, int]] = [
 
 
 @pytest.mark.parametrize(("who", "action", "body", "code", "status"), EARLY)
-async def test_what_is_refused_at_once(bench: Bench, who: str, action: str, body: dict[str, Any], code: str, status: int) -> None:
-    bench.view.tickets[ID] = Seen("premier@example.com", (), "redisco", "closed")
+async def test_what_is_refused_at_once(
+    bench: Bench, who: str, action: str, body: dict[str, Any], code: str, status: int
+) -> None:
+    bench.view.tickets[ID] = SeenTicket("premier@example.com", (), "redisco", "closed")
     answer = await call(bench, "POST", f"/v1/tickets/{ID}/{action}", body, who=who)
     if status == 202:
         assert answer.status_code == 202, answer.text
@@ -99,25 +131,44 @@ async def test_what_is_refused_at_once(bench: Bench, who: str, action: str, body
 
 @pytest.mark.parametrize("score", [0, 6, "5", 4.5, None])
 async def test_a_score_is_one_to_five(bench: Bench, score: object) -> None:
-    is_problem(await call(bench, "POST", f"/v1/tickets/{ID}/rate", {"score": score}), 422, "invalid")
+    is_problem(
+        await call(bench, "POST", f"/v1/tickets/{ID}/rate", {"score": score}), 422, "invalid"
+    )
 
 
-# --- timers ----------------------------------------------------------------------------------------------------------
+# --- timers
+# ----------------------------------------------------------------------------------------------------------
 
 FIRED: dict[str, Any] = {
-    "id": "fct_1", "key": ID, "at": NOW, "seq": 3, "cause": "tmr_1", "policy": POLICY, "due_at": NOW, "detected_at": NOW,
-}  # fmt: skip
+    "id": "fct_1",
+    "key": ID,
+    "at": NOW,
+    "seq": 3,
+    "cause": "tmr_1",
+    "policy": POLICY,
+    "due_at": NOW,
+    "detected_at": NOW,
+}
 FIRINGS: list[tuple[e.ClockFact, str | None]] = [
     (e.ClockBreached(**FIRED, clock="provider-answer", provider="redisco"), "TakeBack"),
     (e.ClockBreached(**FIRED, clock="initial-response"), None),
     (e.ClockRanOut(**FIRED, clock="auto-close"), "CloseTicket"),
     (e.ClockRanOut(**FIRED, clock="of-tomorrow"), None),
-    (e.ClockWarned(**{name: FIRED[name] for name in FIRED if name != "detected_at"}, clock="provider-answer", percent=50), None),
+    (
+        e.ClockWarned(
+            **{name: FIRED[name] for name in FIRED if name != "detected_at"},
+            clock="provider-answer",
+            percent=50,
+        ),
+        None,
+    ),
 ]
 
 
 def message(fact: e.Event, offset: int = 0) -> Message:
-    return Message(CLOCKS.name, 0, offset, fact.key, fact.wire(), dict(headers_for(fact, "sla")), 0.0)
+    return Message(
+        CLOCKS.name, 0, offset, fact.key, fact.wire(), dict(headers_for(fact, "sla")), 0.0
+    )
 
 
 @pytest.mark.parametrize(("fact", "expected"), FIRINGS)
@@ -127,7 +178,12 @@ async def test_what_a_firing_asks_for(fact: e.ClockFact, expected: str | None) -
     assert [request.type for request in requests] == ([expected] * 2 if expected else [])
     if requests:
         assert requests[0] == requests[1], "read again it asks the same under the same id"
-        assert (requests[0].actor, requests[0].key, requests[0].at, requests[0].policy) == (e.SYSTEM, ID, NOW, POLICY)
+        assert (requests[0].actor, requests[0].key, requests[0].at, requests[0].policy) == (
+            e.SYSTEM,
+            ID,
+            NOW,
+            POLICY,
+        )
         assert {record.topic for record in records} == {"requests"}
 
 

@@ -1,14 +1,16 @@
-"""What a body may hold: nothing is coerced, nothing unknown is kept, every mistake is told with its place."""
+"""What a body may hold: nothing is coerced, nothing unknown is kept, every mistake is told with its
+place.
+"""
 
 from typing import Any
 
 import pytest
 
-from services.intake.directory import check, id_of
 from services.intake.forms import AssignForm, Form, ReplyForm, TicketForm, fill
-from services.intake.policies import check_policy
+from services.intake.policies.check import check_policy
+from services.intake.world.directory import check, id_of
 from shared.errors import Refused
-from tests.unit.intake.building import POLICIES
+from tests.unit.intake.building import NOW, POLICIES
 
 GOOD: dict[str, Any] = {"subject": "Down", "body": "It is down."}
 
@@ -62,10 +64,18 @@ def test_no_field_takes_a_query(field: str) -> None:
 
 
 def test_all_mistakes_are_told_together() -> None:
-    assert mistakes(TicketForm, {"subject": 1, "priority": "x", "y": 1}) == ["#/subject", "#/body", "#/priority", "#/y"]
+    assert mistakes(TicketForm, {"subject": 1, "priority": "x", "y": 1}) == [
+        "#/subject",
+        "#/body",
+        "#/priority",
+        "#/y",
+    ]
 
 
-@pytest.mark.parametrize("body", [{}, {"provider": "redisco", "queue": "csa"}, {"queue": "provider:redisco"}, {"provider": ""}])
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"provider": "redisco", "queue": "csa"}, {"queue": "provider:redisco"}, {"provider": ""}],
+)
 def test_an_assignment_names_one(body: dict[str, Any]) -> None:
     mistakes(AssignForm, body)
 
@@ -80,14 +90,26 @@ def test_an_audience_is_one_of_three() -> None:
     [
         ("accounts", "a@example.com", {"email": "b@example.com", "plan": "free"}, "#/email"),
         ("accounts", "a@example.com", {"email": "a@example.com", "plan": "gold"}, "#/plan"),
-        ("accounts", "a@example.com", {"email": "a@example.com", "plan": "free", "roles": ["root"]}, "#/roles/0"),
+        (
+            "accounts",
+            "a@example.com",
+            {"email": "a@example.com", "plan": "free", "roles": ["root"]},
+            "#/roles/0",
+        ),
         ("apps", "shop", {"name": "shop", "owner": "nobody", "stage": "production"}, "#/owner"),
-        ("providers", "x", {"slug": "x", "name": "a\nb", "agent_email": "a@b", "support_email": "a@b"}, "#/name"),
+        (
+            "providers",
+            "x",
+            {"slug": "x", "name": "a\nb", "agent_email": "a@b", "support_email": "a@b"},
+            "#/name",
+        ),
         ("credentials", "a@example.com", {"password_hash": "hunter2"}, "#/password_hash"),
         ("tokens", "0" * 64, {"email": "a@example.com", "scopes": ["all"]}, "#/scopes/0"),
     ],
 )
-def test_directory_documents_are_checked(kind: str, doc_id: str, document: dict[str, Any], pointer: str) -> None:
+def test_directory_documents_are_checked(
+    kind: str, doc_id: str, document: dict[str, Any], pointer: str
+) -> None:
     with pytest.raises(Refused) as refusal:
         check(kind, doc_id, document)
     errors = refusal.value.extra["errors"]
@@ -97,7 +119,10 @@ def test_directory_documents_are_checked(kind: str, doc_id: str, document: dict[
 
 def test_addresses_count_in_lower_case() -> None:
     assert id_of("accounts", "Ada@Example.com") == "ada@example.com"
-    assert check("accounts", "ada@example.com", {"email": "Ada@Example.com", "plan": "free"})["email"] == "ada@example.com"
+    assert (
+        check("accounts", "ada@example.com", {"email": "Ada@Example.com", "plan": "free"})["email"]
+        == "ada@example.com"
+    )
 
 
 def test_only_kinds_an_admin_writes() -> None:
@@ -108,10 +133,17 @@ def test_only_kinds_an_admin_writes() -> None:
 
 def test_the_shipped_policies_are_good_and_a_broken_one_is_told_where() -> None:
     for name, document in POLICIES.items():
-        check_policy(name, document)
-    broken = {**POLICIES["default"], "provider_answer": {"within": "soon", "calendar": "business"}, "urgent_stages": ["moon"]}
+        check_policy(name, document, NOW)
+    broken = {
+        **POLICIES["default"],
+        "provider_answer": {"within": "soon", "calendar": "business"},
+        "urgent_stages": ["moon"],
+    }
     with pytest.raises(Refused) as refusal:
-        check_policy("default", broken)
+        check_policy("default", broken, NOW)
     errors = refusal.value.extra["errors"]
     assert isinstance(errors, list)
-    assert {error["pointer"] for error in errors} == {"#/provider_answer/within", "#/urgent_stages/0"}
+    assert {error["pointer"] for error in errors} == {
+        "#/provider_answer/within",
+        "#/urgent_stages/0",
+    }

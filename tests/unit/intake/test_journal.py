@@ -1,6 +1,7 @@
 """The journal: what was kept comes back in order, whatever the end of the file looks like."""
 
 import os
+import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -8,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.intake.frames import MARK, decode, encode
-from services.intake.journal import Journal, abandoned, claim
+from services.intake.spool.frames import MARK, decode, encode
+from services.intake.spool.journal import Journal, claim, find_abandoned
 from shared.wire import Record
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -30,12 +31,12 @@ def opened(directory: Path, **options: int) -> Journal:
 
 
 def keys(journal: Journal, limit: int = 10**9) -> list[str]:
-    return [found.records[0].key for found in journal.ahead(limit)]
+    return [found.records[0].key for found in journal.read_ahead(limit)]
 
 
 def all_keys(journal: Journal) -> list[str]:
     found = []
-    while frames := journal.ahead(10**9):
+    while frames := journal.read_ahead(10**9):
         found += [kept.records[0].key for kept in frames]
         journal.drained(len(frames), NOW)
     return found
@@ -43,7 +44,15 @@ def all_keys(journal: Journal) -> list[str]:
 
 values = st.one_of(st.none(), st.text(max_size=40).map(str.encode))
 headers = st.lists(st.tuples(st.text(max_size=5), st.binary(max_size=8)), max_size=3)
-records = st.builds(Record, st.text(max_size=8), st.text(max_size=8), values, headers, st.none() | st.integers(0, 7), st.none())
+records = st.builds(
+    Record,
+    st.text(max_size=8),
+    st.text(max_size=8),
+    values,
+    headers,
+    st.none() | st.integers(0, 7),
+    st.none(),
+)
 
 
 @given(st.lists(st.lists(records, min_size=1, max_size=3), max_size=5), st.floats(0, 2e9))
@@ -51,7 +60,9 @@ def test_what_goes_in_comes_out(submissions: list[list[Record]], at: float) -> N
     data = b"".join(encode(together, at) for together in submissions)
     frames, gaps = decode(data)
     assert gaps == []
-    assert [list(found.records) for found in frames] == [[r._replace(headers=list(r.headers)) for r in s] for s in submissions]
+    assert [list(found.records) for found in frames] == [
+        [r._replace(headers=list(r.headers)) for r in s] for s in submissions
+    ]
     assert {found.at for found in frames} <= {at}
 
 
@@ -64,7 +75,9 @@ def test_a_torn_end_is_told_from_what_is_whole(cut: int, noise: bytes) -> None:
     frames, gaps = decode(torn)
     there = [end for end in ends if end <= cut]
     assert [found.end for found in frames][: len(there)] == there
-    assert sum(gap.end - gap.start for gap in gaps) + sum(map(len, whole[: len(frames)])) == len(torn)
+    assert sum(gap.end - gap.start for gap in gaps) + sum(map(len, whole[: len(frames)])) == len(
+        torn
+    )
 
 
 @given(st.integers(0, 10_000), st.integers(1, 255))
@@ -160,7 +173,9 @@ def test_copies_are_kept_a_day(tmp_path: Path) -> None:
     assert not copy.exists()
 
 
-def test_a_disk_that_fails_keeps_nothing_of_the_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_fails_keeps_nothing_of_the_group(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     journal = opened(tmp_path / "0")
     journal.append([frame(0)])
 
@@ -186,13 +201,61 @@ def test_without_the_note_all_comes_again(tmp_path: Path) -> None:
     assert all_keys(opened(tmp_path / "0")) == ["tkt_0", "tkt_1"]
 
 
+def test_an_empty_segment_behind_a_full_one_loses_nothing(tmp_path: Path) -> None:
+    """A crash between a new segment and its first frame, or a first write that failed."""
+    first = opened(tmp_path, segment_bytes=1)
+    first.append([frame(1)])
+    first.close()
+    (tmp_path / f"{1:012d}.journal").touch()
+    second = opened(tmp_path)
+    second.append([frame(2)])
+    assert (second.pending, all_keys(second)) == (2, ["tkt_1", "tkt_2"])
+    second.close()
+    assert opened(tmp_path).pending == 0
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("append"), st.integers(1, 3)),
+        st.tuples(st.just("drain"), st.integers(1, 3)),
+        st.tuples(st.just("crash"), st.booleans()),
+    ),
+    max_size=14,
+)
+
+
+@given(STEPS)
+def test_whatever_was_kept_comes_in_order_through_every_crash(steps: list[tuple[str, int]]) -> None:
+    """`crash`: the process ends, with a new and empty segment behind the others or without."""
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        journal, kept, came = opened(directory, segment_bytes=60), 0, []
+        for step, number in [*steps, ("crash", True)]:
+            if step == "append":
+                journal.append([frame(kept + each) for each in range(number)])
+                kept += number
+            elif step == "drain" and (found := journal.read_ahead(10**9)[:number]):
+                came += [each.records[0].key for each in found]
+                journal.drained(len(found), NOW)
+            elif step == "crash":
+                journal.close()
+                if number:
+                    taken = [int(path.stem) for path in directory.glob("[0-9]*.*")]
+                    (directory / f"{max(taken, default=-1) + 1:012d}.journal").touch()
+                journal = opened(directory, segment_bytes=60)
+        came += all_keys(journal)
+        journal.close()
+        assert came == [f"tkt_{number}" for number in range(kept)]
+        assert journal.pending == 0
+
+
 def test_each_process_has_its_own_and_takes_over_what_is_left(tmp_path: Path) -> None:
     one, two = claim(tmp_path), claim(tmp_path)
     assert one.directory != two.directory
     two.append([frame(0)])
-    assert abandoned(tmp_path, one) is None
+    assert find_abandoned(tmp_path, one) is None
     two.close()
-    left = abandoned(tmp_path, one)
+    left = find_abandoned(tmp_path, one)
     assert left is not None
     assert all_keys(left) == ["tkt_0"]
     left.close()

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from services.intake.keys import KEPT, Keys
-from services.intake.reference import Policies, Reference
+from services.intake.http.idempotency import KEPT, Keys
+from services.intake.world.reference import Policies, Reference
 from shared.events import PolicyPublished
 from shared.policy import DESK
 from shared.wire import Message
@@ -14,7 +14,9 @@ from tests.unit.intake.building import NOW, POLICIES, Log
 
 
 def published(version: int, note: str, document: object = None) -> Message:
-    event = PolicyPublished(id=note, key=DESK, at=NOW, version=version, document=document or POLICIES[DESK], note=note)
+    event = PolicyPublished(
+        id=note, key=DESK, at=NOW, version=version, document=document or POLICIES[DESK], note=note
+    )
     return Message("policies", 0, version, DESK, event.wire(), {}, 0.0)
 
 
@@ -43,7 +45,12 @@ def test_a_key_file_that_fails_costs_no_ticket(tmp_path: Path) -> None:
 
 def test_the_first_of_a_version_counts() -> None:
     policies = Policies(None)
-    for message in (published(1, "first"), published(1, "late"), published(2, "next"), published(2, "later still")):
+    for message in (
+        published(1, "first"),
+        published(1, "late"),
+        published(2, "next"),
+        published(2, "later still"),
+    ):
         policies.on_change(message)
     newest = policies.get(DESK)
     assert newest is not None

@@ -1,4 +1,6 @@
-"""No field of any form takes an object where a value belongs: `{"$ne": 1}` must never reach a database as an operator."""
+"""No field of any form takes an object where a value belongs: `{"$ne": 1}` must never reach a
+database as an operator.
+"""
 
 from typing import Any
 
@@ -6,7 +8,7 @@ import pytest
 
 from services.intake.app import _contract
 from services.intake.forms import Form, fill
-from services.intake.policies import MODELS
+from services.intake.policies.check import MODELS
 from shared.errors import Refused
 
 FORMS = [form for form in _contract()[0] if form not in MODELS.values()]
@@ -14,7 +16,9 @@ FIELDS = [(form, name) for form in FORMS for name in form.model_fields]
 OPERATORS: list[Any] = [{"$ne": 1}, {"$gt": ""}, [{"$ne": 1}], {"$where": "1"}]
 
 
-@pytest.mark.parametrize(("form", "field"), FIELDS, ids=[f"{form.__name__}.{name}" for form, name in FIELDS])
+@pytest.mark.parametrize(
+    ("form", "field"), FIELDS, ids=[f"{form.__name__}.{name}" for form, name in FIELDS]
+)
 def test_an_operator_is_no_value(form: type[Form], field: str) -> None:
     for operator in OPERATORS:
         with pytest.raises(Refused) as refusal:
@@ -22,7 +26,10 @@ def test_an_operator_is_no_value(form: type[Form], field: str) -> None:
         assert (refusal.value.code, refusal.value.status) == ("invalid", 422)
         errors = refusal.value.extra["errors"]
         assert isinstance(errors, list)
-        assert any(str(error["pointer"]).split("/")[1:2] == [field] for error in errors), (operator, errors)
+        assert any(str(error["pointer"]).split("/")[1:2] == [field] for error in errors), (
+            operator,
+            errors,
+        )
 
 
 def test_there_are_forms_to_try() -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from services.intake.following import maintenances, records_for
-from services.intake.incident_book import Incidents
+from services.intake.followers.follow import maintenances, records_for
+from services.intake.world.incidents import Incidents
 from shared.errors import Unavailable
 from shared.events import (
     AlertCleared,
@@ -42,9 +42,20 @@ class Log:
         self._seqs: dict[str, int] = {}
         self.away = False
 
-    def says(self, kind: type[StatusFact], key: str, *, late: bool = False, **fields: Any) -> StatusFact:
+    def says(
+        self, kind: type[StatusFact], key: str, *, late: bool = False, **fields: Any
+    ) -> StatusFact:
         seq = self._seqs[key] = self._seqs.get(key, 0) + 1
-        fact = kind(id=f"fct_{key}_{seq}", key=key, seq=seq, at=AT, by="system", policy={"default": 3}, components=ROUTING, **fields)
+        fact = kind(
+            id=f"fct_{key}_{seq}",
+            key=key,
+            seq=seq,
+            at=AT,
+            by="system",
+            policy={"default": 3},
+            components=ROUTING,
+            **fields,
+        )
         self.late.append(fact)
         if not late:
             self._catch_up()
@@ -61,7 +72,9 @@ class Log:
         self.late.clear()
 
     async def asked(self, *facts: Event) -> list[Any]:
-        records = await records_for(maintenances(self.book, self.refresh), [message(fact) for fact in facts])
+        records = await records_for(
+            maintenances(self.book, self.refresh), [message(fact) for fact in facts]
+        )
         return [read(record.value) for record in records if record.value]
 
 
@@ -77,13 +90,22 @@ def log() -> Log:
         made.says(IncidentDrafted, key, update="u", body="b", started_at=AT, draft=True)
     for key in ("inc_1", "inc_2"):
         raises(made, key)
-    made.says(AlertCleared, "inc_2", source="alertmanager", alert="g", fingerprint="f", started_at=AT)
+    made.says(
+        AlertCleared, "inc_2", source="alertmanager", alert="g", fingerprint="f", started_at=AT
+    )
     made.says(MaintenanceScheduled, "mnt_1", body="b", **TIMES)
     return made
 
 
 def raises(log: Log, key: str, **more: Any) -> StatusFact:
-    told = {"source": "alertmanager", "alert": "g", "fingerprint": "f", "severity": Severity.ERROR, "summary": "s", "started_at": AT}
+    told = {
+        "source": "alertmanager",
+        "alert": "g",
+        "fingerprint": "f",
+        "severity": Severity.ERROR,
+        "summary": "s",
+        "started_at": AT,
+    }
     return log.says(AlertRaised, key, **{**told, **more})
 
 
@@ -91,11 +113,19 @@ async def test_incidents_with_an_alert_that_fires_are_told_and_no_others(log: Lo
     started = log.says(MaintenanceStarted, "mnt_1", **TIMES)
     (asked,) = await log.asked(started)
     assert isinstance(asked, SilenceAlerts)
-    assert (asked.key, asked.maintenance, asked.components, asked.actor.via) == ("inc_1", "mnt_1", ("routing",), Via.SYSTEM)
+    assert (asked.key, asked.maintenance, asked.components, asked.actor.via) == (
+        "inc_1",
+        "mnt_1",
+        ("routing",),
+        Via.SYSTEM,
+    )
     assert await log.asked(started) == [asked], "reading it again asks for nothing new"
     ended = log.says(MaintenanceEnded, "mnt_1", **TIMES)
     (restored,) = await log.asked(ended)
-    assert isinstance(restored, RestoreAlerts) and (restored.key, restored.maintenance) == ("inc_1", "mnt_1")
+    assert isinstance(restored, RestoreAlerts) and (restored.key, restored.maintenance) == (
+        "inc_1",
+        "mnt_1",
+    )
     assert restored.id != asked.id
 
 

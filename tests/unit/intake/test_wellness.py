@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from services.intake.following import records_for, wellness
+from services.intake.followers.follow import records_for, wellness
 from services.notifier.notices import Notice, notices_for
 from shared.events import SYSTEM, AddReply, Audience, Event, IncidentResolved
 from shared.lifecycle import move_of_reply
@@ -22,13 +22,26 @@ async def look(incident: str) -> list[str]:
 
 
 def resolved(**more: Any) -> IncidentResolved:
-    given = {"id": "fct_1", "key": "inc_1", "seq": 5, "at": AT, "by": "ops@example.com", "policy": {"default": 3}, "title": "Routing"}
+    given = {
+        "id": "fct_1",
+        "key": "inc_1",
+        "seq": 5,
+        "at": AT,
+        "by": "ops@example.com",
+        "policy": {"default": 3},
+        "title": "Routing",
+    }
     return IncidentResolved(**{**given, "update": "u", "body": "Over.", "started_at": AT, **more})
 
 
 async def asked(*facts: Event) -> list[AddReply]:
-    messages = [Message("status", 0, number, fact.key, fact.wire(), {}, 0.0) for number, fact in enumerate(facts)]
-    events = [read(record.value) for record in await records_for(wellness(look), messages) if record.value]
+    messages = [
+        Message("status", 0, number, fact.key, fact.wire(), {}, 0.0)
+        for number, fact in enumerate(facts)
+    ]
+    events = [
+        read(record.value) for record in await records_for(wellness(look), messages) if record.value
+    ]
     return [event for event in events if isinstance(event, AddReply)]
 
 
@@ -52,11 +65,16 @@ async def test_it_moves_no_state_and_no_clock() -> None:
     assert question.actor == SYSTEM
     assert question.audience is Audience.EVERYONE
     silent = move_of_reply(by_customer=False, audience=Audience.EVERYONE, automatic=True)
-    assert silent is not move_of_reply(by_customer=False, audience=Audience.EVERYONE, automatic=False)
+    assert silent is not move_of_reply(
+        by_customer=False, audience=Audience.EVERYONE, automatic=False
+    )
 
 
 def test_it_is_mailed_but_other_machines_replies_are_not() -> None:
     ours = notices_for(reply("staff", SYSTEM.email, automatic=True), Known(), HOUSE)
-    assert {one.to for one in ours if isinstance(one, Notice)} == {"ann@example.com", "ben@example.com"}
+    assert {one.to for one in ours if isinstance(one, Notice)} == {
+        "ann@example.com",
+        "ben@example.com",
+    }
     out_of_office = notices_for(reply("staff", "agent@example.com", automatic=True), Known(), HOUSE)
     assert not [one for one in out_of_office if isinstance(one, Notice)]

@@ -55,7 +55,11 @@ def test_a_file_without_front_matter_is_named(tmp_path: Path) -> None:
 
 
 def test_checks_find_dead_links_length_and_codes(tmp_path: Path) -> None:
-    write(tmp_path, HEAD + "codes: [H12]\n", "too short, see [this](/help/nowhere) and [that](/help/a-b) and [these](javascript:x)")
+    write(
+        tmp_path,
+        HEAD + "codes: [H12]\n",
+        "too short, see [this](/help/nowhere) and [that](/help/a-b) and [these](javascript:x)",
+    )
     write(tmp_path, HEAD.replace("a-b", "c-d") + "codes: [H12]\n", name="c-d")
     said = [f"{mistake.file}: {mistake.text}" for mistake in mistakes(tmp_path)]
 
@@ -70,16 +74,47 @@ def test_checks_find_dead_links_length_and_codes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "hostile",
     [
-        "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "[x](javascript:alert(1))", "<a href='data:text/html,x'>x</a>",
-        '[x](https://e.com "onmouseover=alert(1)")', "<style>*{}</style>", "<iframe src='//e.com'></iframe>", "![x](https://e.com/pixel.gif)",
+        "<script>alert(1)</script>",
+        "<img src=x onerror=alert(1)>",
+        "[x](javascript:alert(1))",
+        "<a href='data:text/html,x'>x</a>",
+        '[x](https://e.com "onmouseover=alert(1)")',
+        "<style>*{}</style>",
+        "<iframe src='//e.com'></iframe>",
+        "![x](https://e.com/pixel.gif)",
     ],
-)  # fmt: skip
+)
 def test_nothing_in_an_article_can_run(hostile: str) -> None:
     html = to_html(hostile)
-    assert not any(bad in html for bad in ("<script", "<img", "<style", "<iframe", 'href="javascript', 'href="data', "<a onmouseover"))
+    assert not any(
+        bad in html
+        for bad in (
+            "<script",
+            "<img",
+            "<style",
+            "<iframe",
+            'href="javascript',
+            'href="data',
+            "<a onmouseover",
+        )
+    )
 
 
 def test_markdown_becomes_what_a_page_shows() -> None:
-    html = to_html("## Head\n\n1. [one](/help/x) `code`\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n```\nheroku ps\n```\n")
-    assert all(part in html for part in ("<h2>Head</h2>", "<ol>", 'href="/help/x"', "<td>1</td>", "<pre><code>heroku ps\n</code></pre>"))
-    assert links_of("see [one](/a) and\n\n* [two](https://b.example/)") == ["/a", "https://b.example/"]
+    html = to_html(
+        "## Head\n\n1. [one](/help/x) `code`\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n```\nheroku ps\n```\n"
+    )
+    assert all(
+        part in html
+        for part in (
+            "<h2>Head</h2>",
+            "<ol>",
+            'href="/help/x"',
+            "<td>1</td>",
+            "<pre><code>heroku ps\n</code></pre>",
+        )
+    )
+    assert links_of("see [one](/a) and\n\n* [two](https://b.example/)") == [
+        "/a",
+        "https://b.example/",
+    ]

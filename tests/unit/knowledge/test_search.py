@@ -1,4 +1,6 @@
-"""The search: a code before everything, words in any form, slips, pasted logs, and whatever else comes in."""
+"""The search: a code before everything, words in any form, slips, pasted logs, and whatever else
+comes in.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 from shared.knowledge import Articles
 from shared.text.codes import TITLES
 from tests.support.articles_corpus import library
+from tests.support.examples import examples
 
 LOG = (
     '2026-11-02T03:12:44.123456+00:00 heroku[router]: at=error code=H12 desc="Request timeout" method=GET path="/cookie/header/too/large" '
@@ -26,7 +29,14 @@ def slugs(query: str, limit: int = 5) -> list[str]:
 
 @pytest.mark.parametrize("code", sorted(TITLES))
 @pytest.mark.parametrize(
-    "shape", ["{}", "what is {}?", "Error {} (something)", "why do i get so many {}s", "{lower} on our app since monday"]
+    "shape",
+    [
+        "{}",
+        "what is {}?",
+        "Error {} (something)",
+        "why do i get so many {}s",
+        "{lower} on our app since monday",
+    ],
 )
 def test_a_code_puts_its_article_first(code: str, shape: str) -> None:
     first = library().search(shape.format(code, lower=code.lower()), 1)[0]
@@ -46,11 +56,19 @@ def test_what_only_looks_like_a_code_is_none(text: str) -> None:
 
 
 def test_the_code_a_router_states_goes_before_one_in_prose() -> None:
-    assert slugs(f"We thought of R14, R14, R14, but see:\n{LOG}")[:2] == ["h12-request-timeout", "r14-memory-quota-exceeded"]
+    assert slugs(f"We thought of R14, R14, R14, but see:\n{LOG}")[:2] == [
+        "h12-request-timeout",
+        "r14-memory-quota-exceeded",
+    ]
 
 
 def test_a_code_goes_before_whatever_else_is_said() -> None:
-    assert slugs("H81? too many connections for role, deadlock detected, slow queries in the postgres database")[0] == "h81-blank-app"
+    assert (
+        slugs(
+            "H81? too many connections for role, deadlock detected, slow queries in the postgres database"
+        )[0]
+        == "h81-blank-app"
+    )
 
 
 def test_a_code_without_an_article_leads_to_the_overview() -> None:
@@ -63,13 +81,20 @@ def test_of_a_log_line_the_matter_counts_and_not_the_path() -> None:
 
 @pytest.mark.parametrize(
     ("right", "wrong"),
-    [("maintenance page", "maintainence page"), ("restore a backup", "restor a bakcup"), ("certificate expired", "certifciate exipred")],
-)  # fmt: skip
+    [
+        ("maintenance page", "maintainence page"),
+        ("restore a backup", "restor a bakcup"),
+        ("certificate expired", "certifciate exipred"),
+    ],
+)
 def test_a_slip_changes_nothing(right: str, wrong: str) -> None:
     assert slugs(wrong)[0] == slugs(right)[0]
 
 
-@pytest.mark.parametrize(("one", "other"), [("add-on", "addon"), ("log in", "login"), ("time out", "timeout"), ("PostgreSQL", "postgres")])
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("add-on", "addon"), ("log in", "login"), ("time out", "timeout"), ("PostgreSQL", "postgres")],
+)
 def test_one_word_or_two_is_the_same(one: str, other: str) -> None:
     assert slugs(f"{one} problems") == slugs(f"{other} problems")
 
@@ -78,7 +103,9 @@ def test_words_that_are_being_typed_count_already() -> None:
     assert slugs("rotate creden")[0] == "database-credentials"
 
 
-@pytest.mark.parametrize("nothing", ["", "   ", "\n\t", "?!…", "the a of", "qqqqxxxx zzzzkkkk", "💥", "\x00", "你好"])
+@pytest.mark.parametrize(
+    "nothing", ["", "   ", "\n\t", "?!…", "the a of", "qqqqxxxx zzzzkkkk", "💥", "\x00", "你好"]
+)
 def test_nothing_is_found_where_nothing_is_asked(nothing: str) -> None:
     assert slugs(nothing) == []
 
@@ -101,7 +128,7 @@ def test_its_own_syntax_is_only_words(query: str) -> None:
 
 
 @given(st.text(max_size=300))
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_any_text_is_answered(query: str) -> None:
     hits = library().search(query, 5)
     assert len(hits) <= 5
@@ -109,8 +136,15 @@ def test_any_text_is_answered(query: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["x" * 10_000, "conexoin refsued databsae " * 400, LOG * 30, "database connection timeout memory " * 300, "é" * 10_000]
-)  # fmt: skip
+    "query",
+    [
+        "x" * 10_000,
+        "conexoin refsued databsae " * 400,
+        LOG * 30,
+        "database connection timeout memory " * 300,
+        "é" * 10_000,
+    ],
+)
 def test_ten_kilobytes_cost_no_more_than_some_milliseconds(query: str) -> None:
     library().search(query)
     spent = []

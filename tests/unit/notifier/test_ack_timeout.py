@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.notifier.pager_lane import State
+from services.notifier.pager.lane import PageState
 from shared.events import AckAsked, PageAcknowledged, PageReopened, ResolveAsked
 from tests.unit.notifier.lane_words import Pager, page_of, policy, wanted
 
@@ -26,7 +26,9 @@ def test_forgotten_it_is_opened_again_and_the_next_one_is_paged(pager: Pager) ->
     assert reopened.by == "primary" and pager.paged() == ["primary", "secondary"]
     pager.answers("accepted")
     pager.moves(minutes=5)
-    assert pager.paged() == ["primary", "secondary", "primary"], "the escalation goes on where it was"
+    assert pager.paged() == ["primary", "secondary", "primary"], (
+        "the escalation goes on where it was"
+    )
     assert pager.asks(AckAsked, by="secondary") == ["PageAcknowledged"]
     assert pager.moves(minutes=31)[0] == "PageReopened", "and again"
 
@@ -34,9 +36,11 @@ def test_forgotten_it_is_opened_again_and_the_next_one_is_paged(pager: Pager) ->
 @pytest.mark.parametrize("over", ["resolve", "solve", "downgrade"])
 def test_what_is_over_is_not_opened_again(pager: Pager, over: str) -> None:
     pager.moves(minutes=10)
-    {"resolve": lambda: pager.asks(ResolveAsked), "solve": lambda: pager.solves("tkt_1"), "downgrade": lambda: pager.downgrades("tkt_1")}[
-        over
-    ]()
+    {
+        "resolve": lambda: pager.asks(ResolveAsked),
+        "solve": lambda: pager.solves("tkt_1"),
+        "downgrade": lambda: pager.downgrades("tkt_1"),
+    }[over]()
     assert pager.moves(hours=2) == [] and pager.paged() == ["primary"]
 
 
@@ -59,5 +63,5 @@ def test_by_default_an_acknowledged_page_stays_so() -> None:
     pager.asks(AckAsked)
     assert pager.moves(hours=48) == []
     assert pager.asks(AckAsked, by="secondary") == ["PageRequestRefused"]
-    assert pager.lane is not None and pager.lane.pages[page_of()].state is State.ACKNOWLEDGED
+    assert pager.lane is not None and pager.lane.pages[page_of()].state is PageState.ACKNOWLEDGED
     assert pager.facts(PageAcknowledged)[0].reopens_at is None

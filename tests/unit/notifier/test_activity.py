@@ -7,9 +7,19 @@ from typing import Any
 
 import pytest
 
-from services.notifier.front import HANDLERS
-from services.notifier.pager_activity import BEGINS_ANEW
-from shared.events import AckAsked, ActivitySeen, Audience, NoteAdded, PageAttended, Priority, ReplyAdded, TicketAssigned, Via
+from services.notifier.front.rules import HANDLERS
+from services.notifier.pager.handling import BEGINS_ANEW
+from shared.events import (
+    AckAsked,
+    ActivitySeen,
+    Audience,
+    NoteAdded,
+    PageAttended,
+    Priority,
+    ReplyAdded,
+    TicketAssigned,
+    Via,
+)
 from tests.unit.notifier.lane_words import LANE, Pager, obligation, page_of, policy, wanted
 
 NOW = datetime(2025, 3, 3, 3, tzinfo=UTC)
@@ -17,7 +27,13 @@ NOW = datetime(2025, 3, 3, 3, tzinfo=UTC)
 
 def seen(activity: str, number: int = 1, ticket: str = "tkt_1") -> ActivitySeen:
     return ActivitySeen(
-        id=f"act_{number}", key=LANE, at=NOW, ticket_id=ticket, obligations=(obligation(ticket),), by="agent@example.com", activity=activity
+        id=f"act_{number}",
+        key=LANE,
+        at=NOW,
+        ticket_id=ticket,
+        obligations=(obligation(ticket),),
+        by="agent@example.com",
+        activity=activity,
     )
 
 
@@ -70,17 +86,29 @@ def test_work_on_any_ticket_of_the_page_counts(pager: Pager) -> None:
     assert other.takes(seen("note", ticket="tkt_2")) == ["PageAttended"]
 
 
-ABOUT: dict[str, Any] = {"id": "fct_1", "key": "tkt_1", "seq": 9, "cause": "req_1", "at": NOW, "by": "agent@example.com", "policy": {}}
+ABOUT: dict[str, Any] = {
+    "id": "fct_1",
+    "key": "tkt_1",
+    "seq": 9,
+    "cause": "req_1",
+    "at": NOW,
+    "by": "agent@example.com",
+    "policy": {},
+}
 OWED: dict[str, Any] = {"lane": LANE, "obligations": (obligation(),)}
 TOLD: dict[str, Any] = {"author": "agent@example.com", "via": Via.WEB, "body": "b"}
 PEOPLE: dict[str, Any] = {"subject": "s", "requester": "r@example.com", "priority": Priority.URGENT}
-REPLY = ReplyAdded(**ABOUT, **TOLD, **PEOPLE, side="staff", audience=Audience.EVERYONE, status="pending", **OWED)
+REPLY = ReplyAdded(
+    **ABOUT, **TOLD, **PEOPLE, side="staff", audience=Audience.EVERYONE, status="pending", **OWED
+)
 NOTE = NoteAdded(**ABOUT, **TOLD, **OWED)
 GIVEN = TicketAssigned(**ABOUT, **PEOPLE, queue="provider:redisco", provider="redisco", **OWED)
 TAKEN = TicketAssigned(**ABOUT, **PEOPLE, queue="platform", provider=None, **OWED)
 
 
-@pytest.mark.parametrize(("fact", "word"), [(REPLY, "answer"), (NOTE, "note"), (GIVEN, "hand-over"), (TAKEN, "take")])
+@pytest.mark.parametrize(
+    ("fact", "word"), [(REPLY, "answer"), (NOTE, "note"), (GIVEN, "hand-over"), (TAKEN, "take")]
+)
 def test_the_front_tells_the_lane(fact: Any, word: str) -> None:
     (event,) = HANDLERS["tickets"][type(fact)](fact)
     assert isinstance(event, ActivitySeen)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.certificate import Outcome, Verdict, certificate
+from shared.certificate import TryOutcome, Verdict, certificate
 from shared.events import AckAsked
 from tests.unit.notifier.lane_words import Pager, method, page_of, person, policy, wanted
 
@@ -63,6 +63,6 @@ def test_it_lists_tries_receipts_and_acknowledgements_in_order_and_ignores_repea
     pager = after("try-later", "accepted")
     pager.asks(AckAsked)
     found = certificate([*pager.log, *pager.log])
-    assert [sent.outcome for sent in found.tries] == [Outcome.REFUSED, Outcome.ACCEPTED]
+    assert [sent.outcome for sent in found.tries] == [TryOutcome.REFUSED, TryOutcome.ACCEPTED]
     assert [(ack.by, ack.via) for ack in found.acknowledgements] == [("primary", "web")]
     assert len(found.receipts) == 1

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.notifier.front import HANDLERS, in_order, records_for
+from services.notifier.front.loop import in_order, records_for
+from services.notifier.front.rules import HANDLERS
 from shared import topics
 from shared.events import (
     AckAsked,
@@ -28,6 +29,7 @@ from shared.events import (
     ResolvePage,
     Role,
     SolveSeen,
+    TicketMerged,
     TicketSolved,
     Via,
 )
@@ -39,19 +41,60 @@ PREMIER = Actor(email="premier@example.com", via=Via.WEB)
 PRIMARY = Actor(email="primary@example.com", roles=(Role.ON_CALL,), via=Via.WEB)
 OWED = obligation_id("tkt_1", "req_1")
 TICKET = OpenTicket(
-    id="req_1", key="tkt_1", at=NOW, actor=PREMIER, policy={"default": 1}, subject="Down", body="b", app="shop",
-    priority=Priority.URGENT, admission=Admission(plan=Plan.PREMIER), lane="lane_a", pages=True,
-)  # fmt: skip
-FACT = {"key": "tkt_1", "at": NOW, "policy": {"default": 1}, "lane": "lane_a", "subject": "Down", "requester": PREMIER.email}
+    id="req_1",
+    key="tkt_1",
+    at=NOW,
+    actor=PREMIER,
+    policy={"default": 1},
+    subject="Down",
+    body="b",
+    app="shop",
+    priority=Priority.URGENT,
+    admission=Admission(plan=Plan.PREMIER),
+    lane="lane_a",
+    pages=True,
+)
+FACT = {
+    "key": "tkt_1",
+    "at": NOW,
+    "policy": {"default": 1},
+    "lane": "lane_a",
+    "subject": "Down",
+    "requester": PREMIER.email,
+}
 SET = PrioritySet(
-    **FACT, id="fct_1", seq=2, cause="req_1", by=PREMIER.email, requested=Priority.URGENT, priority=Priority.URGENT, plan=Plan.PREMIER,
-    opened_at=NOW, pages=True, obligation=OWED,
-)  # fmt: skip
+    **FACT,
+    id="fct_1",
+    seq=2,
+    cause="req_1",
+    by=PREMIER.email,
+    requested=Priority.URGENT,
+    priority=Priority.URGENT,
+    plan=Plan.PREMIER,
+    opened_at=NOW,
+    pages=True,
+    obligation=OWED,
+)
 REVIEWED = PriorityReviewed(
-    **FACT, id="fct_2", seq=3, cause="req_2", by="reviewer@example.com", previous=Priority.URGENT, priority=Priority.HIGH,
-    reason="staging only", plan=Plan.PREMIER,
-)  # fmt: skip
-SOLVED = TicketSolved(**FACT, id="fct_3", seq=4, cause="req_3", by="agent@example.com", resolution="done", side="staff")
+    **FACT,
+    id="fct_2",
+    seq=3,
+    cause="req_2",
+    by="reviewer@example.com",
+    previous=Priority.URGENT,
+    priority=Priority.HIGH,
+    reason="staging only",
+    plan=Plan.PREMIER,
+)
+SOLVED = TicketSolved(
+    **FACT,
+    id="fct_3",
+    seq=4,
+    cause="req_3",
+    by="agent@example.com",
+    resolution="done",
+    side="staff",
+)
 PAGE = page_id("lane_a", OWED)
 
 
@@ -90,12 +133,20 @@ def test_what_wakes_nobody_makes_nothing(topic: str, event: Event) -> None:
 
 def test_a_downgrade_and_a_late_raise() -> None:
     lowered = REVIEWED.model_copy(update={"cancels": (OWED,)})
-    raised = REVIEWED.model_copy(update={"id": "fct_4", "pages": True, "obligation": "obl_2", "priority": Priority.URGENT})
-    assert [(type(event), event.by) for event in news("tickets", lowered) if isinstance(event, DowngradeSeen)] == [
-        (DowngradeSeen, "reviewer@example.com")
-    ]
+    raised = REVIEWED.model_copy(
+        update={"id": "fct_4", "pages": True, "obligation": "obl_2", "priority": Priority.URGENT}
+    )
+    assert [
+        (type(event), event.by)
+        for event in news("tickets", lowered)
+        if isinstance(event, DowngradeSeen)
+    ] == [(DowngradeSeen, "reviewer@example.com")]
     (wanted,) = news("tickets", raised)
-    assert isinstance(wanted, PageWanted) and wanted.obligation == wanted.id == "obl_2" and wanted.request_id == "req_2"
+    assert (
+        isinstance(wanted, PageWanted)
+        and wanted.obligation == wanted.id == "obl_2"
+        and wanted.request_id == "req_2"
+    )
 
 
 def test_a_solution_names_what_is_no_longer_owed() -> None:
@@ -103,19 +154,50 @@ def test_a_solution_names_what_is_no_longer_owed() -> None:
     assert isinstance(seen, SolveSeen) and seen.obligations == (OWED,)
 
 
+def test_a_merge_ends_the_pages_of_the_ticket_that_ends() -> None:
+    about = {"id": "fct_5", "key": SOLVED.key, "at": NOW, "by": "agent@example.com", "policy": {}}
+    merged = TicketMerged(
+        **about,
+        into="tkt_b",
+        is_shared=True,
+        waits=True,
+        subject="Down",
+        requester="ann@example.com",
+        lane=SOLVED.lane,
+    )
+    assert news("tickets", merged) == []
+    (seen,) = news("tickets", merged.model_copy(update={"obligations": (OWED,)}))
+    assert isinstance(seen, SolveSeen) and (seen.key, seen.obligations) == (SOLVED.lane, (OWED,))
+    assert "merged" in seen.reason
+
+
 @pytest.mark.parametrize(
-    ("actor", "via_link", "may", "via"), [(PRIMARY, False, True, "web"), (PREMIER, False, False, "web"), (PREMIER, True, True, "link")]
+    ("actor", "via_link", "may", "via"),
+    [(PRIMARY, False, True, "web"), (PREMIER, False, False, "web"), (PREMIER, True, True, "link")],
 )
 def test_who_may_acknowledge(actor: Actor, via_link: bool, may: bool, via: str) -> None:
-    (asked,) = news("requests", Acknowledge(id="req_9", key=PAGE, at=NOW, actor=actor, policy={}, via_link=via_link))
+    (asked,) = news(
+        "requests",
+        Acknowledge(id="req_9", key=PAGE, at=NOW, actor=actor, policy={}, via_link=via_link),
+    )
     assert isinstance(asked, AckAsked)
-    assert (asked.id, asked.page, asked.may, asked.via, asked.by) == ("req_9", PAGE, may, via, actor.email)
+    assert (asked.id, asked.page, asked.may, asked.via, asked.by) == (
+        "req_9",
+        PAGE,
+        may,
+        via,
+        actor.email,
+    )
 
 
-@pytest.mark.parametrize(("request_type", "asked_type"), [(ResolvePage, ResolveAsked), (EscalatePage, EscalateAsked)])
+@pytest.mark.parametrize(
+    ("request_type", "asked_type"), [(ResolvePage, ResolveAsked), (EscalatePage, EscalateAsked)]
+)
 def test_who_may_resolve_and_escalate(request_type: type, asked_type: type) -> None:
     for actor, may in [(PRIMARY, True), (PREMIER, False)]:
-        (asked,) = news("requests", request_type(id="req_9", key=PAGE, at=NOW, actor=actor, policy={}))
+        (asked,) = news(
+            "requests", request_type(id="req_9", key=PAGE, at=NOW, actor=actor, policy={})
+        )
         assert isinstance(asked, asked_type) and asked.may is may
 
 
@@ -125,11 +207,23 @@ def test_what_cannot_be_read_becomes_a_dead_letter_and_holds_up_nobody(raw: byte
     first, second = records_for([broken, message("urgent", TICKET)], NOW)
     assert (first.topic, second.topic) == ("dead-letters", "page-inbox")
     letter = DeadLetter.read(first.value or b"")
-    assert (letter.topic, letter.partition, letter.offset, letter.key) == ("urgent", 3, 7, "tkt_0") and letter.reason
+    assert (letter.topic, letter.partition, letter.offset, letter.key) == (
+        "urgent",
+        3,
+        7,
+        "tkt_0",
+    ) and letter.reason
 
 
 def test_a_page_without_a_lane_is_a_dead_letter() -> None:
-    (record,) = records_for([message("requests", Acknowledge(id="r", key="nonsense", at=NOW, actor=PRIMARY, policy={}))], NOW)
+    (record,) = records_for(
+        [
+            message(
+                "requests", Acknowledge(id="r", key="nonsense", at=NOW, actor=PRIMARY, policy={})
+            )
+        ],
+        NOW,
+    )
     assert record.topic == "dead-letters"
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.links import ACKNOWLEDGE, Link, ack_url, sign, verify
+from shared.signed.links import ACKNOWLEDGE, Link, ack_url, sign, verify
 
 SECRET, PAGE = b"a secret of some length", "lane_a.xyz"
 NOW = datetime(2025, 3, 3, 3, tzinfo=UTC)
@@ -18,7 +18,10 @@ TOKEN = sign(SECRET, ACKNOWLEDGE, PAGE, "primary", EXPIRES)
 
 def test_what_was_signed_is_read_back() -> None:
     assert verify(SECRET, TOKEN, ACKNOWLEDGE, PAGE, NOW) == Link("primary", EXPIRES)
-    assert ack_url(SECRET, "https://help.example/", PAGE, "primary", EXPIRES) == f"https://help.example/pages/{PAGE}/ack?token={TOKEN}"
+    assert (
+        ack_url(SECRET, "https://help.example/", PAGE, "primary", EXPIRES)
+        == f"https://help.example/pages/{PAGE}/ack?token={TOKEN}"
+    )
 
 
 @pytest.mark.parametrize(

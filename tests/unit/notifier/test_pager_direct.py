@@ -1,11 +1,13 @@
-"""A page that intake sent while Kafka was away: the pager takes it over and wakes nobody a second time."""
+"""A page that intake sent while Kafka was away: the pager takes it over and wakes nobody a second
+time.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Any
 
-from services.notifier.front import on_paged_directly
+from services.notifier.front.rules import on_paged_directly
 from shared.certificate import Verdict, certificate
 from shared.events import (
     KAFKA_AWAY,
@@ -22,23 +24,52 @@ from shared.events import (
 from shared.ids import attempt_id, dedup_key
 from tests.unit.notifier.lane_words import LANE, START, Pager, obligation, page_of, wanted
 
-ABOUT = ("obligation", "ticket_id", "request_id", "subject", "requester", "app", "accepted_at", "policy")
+ABOUT = (
+    "obligation",
+    "ticket_id",
+    "request_id",
+    "subject",
+    "requester",
+    "app",
+    "accepted_at",
+    "policy",
+)
 
 
-def attempt(ticket: str = "tkt_1", outcome: Any = "accepted", step: int = 1, to: str = "primary", at: datetime = START) -> DirectAttempt:
+def attempt(
+    ticket: str = "tkt_1",
+    outcome: Any = "accepted",
+    step: int = 1,
+    to: str = "primary",
+    at: datetime = START,
+) -> DirectAttempt:
     key = dedup_key(page_of(ticket), step)
     return DirectAttempt(
-        attempt=attempt_id(key, to, "phone", "page"), step=step, to=to, channel="webhook", method="phone", dedup_key=key, at=at,
-        outcome=outcome, receipt="200" if outcome == "accepted" else "", reason="" if outcome == "accepted" else outcome,
-    )  # fmt: skip
+        attempt=attempt_id(key, to, "phone", "page"),
+        step=step,
+        to=to,
+        channel="webhook",
+        method="phone",
+        dedup_key=key,
+        at=at,
+        outcome=outcome,
+        receipt="200" if outcome == "accepted" else "",
+        reason="" if outcome == "accepted" else outcome,
+    )
 
 
 def paged(*attempts: DirectAttempt, ticket: str = "tkt_1") -> DirectPageSeen:
     about = {name: getattr(wanted(ticket), name) for name in ABOUT}
     return DirectPageSeen(
-        id=f"dps_{ticket}", key=LANE, at=START, page=page_of(ticket), escalation="support", next_at=START + timedelta(minutes=5),
-        attempts=attempts, **about,
-    )  # fmt: skip
+        id=f"dps_{ticket}",
+        key=LANE,
+        at=START,
+        page=page_of(ticket),
+        escalation="support",
+        next_at=START + timedelta(minutes=5),
+        attempts=attempts,
+        **about,
+    )
 
 
 def verdict(facts: list[PageFact], page: str) -> Verdict:
@@ -47,7 +78,12 @@ def verdict(facts: list[PageFact], page: str) -> Verdict:
 
 def test_the_page_is_open_with_its_receipt_and_nothing_is_owed() -> None:
     pager = Pager()
-    assert pager.takes(paged(attempt())) == ["PageOpened", "PageEscalated", "PageAttempted", "PageAccepted"]
+    assert pager.takes(paged(attempt())) == [
+        "PageOpened",
+        "PageEscalated",
+        "PageAttempted",
+        "PageAccepted",
+    ]
     assert pager.takes(wanted()) == []
     assert not pager.owes()
     assert pager.paged() == ["primary"]
@@ -133,10 +169,16 @@ def test_what_was_taken_back_before_is_told_to_who_was_woken() -> None:
 
 def test_the_front_passes_it_on_by_lane_and_ends_the_page_about_kafka_itself() -> None:
     seen = paged(attempt())
-    fields = {name: getattr(seen, name) for name in type(seen).model_fields if name not in ("type", "key", "id")}
+    fields = {
+        name: getattr(seen, name)
+        for name in type(seen).model_fields
+        if name not in ("type", "key", "id")
+    }
     (passed,) = on_paged_directly(PagedDirectly(id="d1", key="tkt_1", lane=LANE, **fields))
     assert isinstance(passed, DirectPageSeen)
     assert (passed.key, passed.attempts, passed.page) == (LANE, seen.attempts, seen.page)
-    about_kafka = list(on_paged_directly(PagedDirectly(id="d2", key=KAFKA_AWAY, lane=KAFKA_AWAY, **fields)))
+    about_kafka = list(
+        on_paged_directly(PagedDirectly(id="d2", key=KAFKA_AWAY, lane=KAFKA_AWAY, **fields))
+    )
     assert [type(event) for event in about_kafka] == [DirectPageSeen, SolveSeen]
     assert {event.key for event in about_kafka} == {KAFKA_AWAY}

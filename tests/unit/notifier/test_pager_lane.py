@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.notifier.pager_lane import State
+from services.notifier.pager.lane import PageState
 from shared.events import (
     AckAsked,
     EscalateAsked,
@@ -34,7 +34,11 @@ def test_an_urgent_opens_a_page_for_the_primary() -> None:
     pager = Pager()
     assert pager.takes(wanted()) == OPENING
     page = pager.facts(PageOpened)[0]
-    assert (page.page, page.escalation, page.policy) == (page_of(), "support", {"on-call": 3, "default": 2})
+    assert (page.page, page.escalation, page.policy) == (
+        page_of(),
+        "support",
+        {"on-call": 3, "default": 2},
+    )
     assert pager.facts(PageAttempted)[0].dedup_key == f"{page_of()}.s1"
     assert pager.answers("accepted") == ["PageAccepted"]
     assert not pager.owes()
@@ -72,9 +76,16 @@ def test_nobody_answers_secondary_then_again_then_the_lead_for_ever() -> None:
     assert len(set(keys)) == len(keys)
 
 
-def test_a_step_whose_person_has_no_verified_method_is_recorded_and_the_next_begins_at_once() -> None:
+def test_a_step_whose_person_has_no_verified_method_is_recorded_and_the_next_begins_at_once() -> (
+    None
+):
     pager = Pager(policy(people={"primary": person("primary", method(verified=False))}))
-    assert pager.takes(wanted()) == ["PageOpened", "PageReachedNobody", "PageEscalated", "PageAttempted"]
+    assert pager.takes(wanted()) == [
+        "PageOpened",
+        "PageReachedNobody",
+        "PageEscalated",
+        "PageAttempted",
+    ]
     assert pager.facts(PageReachedNobody)[0].step == 1
     assert pager.paged() == ["secondary"]
 
@@ -113,10 +124,17 @@ def test_the_second_acknowledgement_is_told_who_was_first() -> None:
 
 
 @pytest.mark.parametrize(
-    ("page", "may", "code"), [(None, False, "not-on-call"), ("lane_a.nowhere", True, "unknown-page"), (None, True, "already-resolved")]
+    ("page", "may", "code"),
+    [
+        (None, False, "not-on-call"),
+        ("lane_a.nowhere", True, "unknown-page"),
+        (None, True, "already-resolved"),
+    ],
 )
 @pytest.mark.parametrize("kind", [AckAsked, ResolveAsked, EscalateAsked])
-def test_what_cannot_be_done_is_refused_with_its_reason(kind: type, page: str | None, may: bool, code: str) -> None:
+def test_what_cannot_be_done_is_refused_with_its_reason(
+    kind: type, page: str | None, may: bool, code: str
+) -> None:
     pager = opened()
     if code == "already-resolved":
         pager.asks(ResolveAsked)
@@ -174,9 +192,9 @@ def test_a_downgrade_of_one_of_two_leaves_the_page_open_for_the_other() -> None:
     pager = opened()
     pager.takes(wanted("tkt_2"))
     assert pager.downgrades("tkt_1") == ["PageCancelled"]
-    assert pager.lane is not None and pager.lane.pages[page_of()].state is State.OPEN
+    assert pager.lane is not None and pager.lane.pages[page_of()].state is PageState.OPEN
     assert pager.downgrades("tkt_2") == ["PageCancelled"]
-    assert pager.lane.pages[page_of()].state is State.CANCELLED
+    assert pager.lane.pages[page_of()].state is PageState.CANCELLED
 
 
 def test_a_downgrade_after_the_acknowledgement_resolves_and_tells_nobody() -> None:
@@ -232,7 +250,11 @@ def test_what_fails_for_now_is_tried_again_with_the_same_key_ever_more_slowly(ou
     assert [fact.tries for fact in tries] == list(range(1, 11))
 
 
-TWO = {"primary": person("primary", method("phone"), method("unused", verified=False), method("pager", "pagerduty"))}
+TWO = {
+    "primary": person(
+        "primary", method("phone"), method("unused", verified=False), method("pager", "pagerduty")
+    )
+}
 
 
 def test_a_refusal_tries_the_next_verified_method_at_once() -> None:
@@ -243,7 +265,9 @@ def test_a_refusal_tries_the_next_verified_method_at_once() -> None:
 
 
 @pytest.mark.parametrize("outcome", ["try-later", "unknown"])
-def test_a_method_that_stays_silent_brings_in_the_next_one_and_a_receipt_ends_the_retries(outcome: str) -> None:
+def test_a_method_that_stays_silent_brings_in_the_next_one_and_a_receipt_ends_the_retries(
+    outcome: str,
+) -> None:
     pager = opened(people=TWO)
     for _ in range(2):
         assert pager.answers(outcome) == ["PageFailed"]
@@ -256,7 +280,12 @@ def test_a_method_that_stays_silent_brings_in_the_next_one_and_a_receipt_ends_th
 
 def test_refused_by_every_method_the_next_step_begins_at_once() -> None:
     pager = opened()
-    assert pager.answers("refused") == ["PageFailed", "PageReachedNobody", "PageEscalated", "PageAttempted"]
+    assert pager.answers("refused") == [
+        "PageFailed",
+        "PageReachedNobody",
+        "PageEscalated",
+        "PageAttempted",
+    ]
     assert pager.paged() == ["primary", "secondary"]
 
 

@@ -1,4 +1,6 @@
-"""A lane under any order of inputs, outcomes and time: the promises that must hold whatever happens."""
+"""A lane under any order of inputs, outcomes and time: the promises that must hold whatever
+happens.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from services.notifier.pager_lane import State
+from services.notifier.pager.lane import PageState
 from shared.certificate import Verdict, certificate
 from shared.events import (
     AckAsked,
@@ -25,6 +27,7 @@ from shared.events import (
     RestoreAsked,
     SilenceAsked,
 )
+from tests.support.examples import examples
 from tests.unit.notifier.lane_words import LANE, Pager, method, obligation, person, policy, wanted
 
 TICKETS = st.sampled_from([f"tkt_{n}" for n in range(6)])
@@ -37,7 +40,11 @@ class LaneMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         two = person("primary", method("phone"), method("pager", "pagerduty"))
-        self.pager = Pager(policy(people={"primary": two, "secondary": person("secondary", method(verified=False))}))
+        self.pager = Pager(
+            policy(
+                people={"primary": two, "secondary": person("secondary", method(verified=False))}
+            )
+        )
         self.asked: set[str] = set()
         self.under_way: set[str] = set()
         self.moment = 0
@@ -53,10 +60,16 @@ class LaneMachine(RuleBasedStateMachine):
 
     @rule(name=ALERTS, about=st.sampled_from(["routing", "builds"]))
     def an_alert_comes(self, name: str, about: str) -> None:
-        """Intake knows of maintenances of routing; what it stamped stands in the event, and in its id."""
+        """Intake knows of maintenances of routing; what it stamped stands in the event, and in its
+        id.
+        """
         silenced_by = min(self.under_way, default=None) if about == "routing" else None
         owed = wanted(name, self.pager.now)
-        more = {"id": f"{owed.id}-{silenced_by or ''}", "components": (about,), "silenced_by": silenced_by}
+        more = {
+            "id": f"{owed.id}-{silenced_by or ''}",
+            "components": (about,),
+            "silenced_by": silenced_by,
+        }
         self.pager.takes(owed.model_copy(update=more))
         self.asked.add(owed.obligation)
 
@@ -67,7 +80,12 @@ class LaneMachine(RuleBasedStateMachine):
     @rule(name=MAINTENANCES, begins=st.booleans())
     def a_maintenance(self, name: str, begins: bool) -> None:
         self.moment += 1
-        about = {"id": f"req_{name}_{self.moment}", "key": LANE, "at": self.pager.now, "maintenance": name}
+        about = {
+            "id": f"req_{name}_{self.moment}",
+            "key": LANE,
+            "at": self.pager.now,
+            "maintenance": name,
+        }
         if begins and name not in self.under_way:
             self.under_way.add(name)
             self.pager.takes(SilenceAsked(**about, components=("routing",)))
@@ -83,7 +101,11 @@ class LaneMachine(RuleBasedStateMachine):
     def a_ticket_is_solved(self, ticket: str) -> None:
         self.pager.solves(ticket)
 
-    @rule(pick=st.integers(0, 9), kind=st.sampled_from([AckAsked, ResolveAsked, EscalateAsked]), may=st.booleans())
+    @rule(
+        pick=st.integers(0, 9),
+        kind=st.sampled_from([AckAsked, ResolveAsked, EscalateAsked]),
+        may=st.booleans(),
+    )
     def somebody_asks(self, pick: int, kind: type, may: bool) -> None:
         assert self.pager.asks(kind, self.known(pick), may=may)
 
@@ -100,19 +122,21 @@ class LaneMachine(RuleBasedStateMachine):
     @invariant()
     def a_lane_never_has_two_open_pages(self) -> None:
         if self.pager.lane is not None:
-            assert sum(page.state is State.OPEN for page in self.pager.lane.pages.values()) <= 1
+            assert sum(page.state is PageState.OPEN for page in self.pager.lane.pages.values()) <= 1
 
     @invariant()
     def an_open_page_goes_on_until_somebody_answers(self) -> None:
         if self.pager.lane is not None:
             for page in self.pager.lane.pages.values():
-                assert (page.next_at is not None) == (page.state is State.OPEN)
+                assert (page.next_at is not None) == (page.state is PageState.OPEN)
 
     @invariant()
-    def only_what_is_silent_altogether_is_silenced_and_it_has_a_maintenance_to_wait_for(self) -> None:
+    def only_what_is_silent_altogether_is_silenced_and_it_has_a_maintenance_to_wait_for(
+        self,
+    ) -> None:
         for page in self.pager.lane.pages.values() if self.pager.lane else ():
-            assert page.state is not State.SILENCED or page.is_muted()
-            assert page.state is not State.OPEN or not page.is_muted()
+            assert page.state is not PageState.SILENCED or page.is_muted()
+            assert page.state is not PageState.OPEN or not page.is_muted()
             assert {by for found in page.muted.values() for by in found} <= self.under_way
             assert set(page.muted) <= set(page.obligations)
 
@@ -123,7 +147,9 @@ class LaneMachine(RuleBasedStateMachine):
             match fact:
                 case PageOpened() | PageJoined():
                     ends.setdefault(fact.obligation, []).append(fact.type)
-                case PageCancelled(page="", obligation=taken) if taken in self.asked and taken not in ends:
+                case PageCancelled(page="", obligation=taken) if (
+                    taken in self.asked and taken not in ends
+                ):
                     ends[taken] = ["tombstone"]
                 case _:
                     pass
@@ -160,5 +186,5 @@ class LaneMachine(RuleBasedStateMachine):
                 assert any(isinstance(fact, PageAccepted) for fact in facts)
 
 
-LaneMachine.TestCase.settings = settings(max_examples=30, stateful_step_count=30)
+LaneMachine.TestCase.settings = settings(max_examples=examples(30), stateful_step_count=30)
 TestLane = LaneMachine.TestCase

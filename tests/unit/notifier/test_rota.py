@@ -10,17 +10,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.policy import OnCallPolicy
-from shared.policy.rota import handover, on_call, person_on, turn_at
-from shared.policy.shifts import Rotation
+from shared.policy.on_call.rota import handover, on_call, person_on, turn_at
+from shared.policy.on_call.shifts import Rotation
 
 EASTERN = ZoneInfo("America/New_York")
 
 
-def schedule(every: str = "7d", starts_at: str = "2025-01-06T09:00:00-05:00", **more: object) -> OnCallPolicy:
+def schedule(
+    every: str = "7d", starts_at: str = "2025-01-06T09:00:00-05:00", **more: object
+) -> OnCallPolicy:
     people = {name: {"email": f"{name}@example.com"} for name in ("ann", "bob", "cyd")}
     rotation = {"people": list(people), "starts_at": starts_at, "every": every}
     return OnCallPolicy.model_validate(
-        {"people": people, "schedules": {"s": {"zone": "America/New_York", "rotation": rotation, **more}}, "escalation": {}}
+        {
+            "people": people,
+            "schedules": {"s": {"zone": "America/New_York", "rotation": rotation, **more}},
+            "escalation": {},
+        }
     )
 
 
@@ -52,8 +58,13 @@ def test_turns_change_at_nine_local_time(local: str, person: str) -> None:
 
 
 @pytest.mark.parametrize("night", ["2025-03-09", "2025-11-02"])
-@pytest.mark.parametrize("starts_at", ["2025-01-06T00:30:00-05:00", "2025-01-06T01:30:00-05:00", "2025-01-06T02:30:00-05:00"])
-def test_on_both_nights_there_is_one_person_in_every_minute_and_no_turn_comes_back(night: str, starts_at: str) -> None:
+@pytest.mark.parametrize(
+    "starts_at",
+    ["2025-01-06T00:30:00-05:00", "2025-01-06T01:30:00-05:00", "2025-01-06T02:30:00-05:00"],
+)
+def test_on_both_nights_there_is_one_person_in_every_minute_and_no_turn_comes_back(
+    night: str, starts_at: str
+) -> None:
     policy = schedule(every="1d", starts_at=starts_at)
     rotation = only_rotation(policy)
     begins = datetime.fromisoformat(night).replace(tzinfo=EASTERN).astimezone(UTC)
@@ -62,13 +73,27 @@ def test_on_both_nights_there_is_one_person_in_every_minute_and_no_turn_comes_ba
     assert turns[-1] - turns[0] == 1
 
 
-@pytest.mark.parametrize(("number", "instant"), [(62, "2025-03-09T07:30:00Z"), (63, "2025-03-10T06:30:00Z"), (300, "2025-11-02T07:30:00Z")])
-def test_a_hand_over_in_the_hour_that_is_skipped_counts_with_the_offset_before(number: int, instant: str) -> None:
+@pytest.mark.parametrize(
+    ("number", "instant"),
+    [(62, "2025-03-09T07:30:00Z"), (63, "2025-03-10T06:30:00Z"), (300, "2025-11-02T07:30:00Z")],
+)
+def test_a_hand_over_in_the_hour_that_is_skipped_counts_with_the_offset_before(
+    number: int, instant: str
+) -> None:
     rotation = only_rotation(schedule(every="1d", starts_at="2025-01-06T02:30:00-05:00"))
     assert handover(rotation, EASTERN, number) == datetime.fromisoformat(instant)
 
 
-ZONES = st.sampled_from(["America/New_York", "Europe/London", "Australia/Lord_Howe", "Pacific/Apia", "Asia/Kathmandu", "UTC"])
+ZONES = st.sampled_from(
+    [
+        "America/New_York",
+        "Europe/London",
+        "Australia/Lord_Howe",
+        "Pacific/Apia",
+        "Asia/Kathmandu",
+        "UTC",
+    ]
+)
 NIGHTS = st.one_of(
     st.datetimes(datetime(2025, 3, 8), datetime(2025, 3, 11)),
     st.datetimes(datetime(2025, 11, 1), datetime(2025, 11, 4)),
@@ -79,12 +104,19 @@ NIGHTS = st.one_of(
 
 
 @given(
-    zone=ZONES, at=NIGHTS, minutes=st.integers(1, 3000), every=st.sampled_from([30, 60, 480, 720, 1440, 10080]),
+    zone=ZONES,
+    at=NIGHTS,
+    minutes=st.integers(1, 3000),
+    every=st.sampled_from([30, 60, 480, 720, 1440, 10080]),
     starts=st.datetimes(datetime(2024, 1, 1), datetime(2026, 1, 1)),
-)  # fmt: skip
-def test_turns_never_go_back_and_each_instant_belongs_to_one(zone: str, at: datetime, minutes: int, every: int, starts: datetime) -> None:
+)
+def test_turns_never_go_back_and_each_instant_belongs_to_one(
+    zone: str, at: datetime, minutes: int, every: int, starts: datetime
+) -> None:
     tz = ZoneInfo(zone)
-    rotation = Rotation(people=("ann", "bob"), starts_at=starts.replace(tzinfo=UTC), every=timedelta(minutes=every))
+    rotation = Rotation(
+        people=("ann", "bob"), starts_at=starts.replace(tzinfo=UTC), every=timedelta(minutes=every)
+    )
     turn = turn_at(rotation, tz, at)
     assert handover(rotation, tz, turn) <= at
     assert turn_at(rotation, tz, at + timedelta(minutes=minutes)) >= turn

@@ -1,4 +1,6 @@
-"""A maintenance and the pages of alerts: what goes silent, who is told, what rings afterwards, from where, and how often."""
+"""A maintenance and the pages of alerts: what goes silent, who is told, what rings afterwards, from
+where, and how often.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.notifier.pager_lane import State
+from services.notifier.pager.lane import PageState
 from shared.certificate import Verdict, certificate
 from shared.events import (
     AckAsked,
@@ -22,30 +24,46 @@ from tests.unit.notifier.lane_words import LANE, Pager, method, page_of, person,
 
 
 def alert(name: str = "tkt_1", *components: str, silenced_by: str | None = None) -> Any:
-    """What an alert owes. One that is silent from the beginning has an id of its own, as the front makes it."""
+    """What an alert owes. One that is silent from the beginning has an id of its own, as the front
+    makes it.
+    """
     owed = wanted(name)
     more = {"components": components or ("routing",), "silenced_by": silenced_by}
-    return owed.model_copy(update={**more, "id": f"{owed.id}-{silenced_by}" if silenced_by else owed.id})
+    return owed.model_copy(
+        update={**more, "id": f"{owed.id}-{silenced_by}" if silenced_by else owed.id}
+    )
 
 
 class Lane(Pager):
     def begins(self, maintenance: str = "mnt_1", *components: str) -> list[str]:
         asked = SilenceAsked(
-            id=f"req_{maintenance}_begins", key=LANE, at=self.now, maintenance=maintenance, components=components or ("routing",)
+            id=f"req_{maintenance}_begins",
+            key=LANE,
+            at=self.now,
+            maintenance=maintenance,
+            components=components or ("routing",),
         )
         return self.takes(asked)
 
     def ends(self, maintenance: str = "mnt_1") -> list[str]:
-        return self.takes(RestoreAsked(id=f"req_{maintenance}_ends", key=LANE, at=self.now, maintenance=maintenance))
+        return self.takes(
+            RestoreAsked(
+                id=f"req_{maintenance}_ends", key=LANE, at=self.now, maintenance=maintenance
+            )
+        )
 
     @property
-    def state(self) -> State:
+    def state(self) -> PageState:
         assert self.lane is not None
         return self.lane.pages[page_of()].state
 
     def keys(self) -> list[str]:
         """The last part of the dedup key of each page sent, in order."""
-        found = [fact for fact in self.log if isinstance(fact, PageAttempted) and fact.purpose == "page" and fact.tries == 1]
+        found = [
+            fact
+            for fact in self.log
+            if isinstance(fact, PageAttempted) and fact.purpose == "page" and fact.tries == 1
+        ]
         return [fact.dedup_key.rpartition(".")[2] for fact in found]
 
 
@@ -64,7 +82,7 @@ def test_a_running_escalation_stops_and_whoever_was_woken_is_told(pager: Lane) -
     assert (silenced.silenced_by, silenced.stopped) == ("mnt_1", True)
     assert pager.paged() == ["primary", "!primary"]
     pager.answers("accepted")
-    assert pager.moves(hours=5) == [] and pager.state is State.SILENCED
+    assert pager.moves(hours=5) == [] and pager.state is PageState.SILENCED
 
 
 def test_afterwards_it_begins_with_the_first_step_once_and_under_another_key(pager: Lane) -> None:
@@ -75,11 +93,15 @@ def test_afterwards_it_begins_with_the_first_step_once_and_under_another_key(pag
     pager.moves(hours=1)
     assert pager.ends() == ["PageRestored", "PageEscalated", "PageAttempted"]
     assert pager.ends() == [], "once"
-    assert pager.takes(RestoreAsked(id="another", key=LANE, at=pager.now, maintenance="mnt_1")) == []
+    assert (
+        pager.takes(RestoreAsked(id="another", key=LANE, at=pager.now, maintenance="mnt_1")) == []
+    )
     assert pager.keys() == ["s1", "s2", "r1s1"]
     pager.answers("accepted")
     pager.moves(minutes=25)
-    assert pager.keys()[2:] == ["r1s1", "r1s2", "r2s1", "r2s2", "r2s3"], "the whole course again, its repeat and the fallback included"
+    assert pager.keys()[2:] == ["r1s1", "r1s2", "r2s1", "r2s2", "r2s3"], (
+        "the whole course again, its repeat and the fallback included"
+    )
     found = certificate(pager.log)
     assert found.verdict is Verdict.EXACTLY_ONE, "two keys are no duplicate"
     assert [(one.by, one.until is not None) for one in found.silences] == [("mnt_1", True)]
@@ -133,17 +155,17 @@ def test_a_maintenance_covers_all_of_what_an_alert_is_about_or_does_nothing(
 def test_a_customers_emergency_is_never_silenced() -> None:
     pager = Lane()
     pager.takes(wanted())
-    assert pager.begins("mnt_1", "routing", "") == [] and pager.state is State.OPEN
+    assert pager.begins("mnt_1", "routing", "") == [] and pager.state is PageState.OPEN
 
 
 def test_a_page_goes_on_for_what_is_not_covered_and_stops_when_that_is_over(pager: Lane) -> None:
     pager.takes(alert("tkt_2", "builds"))
     assert pager.begins() == ["PageSilenced"], "one of its two alerts"
-    assert pager.state is State.OPEN and pager.moves(minutes=5) != []
+    assert pager.state is PageState.OPEN and pager.moves(minutes=5) != []
     pager.answers("accepted")
     assert pager.solves("tkt_2")[:2] == ["PageCancelled", "PageSilenced"]
-    assert pager.state is State.SILENCED
-    assert pager.ends()[0] == "PageRestored" and pager.state is State.OPEN
+    assert pager.state is PageState.SILENCED
+    assert pager.ends()[0] == "PageRestored" and pager.state is PageState.OPEN
 
 
 def test_what_is_over_is_silent_no_longer_and_the_row_forgets_it(pager: Lane) -> None:
@@ -152,22 +174,29 @@ def test_what_is_over_is_silent_no_longer_and_the_row_forgets_it(pager: Lane) ->
     assert pager.solves("tkt_1") == ["PageCancelled"]
     assert pager.lane is not None
     page = pager.lane.pages[page_of()]
-    assert (page.muted, list(page.touches)) == ({}, list(page.obligations)), "rows stay small for ever"
-    assert pager.ends() == [] and pager.state is State.OPEN
+    assert (page.muted, list(page.touches)) == ({}, list(page.obligations)), (
+        "rows stay small for ever"
+    )
+    assert pager.ends() == [] and pager.state is PageState.OPEN
 
 
 def test_what_no_maintenance_covers_wakes_people_though_it_joins_a_silent_page(pager: Lane) -> None:
     pager.begins()
     pager.answers("accepted")
-    assert pager.takes(alert("tkt_2", "builds")) == ["PageJoined", "PageRestored", "PageEscalated", "PageAttempted"]
+    assert pager.takes(alert("tkt_2", "builds")) == [
+        "PageJoined",
+        "PageRestored",
+        "PageEscalated",
+        "PageAttempted",
+    ]
     assert pager.takes(alert("tkt_3", silenced_by="mnt_1")) == ["PageJoined", "PageSilenced"]
-    assert pager.state is State.OPEN
+    assert pager.state is PageState.OPEN
 
 
 def test_two_maintenances_overlap_and_the_last_one_restores(pager: Lane) -> None:
     pager.begins("mnt_1")
     assert pager.begins("mnt_2") == ["PageSilenced"]
-    assert pager.ends("mnt_1") == ["PageRestored"] and pager.state is State.SILENCED
+    assert pager.ends("mnt_1") == ["PageRestored"] and pager.state is PageState.SILENCED
     (restored,) = pager.facts(PageRestored)
     assert not restored.resumed
     assert pager.ends("mnt_2")[:2] == ["PageRestored", "PageEscalated"]
@@ -187,12 +216,16 @@ def test_a_second_maintenance_silences_it_again(pager: Lane) -> None:
 def test_people_may_still_answer_a_silent_page_and_let_it_ring(pager: Lane) -> None:
     pager.begins()
     assert pager.asks(EscalateAsked, by="ops") == ["PageRestored", "PageEscalated", "PageAttempted"]
-    assert pager.facts(PageRestored)[0].by == "ops" and pager.state is State.OPEN
+    assert pager.facts(PageRestored)[0].by == "ops" and pager.state is PageState.OPEN
     assert pager.ends() == []
     silent = Lane()
     silent.takes(alert(silenced_by="mnt_1"))
     assert silent.asks(AckAsked) == ["PageAcknowledged"]
-    assert silent.ends() == ["PageRestored"] and silent.state is State.ACKNOWLEDGED and silent.paged() == []
+    assert (
+        silent.ends() == ["PageRestored"]
+        and silent.state is PageState.ACKNOWLEDGED
+        and silent.paged() == []
+    )
     assert silent.asks(ResolveAsked) == ["PageResolved"]
 
 
@@ -201,8 +234,8 @@ def test_one_acknowledged_and_forgotten_waits_for_the_end_of_the_maintenance() -
     pager.takes(alert())
     pager.answers("accepted")
     pager.asks(AckAsked)
-    assert pager.begins() == ["PageSilenced"] and pager.state is State.ACKNOWLEDGED
-    assert pager.moves(hours=1) == ["PageSilenced"] and pager.state is State.SILENCED
+    assert pager.begins() == ["PageSilenced"] and pager.state is PageState.ACKNOWLEDGED
+    assert pager.moves(hours=1) == ["PageSilenced"] and pager.state is PageState.SILENCED
     assert pager.ends()[:2] == ["PageRestored", "PageEscalated"]
     assert pager.keys() == ["s1", "r1s1"]
 
@@ -212,7 +245,11 @@ def test_far_sides_that_go_on_by_themselves_are_told_as_well_and_rung_under_a_ne
     pager.takes(alert())
     pager.answers("accepted")
     pager.begins()
-    stood_down = [fact for fact in pager.log if isinstance(fact, PageAttempted) and fact.purpose == "stand-down"]
+    stood_down = [
+        fact
+        for fact in pager.log
+        if isinstance(fact, PageAttempted) and fact.purpose == "stand-down"
+    ]
     assert [fact.dedup_key.rpartition(".")[2] for fact in stood_down] == ["s1"]
     pager.answers("accepted")
     pager.ends()

@@ -9,23 +9,39 @@ from typing import Any
 import pytest
 import typer
 
-from cli.submit import _item
+from cli.tickets.submit import _item
 from deploy.demo.behaviour import Behaviour, Mode
 from deploy.demo.directory import documents, policies
 from deploy.demo.receipts import Receipts
 from deploy.demo.scenario import stories, texts
 from deploy.demo.seed import credentials
-from services.intake.directory import check
+from services.intake.world.directory import check
 from shared.policy import DeskPolicy, OnCallPolicy
 
 NAMES = {
-    "free", "premium", "enterprise", "legacy", "premier", "stranger", "agent", "agent2", "reviewer", "csa", "ops", "admin", "primary",
-    "secondary", "lead", "redisco", "mailgrid", "logdrain",
-}  # fmt: skip
+    "free",
+    "premium",
+    "enterprise",
+    "legacy",
+    "premier",
+    "stranger",
+    "agent",
+    "agent2",
+    "reviewer",
+    "csa",
+    "ops",
+    "admin",
+    "primary",
+    "secondary",
+    "lead",
+    "redisco",
+    "mailgrid",
+    "logdrain",
+}
 
 
 def test_every_document_is_one_that_intake_would_take() -> None:
-    found = [*documents("http://127.0.0.1:1"), *credentials([])]
+    found = [*documents("http://127.0.0.1:8025"), *credentials([])]
     for document in found:
         check(document.kind, document.id, document.body)
     assert {d.id.partition("@")[0] for d in found if d.kind == "accounts"} == NAMES
@@ -51,7 +67,15 @@ def test_stories_are_many_and_always_the_same() -> None:
 
 
 async def add(receipts: Receipts, id_: str, **more: Any) -> None:
-    receipts.add(more.get("kind", "mail"), "x", id_, subject="s", body="b", headers={}, ticket_id=more.get("ticket_id"))
+    receipts.add(
+        more.get("kind", "mail"),
+        "x",
+        id_,
+        subject="s",
+        body="b",
+        headers={},
+        ticket_id=more.get("ticket_id"),
+    )
 
 
 async def test_receipts_outlive_a_restart_but_for_a_line_cut_off(tmp_path: Path) -> None:
@@ -89,7 +113,9 @@ def test_the_most_exact_path_wins() -> None:
     behaviour.set("*", Mode.HANG, 0)
     behaviour.set("/pager", Mode.ERROR, 0)
     behaviour.set("/pager/lead", Mode.SLOW, 2)
-    found = [behaviour.of(path)[0] for path in ("/pager/lead", "/pager/primary", "/webhooks/redisco")]
+    found = [
+        behaviour.of(path)[0] for path in ("/pager/lead", "/pager/primary", "/webhooks/redisco")
+    ]
     assert found == [Mode.SLOW, Mode.ERROR, Mode.HANG]
     behaviour.set("*", Mode.OK, 0)
     assert behaviour.of("/pager/lead")[0] is Mode.OK

@@ -29,5 +29,14 @@ def test_one_subject_and_no_header_of_theirs(text: str) -> None:
     page = message.get_body(("html",))
     assert page is not None
     assert not any(
-        running in page.get_content() for running in ("<script", "<img", "<svg", "<iframe", "<form", "<base", '<a href="javascript')
+        running in page.get_content()
+        for running in (
+            "<script",
+            "<img",
+            "<svg",
+            "<iframe",
+            "<form",
+            "<base",
+            '<a href="javascript',
+        )
     )

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notifier import ledger
-from services.notifier.breaker import BACKOFFS, Breaker, BreakerLimits
-from services.notifier.destinations import Destination, Pace
-from services.notifier.ledger import Owed, Settled
-from shared.channels.outcome import Accepted, Outcome, Refused, TryLater
+from services.notifier.courier import ledger
+from services.notifier.courier.breaker import BACKOFFS, Breaker, BreakerLimits
+from services.notifier.courier.destinations import Destination, SendLimits
+from services.notifier.courier.ledger import AttemptResult, OwedNotice
+from shared.channels.outcome import Accepted, Outcome, Rejected, TryLater
 
 AT = datetime(2026, 3, 3, 10, tzinfo=UTC)
 LIMITS = BreakerLimits(failures=5, open_for=30, longest=600)
@@ -58,7 +58,12 @@ def test_sends_under_way_when_it_opened_do_not_prolong_it() -> None:
     assert breaker.failed(10) == breaker
 
 
-@given(kind=st.sampled_from(sorted(BACKOFFS)), tries=st.integers(1, 10_000), hours=st.integers(0, 200), notice=st.text())
+@given(
+    kind=st.sampled_from(sorted(BACKOFFS)),
+    tries=st.integers(1, 10_000),
+    hours=st.integers(0, 200),
+    notice=st.text(),
+)
 def test_waits_grow_to_a_bound_and_end(kind: str, tries: int, hours: int, notice: str) -> None:
     backoff, age = BACKOFFS[kind], timedelta(hours=hours)
     wait = backoff.after(tries, age, notice)
@@ -68,8 +73,19 @@ def test_waits_grow_to_a_bound_and_end(kind: str, tries: int, hours: int, notice
         assert wait == backoff.after(tries, age, notice)
 
 
-def owed(number: int, destination: str = "webhook:x") -> Owed:
-    return Owed(f"ntc_{number}", "fct", "tkt", "webhook", "provider:x", "ticket.assigned", destination, {}, "http://x", AT)
+def owed(number: int, destination: str = "webhook:x") -> OwedNotice:
+    return OwedNotice(
+        f"ntc_{number}",
+        "fct",
+        "tkt",
+        "webhook",
+        "provider:x",
+        "ticket.assigned",
+        destination,
+        {},
+        "http://x",
+        AT,
+    )
 
 
 class Remembering:
@@ -80,12 +96,14 @@ class Remembering:
         self.settled: list[tuple[str, Outcome]] = []
         self.recorded: list[asyncio.Future[None]] = []
 
-    async def attempt(self, one: Owed) -> None:
+    async def attempt(self, one: OwedNotice) -> None:
         one.tries += 1
         one.recorded = True
         self.attempts.append(one.id)
 
-    def settle(self, one: Owed, outcome: Outcome) -> tuple[Settled, asyncio.Future[None]]:
+    def settle(
+        self, one: OwedNotice, outcome: Outcome
+    ) -> tuple[AttemptResult, asyncio.Future[None]]:
         self.settled.append((one.id, outcome))
         one.recorded = False
         self.recorded.append(asyncio.get_running_loop().create_future())
@@ -93,7 +111,9 @@ class Remembering:
 
 
 class FastLoop(asyncio.SelectorEventLoop):
-    """A loop whose clock jumps to the next timer when nothing is ready: hours pass in no time, in the right order."""
+    """A loop whose clock jumps to the next timer when nothing is ready: hours pass in no time, in
+    the right order.
+    """
 
     def __init__(self) -> None:
         super().__init__(selectors.SelectSelector())
@@ -117,9 +137,14 @@ def in_fast_time(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         runner.run(work())
 
 
-async def sending(send: Callable[[Owed], Awaitable[Outcome]], notices: list[Owed], seconds: float, slots: int = 2) -> Remembering:
+async def sending(
+    send: Callable[[OwedNotice], Awaitable[Outcome]],
+    notices: list[OwedNotice],
+    seconds: float,
+    slots: int = 2,
+) -> Remembering:
     memory = Remembering()
-    destination = Destination("webhook:x", Pace(slots, 10, LIMITS), send, memory)  # type: ignore[arg-type]
+    destination = Destination("webhook:x", SendLimits(slots, 10, LIMITS), send, memory)  # type: ignore[arg-type]
     running = asyncio.ensure_future(destination.run())
     for one in notices:
         destination.put(one)
@@ -132,10 +157,10 @@ def test_a_held_slot_is_free_when_the_outcome_is_recorded() -> None:
     async def scenario() -> None:
         memory = Remembering()
 
-        async def send(one: Owed) -> Outcome:
+        async def send(one: OwedNotice) -> Outcome:
             return Accepted("ok")
 
-        destination = Destination("bulk", Pace(2, 10, LIMITS, held=True), send, memory)  # type: ignore[arg-type]
+        destination = Destination("bulk", SendLimits(2, 10, LIMITS, held=True), send, memory)  # type: ignore[arg-type]
         running = asyncio.ensure_future(destination.run())
         for number in range(5):
             destination.put(owed(number))
@@ -153,7 +178,7 @@ def test_in_order_and_never_more_at_once_than_slots() -> None:
     async def scenario() -> None:
         at_once, most, began = 0, 0, []
 
-        async def send(one: Owed) -> Outcome:
+        async def send(one: OwedNotice) -> Outcome:
             nonlocal at_once, most
             at_once, began[len(began) :] = at_once + 1, [one.id]
             most = max(most, at_once)
@@ -174,7 +199,7 @@ def test_a_dead_destination_is_let_be_and_then_everything_arrives_once() -> None
     async def scenario() -> None:
         calls: list[tuple[float, str]] = []
 
-        async def send(one: Owed) -> Outcome:
+        async def send(one: OwedNotice) -> Outcome:
             now = asyncio.get_running_loop().time()
             calls.append((now, one.id))
             return Accepted("ok") if now > 3600 else TryLater("503")
@@ -185,14 +210,16 @@ def test_a_dead_destination_is_let_be_and_then_everything_arrives_once() -> None
         assert sorted(delivered) == sorted(one.id for one in notices)
         while_dead = [at for at, _ in calls if at <= 3600]
         assert len(while_dead) < 20, "twenty notices, yet only the probes knock"
-        assert len(memory.attempts) == len(calls) - len(notices), "every try but the first of each was recorded before it"
+        assert len(memory.attempts) == len(calls) - len(notices), (
+            "every try but the first of each was recorded before it"
+        )
 
     in_fast_time(scenario)
 
 
 def test_a_hanging_send_ends_after_its_time_as_unknown() -> None:
     async def scenario() -> None:
-        async def send(_: Owed) -> Outcome:
+        async def send(_: OwedNotice) -> Outcome:
             await asyncio.sleep(1e6)
             return Accepted("never")
 
@@ -205,8 +232,8 @@ def test_a_hanging_send_ends_after_its_time_as_unknown() -> None:
 
 def test_a_refusal_is_final_and_no_fault_of_the_destination() -> None:
     async def scenario() -> None:
-        async def send(_: Owed) -> Outcome:
-            return Refused("410")
+        async def send(_: OwedNotice) -> Outcome:
+            return Rejected("410")
 
         memory = await sending(send, [owed(n) for n in range(9)], 1)
         assert len(memory.settled) == 9, "the breaker stays closed"
@@ -216,12 +243,12 @@ def test_a_refusal_is_final_and_no_fault_of_the_destination() -> None:
 
 def test_what_was_not_begun_is_given_back() -> None:
     async def scenario() -> None:
-        async def send(_: Owed) -> Outcome:
+        async def send(_: OwedNotice) -> Outcome:
             await asyncio.sleep(5)
             return Accepted("ok")
 
         memory = Remembering()
-        destination = Destination("webhook:x", Pace(2, 10, LIMITS), send, memory)  # type: ignore[arg-type]
+        destination = Destination("webhook:x", SendLimits(2, 10, LIMITS), send, memory)  # type: ignore[arg-type]
         running = asyncio.ensure_future(destination.run())
         for n in range(6):
             destination.put(owed(n))
@@ -238,14 +265,18 @@ def test_what_was_not_begun_is_given_back() -> None:
     ("outcome", "age", "kind", "phase"),
     [
         (Accepted("250"), timedelta(0), "NoticeDelivered", "delivered"),
-        (Refused("410"), timedelta(0), "NoticeFailed", "failed"),
+        (Rejected("410"), timedelta(0), "NoticeFailed", "failed"),
         (TryLater("503"), timedelta(0), "NoticeFailed", "waiting"),
         (TryLater("503"), timedelta(hours=72), "NoticeFailed", "failed"),
     ],
 )
 def test_what_an_outcome_means(outcome: Outcome, age: timedelta, kind: str, phase: str) -> None:
     settled = ledger.settle(owed(1), outcome, AT + age)
-    assert (settled.fact.type, settled.fact.seq, settled.change["$set"]["phase"]) == (kind, 3, phase)
+    assert (settled.fact.type, settled.fact.seq, settled.change["$set"]["phase"]) == (
+        kind,
+        3,
+        phase,
+    )
     assert (settled.again is None) == (phase != "waiting")
     assert ("open" in settled.change.get("$unset", {})) == (phase != "waiting")
 
@@ -256,6 +287,6 @@ def test_facts_of_a_notice_have_fixed_places() -> None:
     third = ledger.settle(one, TryLater("x"), AT).fact
     assert third.id == ledger.settle(one, TryLater("y"), AT).fact.id
     one.tries = 2
-    fourth, fifth = ledger.attempted(one, AT), ledger.interrupted(one, AT)
+    fourth, fifth = ledger.make_attempted(one, AT), ledger.make_interrupted(one, AT)
     assert [fact.seq for fact in (first, second, third, fourth, fifth)] == [1, 2, 3, 4, 5]
     assert len({fact.id for fact in (first, second, third, fourth, fifth)}) == 5

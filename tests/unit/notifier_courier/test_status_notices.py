@@ -1,4 +1,6 @@
-"""Who is told of incidents, maintenances and announcements: subscribers, the people of concerned apps, providers; and who is not."""
+"""Who is told of incidents, maintenances and announcements: subscribers, the people of concerned
+apps, providers; and who is not.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +10,18 @@ from typing import Any
 import mailparser
 import pytest
 
-from services.notifier.fanout import PIECE, FanOut, Job
-from services.notifier.mail import Sender, letter
-from services.notifier.notices import HANDLERS, Notice, Suppressed, heeding, notices_for
+from services.notifier.courier.fanout import PIECE, FanOut, Job
+from services.notifier.courier.outbox import Outbox
+from services.notifier.mail import BotSender, letter
+from services.notifier.notices import (
+    HANDLERS,
+    Notice,
+    SuppressedNotice,
+    notices_for,
+    without_stopped,
+)
 from services.notifier.notices.status import EVENTS, OPTED_OUT, audience
 from services.notifier.notices.told import BULK_DESTINATION, OWN_ADDRESS, TOLD_BEFORE
-from services.notifier.outbox import Outbox
-from shared import links
 from shared.clock import SystemClock
 from shared.events import (
     AnnouncementMade,
@@ -36,11 +43,25 @@ from shared.events import (
     Purpose,
     Section,
 )
-from shared.subscriptions import KIND, OptOut, Stop, Subscription, Wish, opt_out_id, stop_id, subscription_id
+from shared.people.subscriptions import (
+    KIND,
+    OptOut,
+    Stop,
+    Subscription,
+    Wish,
+    opt_out_id,
+    stop_id,
+    subscription_id,
+)
+from shared.signed import links
 from tests.unit.notifier_courier.test_notices import HOUSE
 
-SENDER = Sender(
-    "bot@signalbox.example", "Signalbox", "notifications.signalbox.example", "support@signalbox.example", b"a secret of sixteen"
+SENDER = BotSender(
+    "bot@signalbox.example",
+    "Signalbox",
+    "notifications.signalbox.example",
+    "support@signalbox.example",
+    b"a secret of sixteen",
 )
 AT = datetime(2026, 3, 3, 10, tzinfo=UTC)
 BEFORE = AT - timedelta(days=1)
@@ -50,7 +71,9 @@ ROUTING = Component(id="routing", name="Routing")
 REDIS = Component(id="redisco", name="Redisco", addon="redisco")
 
 
-def subscriber(target: str, *components: str, confirmed_at: datetime | None = BEFORE) -> Subscription:
+def subscriber(
+    target: str, *components: str, confirmed_at: datetime | None = BEFORE
+) -> Subscription:
     kind = "webhook" if target.startswith("http") else "email"
     return Subscription(kind=kind, target=target, components=components, confirmed_at=confirmed_at)  # type: ignore[arg-type]
 
@@ -58,18 +81,31 @@ def subscriber(target: str, *components: str, confirmed_at: datetime | None = BE
 def directory(*subscriptions: Subscription) -> dict[str, dict[str, dict[str, Any]]]:
     return {
         "apps": {
-            "shop": {"name": "shop", "owner": "own@example.com", "collaborators": ["col@example.com", "All@example.com"], "addons": [SLUG]},
+            "shop": {
+                "name": "shop",
+                "owner": "own@example.com",
+                "collaborators": ["col@example.com", "All@example.com"],
+                "addons": [SLUG],
+            },
             "blog": {"name": "blog", "owner": "own@example.com", "addons": ["redisco"]},
             "site": {"name": "site", "owner": "elsewhere@example.com", "addons": ["mailgrid"]},
         },
-        "providers": {"redisco": {"slug": "redisco", "name": "Redisco", "agent_email": "agents@redisco.example"}},
+        "providers": {
+            "redisco": {
+                "slug": "redisco",
+                "name": "Redisco",
+                "agent_email": "agents@redisco.example",
+            }
+        },
         "accounts": {"own@example.com": {"name": "Olga"}},
         KIND: {subscription_id(one.target): one.kept() for one in subscriptions},
-    }  # fmt: skip
+    }
 
 
 class Crowd:
-    """A directory; by default with one subscriber of everything, one of Routing, one of Redisco, a webhook, and one unconfirmed."""
+    """A directory; by default with one subscriber of everything, one of Routing, one of Redisco, a
+    webhook, and one unconfirmed.
+    """
 
     def __init__(self, documents: dict[str, dict[str, dict[str, Any]]] | None = None) -> None:
         self.documents = documents or directory(
@@ -90,9 +126,17 @@ class Crowd:
 
 def base(**more: Any) -> dict[str, Any]:
     return {
-        "id": "fct_s", "key": "inc_1", "seq": 1, "at": AT, "by": "ops@example.com", "policy": {}, "title": "Slow", "components": (ROUTING,),
-        "impact": Impact(production=Colour.YELLOW), **more,
-    }  # fmt: skip
+        "id": "fct_s",
+        "key": "inc_1",
+        "seq": 1,
+        "at": AT,
+        "by": "ops@example.com",
+        "policy": {},
+        "title": "Slow",
+        "components": (ROUTING,),
+        "impact": Impact(production=Colour.YELLOW),
+        **more,
+    }
 
 
 def addon(**more: Any) -> dict[str, Any]:
@@ -107,14 +151,18 @@ TIMES = {"starts_at": AT + timedelta(hours=30), "ends_at": AT + timedelta(hours=
 
 
 def announced(purpose: Purpose, critical: bool, **more: Any) -> AnnouncementMade:
-    return AnnouncementMade(**addon(key="ann_1"), purpose=purpose, body="Read this.", critical=critical, **more)
+    return AnnouncementMade(
+        **addon(key="ann_1"), purpose=purpose, body="Read this.", critical=critical, **more
+    )
 
 
 def asked(target: str = "new@example.com", *, wish: bool = True) -> DirectoryRecorded:
     found = subscriber(target, confirmed_at=None)
     found = found.asked(Wish(components=("routing",), at=AT)) if wish else found.confirmed(AT)
     key = subscription_id(target)
-    return DirectoryRecorded(id="dir_1", key=f"{KIND}:{key}", at=AT, kind=KIND, doc_id=key, document=found.kept())
+    return DirectoryRecorded(
+        id="dir_1", key=f"{KIND}:{key}", at=AT, kind=KIND, doc_id=key, document=found.kept()
+    )
 
 
 EVERYBODY = {"all@example.com", "routing@example.com", HOOK}
@@ -127,13 +175,35 @@ NEWS: list[tuple[str, Event, set[str]]] = [
     ("opened, of an add-on", opened(components=(REDIS,)), ADDON_NEWS),
     ("opened, of nothing said", opened(components=()), EVERYBODY | {"redis@example.com"}),
     ("updated", IncidentUpdated(**base(), update="u2", body="We look."), EVERYBODY),
-    ("updated, for ops alone", IncidentUpdated(**base(), update="u2", body="We look.", internal=True), set()),
+    (
+        "updated, for ops alone",
+        IncidentUpdated(**base(), update="u2", body="We look.", internal=True),
+        set(),
+    ),
     ("resolved", IncidentResolved(**base(), update="u3", body="Over.", started_at=AT), EVERYBODY),
-    ("resolved, of a provider", IncidentResolved(**addon(), update="u3", body=".", started_at=AT), {*ADDON_NEWS, "agents@redisco.example"}),
-    ("post-mortem", PostmortemPublished(**base(), sections=(Section(heading="What happened", body="A disk."),)), EVERYBODY),
+    (
+        "resolved, of a provider",
+        IncidentResolved(**addon(), update="u3", body=".", started_at=AT),
+        {*ADDON_NEWS, "agents@redisco.example"},
+    ),
+    (
+        "post-mortem",
+        PostmortemPublished(**base(), sections=(Section(heading="What happened", body="A disk."),)),
+        EVERYBODY,
+    ),
     ("scheduled", MaintenanceScheduled(**base(), body="New disks.", **TIMES), EVERYBODY),
-    ("scheduled, announced", MaintenanceScheduled(**addon(key="ann_1"), body="New.", **TIMES, announced=True), SUBSCRIBERS),
-    ("rescheduled", MaintenanceRescheduled(**addon(), body="Later.", **TIMES, previous_starts_at=AT, previous_ends_at=AT), ADDON_NEWS),
+    (
+        "scheduled, announced",
+        MaintenanceScheduled(**addon(key="ann_1"), body="New.", **TIMES, announced=True),
+        SUBSCRIBERS,
+    ),
+    (
+        "rescheduled",
+        MaintenanceRescheduled(
+            **addon(), body="Later.", **TIMES, previous_starts_at=AT, previous_ends_at=AT
+        ),
+        ADDON_NEWS,
+    ),
     ("started", MaintenanceStarted(**addon(), **TIMES), ADDON_NEWS),
     ("ended", MaintenanceEnded(**addon(), **TIMES), ADDON_NEWS),
     ("cancelled", MaintenanceCancelled(**addon(), body="Not needed.", **TIMES), ADDON_NEWS),
@@ -144,14 +214,16 @@ NEWS: list[tuple[str, Event, set[str]]] = [
     ("asks for updates", asked(), {"new@example.com"}),
     ("asks for updates, webhook", asked("https://new.example/hook"), {"https://new.example/hook"}),
     ("confirms", asked(wish=False), set()),
-]  # fmt: skip
+]
 
 
 def reached(fact: Event, crowd: Crowd) -> list[Notice]:
     return [one for one in notices_for(fact, crowd, HOUSE) if isinstance(one, Notice)]
 
 
-@pytest.mark.parametrize(("fact", "expected"), [row[1:] for row in NEWS], ids=[row[0] for row in NEWS])
+@pytest.mark.parametrize(
+    ("fact", "expected"), [row[1:] for row in NEWS], ids=[row[0] for row in NEWS]
+)
 def test_who_is_told(fact: Event, expected: set[str]) -> None:
     assert {one.url or one.to for one in reached(fact, Crowd())} == expected
 
@@ -161,7 +233,9 @@ def test_a_mail_client_library_reads_every_one(fact: Event) -> None:
     for one in reached(fact, Crowd()):
         assert one.id == next(again.id for again in reached(fact, Crowd()) if again.id == one.id)
         if one.kind == "mail":
-            found = mailparser.parse_from_bytes(letter(one.id, one.to, one.template, one.body, SENDER))
+            found = mailparser.parse_from_bytes(
+                letter(one.id, one.to, one.template, one.body, SENDER)
+            )
             assert found.subject
             assert one.body.get("subject", "") in found.subject
             assert (len(found.text_plain), len(found.text_html), found.defects) == (1, 1, [])
@@ -172,7 +246,10 @@ def test_a_mail_client_library_reads_every_one(fact: Event) -> None:
             leaves = "leave_post_url" in one.body
             assert ("list-unsubscribe-post" in headers) is leaves
             if leaves:
-                assert headers["list-unsubscribe"].replace(" ", "") == f"<{one.body['leave_post_url']}>"
+                assert (
+                    headers["list-unsubscribe"].replace(" ", "")
+                    == f"<{one.body['leave_post_url']}>"
+                )
                 assert one.body["leave_url"] in found.text_plain[0]
 
 
@@ -181,7 +258,11 @@ def test_every_public_fact_of_status_has_its_row() -> None:
 
 
 def test_news_goes_by_its_own_lane() -> None:
-    assert {one.destination for one in reached(opened(components=(REDIS,)), Crowd()) if one.kind == "mail"} == {BULK_DESTINATION}
+    assert {
+        one.destination
+        for one in reached(opened(components=(REDIS,)), Crowd())
+        if one.kind == "mail"
+    } == {BULK_DESTINATION}
 
 
 def test_whoever_has_two_places_is_told_once() -> None:
@@ -197,8 +278,13 @@ def test_a_provider_is_led_to_where_it_explains() -> None:
 
 
 def test_a_subscriber_who_uses_the_add_on_hears_of_an_announced_maintenance_once() -> None:
-    scheduled, made = (row[1] for row in NEWS if row[0] in ("scheduled, announced", "announced maintenance"))
-    ids = [{one.id for one in reached(fact, Crowd()) if one.to == "all@example.com"} for fact in (scheduled, made)]
+    scheduled, made = (
+        row[1] for row in NEWS if row[0] in ("scheduled, announced", "announced maintenance")
+    )
+    ids = [
+        {one.id for one in reached(fact, Crowd()) if one.to == "all@example.com"}
+        for fact in (scheduled, made)
+    ]
     assert ids[0] == ids[1]
     assert all(one.once for one in reached(made, Crowd()))
     assert TOLD_BEFORE
@@ -206,19 +292,36 @@ def test_a_subscriber_who_uses_the_add_on_hears_of_an_announced_maintenance_once
 
 @pytest.mark.parametrize(
     ("purpose", "critical", "told"),
-    [(Purpose.FEATURE, False, False), (Purpose.SURVEY, False, False), (Purpose.INTERRUPTION, True, True), (Purpose.TERMS, True, True)],
+    [
+        (Purpose.FEATURE, False, False),
+        (Purpose.SURVEY, False, False),
+        (Purpose.INTERRUPTION, True, True),
+        (Purpose.TERMS, True, True),
+    ],
 )
-def test_opting_out_counts_for_what_is_not_critical_and_is_recorded(purpose: Purpose, critical: bool, told: bool) -> None:
+def test_opting_out_counts_for_what_is_not_critical_and_is_recorded(
+    purpose: Purpose, critical: bool, told: bool
+) -> None:
     documents = directory()
-    documents[KIND][opt_out_id("redisco", "col@example.com")] = OptOut(provider="redisco", email="col@example.com", at=BEFORE).kept()
-    found = [one for one in notices_for(announced(purpose, critical), Crowd(documents), HOUSE) if one.to == "col@example.com"]
+    documents[KIND][opt_out_id("redisco", "col@example.com")] = OptOut(
+        provider="redisco", email="col@example.com", at=BEFORE
+    ).kept()
+    found = [
+        one
+        for one in notices_for(announced(purpose, critical), Crowd(documents), HOUSE)
+        if one.to == "col@example.com"
+    ]
     assert [isinstance(one, Notice) for one in found] == [told]
     if not told:
-        assert [one.reason for one in found if isinstance(one, Suppressed)] == [OPTED_OUT]
+        assert [one.reason for one in found if isinstance(one, SuppressedNotice)] == [OPTED_OUT]
 
 
 def test_a_link_to_leave_is_good_for_its_holder_alone() -> None:
-    (one,) = [one for one in reached(announced(Purpose.FEATURE, False), Crowd()) if one.to == "col@example.com"]
+    (one,) = [
+        one
+        for one in reached(announced(Purpose.FEATURE, False), Crowd())
+        if one.to == "col@example.com"
+    ]
     token = one.body["leave_url"].partition("token=")[2]
     link = links.verify(HOUSE.secret, token, links.OPT_OUT, "redisco", AT)
     assert link is not None
@@ -228,17 +331,27 @@ def test_a_link_to_leave_is_good_for_its_holder_alone() -> None:
 
 
 def test_asking_tells_none_of_the_askers_words_and_once_a_day() -> None:
-    (one,), (again,) = reached(asked(), Crowd()), reached(asked().model_copy(update={"id": "dir_2"}), Crowd())
+    (one,), (again,) = (
+        reached(asked(), Crowd()),
+        reached(asked().model_copy(update={"id": "dir_2"}), Crowd()),
+    )
     assert one.once
     assert one.id == again.id
     (hook,) = reached(asked("https://new.example/hook"), Crowd())
     token = hook.body["data"]["confirm_url"].partition("token=")[2]
-    assert links.verify(HOUSE.secret, token, links.SUBSCRIBE, hook.body["data"]["subscription_id"], AT) is not None
+    assert (
+        links.verify(HOUSE.secret, token, links.SUBSCRIBE, hook.body["data"]["subscription_id"], AT)
+        is not None
+    )
 
 
 def test_our_own_address_is_never_written_to() -> None:
     crowd = Crowd(directory(subscriber("bot@signalbox.example")))
-    assert [one.reason for one in notices_for(opened(), crowd, HOUSE) if isinstance(one, Suppressed)] == [OWN_ADDRESS]
+    assert [
+        one.reason
+        for one in notices_for(opened(), crowd, HOUSE)
+        if isinstance(one, SuppressedNotice)
+    ] == [OWN_ADDRESS]
 
 
 def test_mail_that_bounced_for_good_is_left_out_and_says_why() -> None:
@@ -246,22 +359,32 @@ def test_mail_that_bounced_for_good_is_left_out_and_says_why() -> None:
     stop = Stop(email="all@example.com", why="bounced", said="5.1.1 no such user", at=BEFORE)
     documents[KIND][stop_id("ALL@example.com")] = stop.kept()
     crowd = Crowd(documents)
-    found = [heeding(one, crowd) for one in notices_for(opened(), crowd, HOUSE)]
+    found = [without_stopped(one, crowd) for one in notices_for(opened(), crowd, HOUSE)]
     assert [type(one) for one in found if one.kind == "webhook"] == [Notice]
-    (left,) = [one for one in found if isinstance(one, Suppressed)]
+    (left,) = [one for one in found if isinstance(one, SuppressedNotice)]
     assert "5.1.1 no such user" in left.reason
 
 
 def test_a_fan_out_goes_on_from_any_place_without_leaving_anybody_out() -> None:
-    crowd = Crowd(directory(*(subscriber(f"s{number}@example.com") for number in range(3 * PIECE + 7))))
+    crowd = Crowd(
+        directory(*(subscriber(f"s{number}@example.com") for number in range(3 * PIECE + 7)))
+    )
     fact = opened()
-    fan_out = FanOut({"fanouts": None}, OUTBOX, crowd, HOUSE, SystemClock(), instance="c", put=lambda _: None, queued=lambda: 0)  # type: ignore[arg-type]
+    fan_out = FanOut(
+        {"fanouts": None},
+        OUTBOX,
+        crowd,
+        HOUSE,
+        SystemClock(),
+        instance="c",
+        put=lambda _: None,
+        queued=lambda: 0,
+    )  # type: ignore[arg-type]
     told: list[str] = []
     sizes, after, is_done = [], "", False
     while not is_done:
         # As after a kill: only the place is known, not the audience of before.
-        found, after, is_done = fan_out.piece(Job(fact, None, after))
-        fan_out._audiences.clear()
+        found, after, is_done = fan_out.piece(Job(fact, None, after), audience(fact, crowd))
         told += [one.to for one in found]
         sizes.append(len(found))
     assert sorted(told) == sorted(f"s{number}@example.com" for number in range(3 * PIECE + 7))

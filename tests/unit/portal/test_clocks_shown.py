@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from services.portal import shapes
-from services.portal.figures import points
-from services.portal.projection import iso, project
+from services.portal.operations.figures import points
+from services.portal.projector.tickets import iso, project
+from services.portal.tickets import documents as shapes
 from shared import events as e
 from shared.access import Standing, audience_of, may_see_fact
 from tests.support.facts import BEGAN, Ticket
@@ -25,7 +25,12 @@ def said(clock: str, *kinds: type[e.ClockFact], provider: str | None = None) -> 
         at = BEGAN + n * HOUR
         more: dict[type[e.ClockFact], dict[str, Any]] = {
             e.ClockStarted: {**TARGET, "provider": provider},
-            e.ClockRetargeted: {**TARGET, "target": 2 * HOUR, "due_at": at, "priority": e.Priority.HIGH},
+            e.ClockRetargeted: {
+                **TARGET,
+                "target": 2 * HOUR,
+                "due_at": at,
+                "priority": e.Priority.HIGH,
+            },
             e.ClockPaused: {"paused_at": at, "ran": HOUR},
             e.ClockResumed: {"resumed_at": at, "ran": HOUR, "due_at": at + 3 * HOUR},
             e.ClockWarned: {"percent": 50, "due_at": at},
@@ -34,7 +39,17 @@ def said(clock: str, *kinds: type[e.ClockFact], provider: str | None = None) -> 
             e.ClockStopped: {"reason": "moved"},
             e.ClockRanOut: {"due_at": at, "detected_at": at},
         }
-        found.append(kind(key=Ticket("one").id, at=at, id=f"fct_{n}", seq=n, clock=clock, policy={}, **more[kind]))
+        found.append(
+            kind(
+                key=Ticket("one").id,
+                at=at,
+                id=f"fct_{n}",
+                seq=n,
+                clock=clock,
+                policy={},
+                **more[kind],
+            )
+        )
     return found
 
 
@@ -53,7 +68,9 @@ STATES: list[tuple[str, tuple[type[e.ClockFact], ...], str, datetime | None]] = 
 
 
 @pytest.mark.parametrize(("clock", "kinds", "state", "due"), STATES)
-def test_the_state_of_a_clock(clock: str, kinds: tuple[type[e.ClockFact], ...], state: str, due: datetime | None) -> None:
+def test_the_state_of_a_clock(
+    clock: str, kinds: tuple[type[e.ClockFact], ...], state: str, due: datetime | None
+) -> None:
     doc = None
     for fact in (*Ticket("one").opened(), *said(clock, *kinds)):
         doc = project(doc, fact)
@@ -73,21 +90,29 @@ def test_clocks_stand_in_the_order_of_their_names_in_the_language() -> None:
     assert [clock["name"] for clock in shapes.clocks(doc, Standing.STAFF)] == list(e.ClockName)
 
 
-@pytest.mark.parametrize("kind", [e.ClockStarted, e.ClockWarned, e.ClockMet, e.ClockBreached, e.ClockStopped])
+@pytest.mark.parametrize(
+    "kind", [e.ClockStarted, e.ClockWarned, e.ClockMet, e.ClockBreached, e.ClockStopped]
+)
 def test_the_providers_clock_is_for_staff_and_the_provider(kind: type[e.ClockFact]) -> None:
     (fact,) = said("provider-answer", kind)
     audience = audience_of(fact)
-    assert {who for who in Standing if may_see_fact(who, fact.type, audience)} == {Standing.STAFF, Standing.PROVIDER}
+    assert {who for who in Standing if may_see_fact(who, fact.type, audience)} == {
+        Standing.STAFF,
+        Standing.PROVIDER,
+    }
 
 
 def test_the_providers_clock_is_no_deadline_of_the_customers() -> None:
     doc: dict[str, Any] | None = None
-    for fact in (*Ticket("one").opened(), *said("provider-answer", e.ClockStarted, e.ClockBreached, provider="redisco")):
+    for fact in (
+        *Ticket("one").opened(),
+        *said("provider-answer", e.ClockStarted, e.ClockBreached, provider="redisco"),
+    ):
         doc = project(doc, fact)
     assert doc is not None
     assert (shapes.clocks(doc, Standing.CUSTOMER), doc["due_at"]) == ([], None)
     assert [clock["state"] for clock in shapes.clocks(doc, Standing.PROVIDER)] == ["breached"]
-    assert not shapes.listed(doc, e.Actor(email="c@example.com"))["breached"]
+    assert not shapes.to_list_row(doc, e.Actor(email="c@example.com"))["breached"]
     (breach,) = said("provider-answer", e.ClockBreached)
     assert {point.group for point in points(breach, BEGAN)} == {"provider-answer"}
     (breach,) = said("resolution", e.ClockBreached)

@@ -1,4 +1,6 @@
-"""A filter with where its tickets lie in the queue's order finds no more and no fewer than status and priority say."""
+"""A filter with where its tickets lie in the queue's order finds no more and no fewer than status
+and priority say.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +9,18 @@ from typing import Any
 
 import pytest
 
-from services.portal.listing import LIVE, Asked, filter_for
-from services.portal.projection import project
+from services.portal.desk.listing import LIVE, ListQuery, filter_for
+from services.portal.projector.tickets import project
 from shared.events import Actor, Priority, Role, Status
 from tests.support.facts import Ticket
 
 AGENT = Actor(email="agent@example.com", roles=(Role.AGENT,))
 ASKED = [
-    Asked(status=status, priority=priority, queue=queue, order=order)
+    ListQuery(status=status, priority=priority, queue=queue, order=order)
     for status, priority, (queue, order) in itertools.product(
-        (None, "live", *Status), (None, *Priority), ((None, None), ("platform", "queue"), ("platform", "newest"))
+        (None, "live", *Status),
+        (None, *Priority),
+        ((None, None), ("platform", "queue"), ("platform", "newest")),
     )
 ]
 
@@ -27,9 +31,11 @@ def _documents() -> list[dict[str, Any]]:
     for first, priority in itertools.product((True, False), Priority):
         ticket = Ticket(f"{first} {priority}")
         acts = [
-            ticket.opened(first=first, priority=priority), ticket.noted("ours"), ticket.replied("we look", "agent@example.com", "staff"),
+            ticket.opened(first=first, priority=priority),
+            ticket.noted("ours"),
+            ticket.replied("we look", "agent@example.com", "staff"),
             ticket.solved(),
-        ]  # fmt: skip
+        ]
         doc: dict[str, Any] | None = None
         for fact in itertools.chain.from_iterable(acts):
             doc = project(doc, fact)
@@ -58,15 +64,25 @@ def _finds(where: dict[str, Any], doc: dict[str, Any]) -> bool:
 
 
 _COMPARED = {
-    "$gt": lambda a, b: a > b, "$gte": lambda a, b: a >= b, "$lt": lambda a, b: a < b, "$in": lambda a, b: a in b,
-}  # fmt: skip
+    "$gt": lambda a, b: a > b,
+    "$gte": lambda a, b: a >= b,
+    "$lt": lambda a, b: a < b,
+    "$in": lambda a, b: a in b,
+}
 
 
-@pytest.mark.parametrize("asked", ASKED, ids=lambda asked: f"{asked.status}-{asked.priority}-{asked.queue}-{asked.order}")
-def test_a_filter_finds_what_was_asked_for(asked: Asked) -> None:
-    statuses = LIVE if asked.status == "live" else (asked.status,) if asked.status else tuple(Status)
+@pytest.mark.parametrize(
+    "asked", ASKED, ids=lambda asked: f"{asked.status}-{asked.priority}-{asked.queue}-{asked.order}"
+)
+def test_a_filter_finds_what_was_asked_for(asked: ListQuery) -> None:
+    statuses = (
+        LIVE if asked.status == "live" else (asked.status,) if asked.status else tuple(Status)
+    )
     docs = DOCUMENTS
     assert {doc["status"] for doc in docs} == {"new", "open", "pending", "solved"}
     for doc in docs:
         wanted = doc["status"] in statuses and asked.priority in (None, doc["priority"])
-        assert _finds(filter_for(AGENT, asked), doc) is wanted, (doc["order_key"], filter_for(AGENT, asked))
+        assert _finds(filter_for(AGENT, asked), doc) is wanted, (
+            doc["order_key"],
+            filter_for(AGENT, asked),
+        )

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
-import services.portal.screens as screens
+import services.portal.web.render as screens
 
-TEMPLATES = Path(screens.__file__).parent / "templates"
+TEMPLATES = screens.HERE / "templates"
 
 
 def test_every_static_file_a_template_names_is_there() -> None:
-    named = {name for page in TEMPLATES.glob("*.html") for name in re.findall(r"static\('([^']+)'\)", page.read_text())}
+    named = {
+        name
+        for page in TEMPLATES.glob("*.html")
+        for name in re.findall(r"static\('([^']+)'\)", page.read_text())
+    }
 
     assert named
     assert {name for name in named if not (screens.STATIC / name).is_file()} == set()
 
 
 def test_no_template_holds_a_script_or_a_style_of_its_own() -> None:
-    inline = re.compile(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=|hx-on|javascript:", re.IGNORECASE)
+    inline = re.compile(
+        r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=|hx-on|javascript:", re.IGNORECASE
+    )
 
-    assert {page.name: inline.findall(page.read_text()) for page in TEMPLATES.glob("*.html") if inline.search(page.read_text())} == {}
+    assert {
+        page.name: inline.findall(page.read_text())
+        for page in TEMPLATES.glob("*.html")
+        if inline.search(page.read_text())
+    } == {}
 
 
 def test_every_vendored_file_has_its_licence_and_version() -> None:

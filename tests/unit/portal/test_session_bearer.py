@@ -1,4 +1,6 @@
-"""What a machine's token may do at the portal's own forms: nothing, since what they send on has no scope."""
+"""What a machine's token may do at the portal's own forms: nothing, since what they send on has no
+scope.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +11,12 @@ from typing import Any, cast
 import pytest
 from starlette.requests import Request
 
-from services.portal.session import Sessions
+from services.portal.sign_in.session import Sessions
 from shared.clock import SystemClock
 from shared.errors import Refused
 from shared.events import Via
-from shared.identity import mint, token_id
-from shared.store import Store
+from shared.people.identity import mint, token_id
+from shared.storage.store import Store
 
 SECRET = "a secret of this test"
 DOCUMENTS: Mapping[tuple[str, str], dict[str, Any]] = {
@@ -31,19 +33,28 @@ class Directory:
 
 def sessions() -> Sessions:
     no_store = cast(Store, None)  # a bearer is looked up in the directory alone
-    return Sessions(no_store, Directory(), SystemClock(), SECRET, lasts=timedelta(days=1), secure=False)
+    return Sessions(
+        no_store, Directory(), SystemClock(), SECRET, lasts=timedelta(days=1), secure=False
+    )
 
 
 def asking(method: str, bearer: str) -> Request:
     return Request(
-        {"type": "http", "method": method, "path": "/account/tokens", "headers": [(b"authorization", f"Bearer {bearer}".encode())]}
+        {
+            "type": "http",
+            "method": method,
+            "path": "/account/tokens",
+            "headers": [(b"authorization", f"Bearer {bearer}".encode())],
+        }
     )
 
 
 @pytest.mark.parametrize("bearer", ["reads", "all"])
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
 async def test_a_token_fills_in_no_form(method: str, bearer: str) -> None:
-    """`POST /account/tokens` by a token that may only read would have made one that may do everything."""
+    """`POST /account/tokens` by a token that may only read would have made one that may do
+    everything.
+    """
     with pytest.raises(Refused) as refused:
         await sessions().actor_or_none(asking(method, bearer))
     assert (refused.value.status, refused.value.code) == (403, "session-needed")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from services.portal.devices import device_words
-from services.portal.tries import Tries
+from services.portal.sign_in.devices import device_words
+from services.portal.sign_in.tries import Tries
 from shared.errors import Refused
 
 OWNER, GUESSER = "192.0.2.1", "203.0.113.9"
@@ -75,9 +75,18 @@ def test_a_device_is_known_for_its_account_and_installation_only() -> None:
 @pytest.mark.parametrize(
     ("agent", "words"),
     [
-        ("Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0", "Firefox on Linux"),
-        ("Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36 Edg/126.0", "Edge on Windows"),
-        ("Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605 Version/17.5 Mobile Safari/604.1", "Safari on iPhone"),
+        (
+            "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
+            "Firefox on Linux",
+        ),
+        (
+            "Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36 Edg/126.0",
+            "Edge on Windows",
+        ),
+        (
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605 Version/17.5 Mobile Safari/604.1",
+            "Safari on iPhone",
+        ),
         ("curl/8.9", "curl"),
         ("", "Unknown browser"),
         ("<script>alert(1)</script>" * 9, ("<script>alert(1)</script>" * 9)[:40]),
@@ -85,3 +94,11 @@ def test_a_device_is_known_for_its_account_and_installation_only() -> None:
 )
 def test_a_browser_in_words(agent: str, words: str) -> None:
     assert device_words(agent) == words
+
+
+@pytest.mark.parametrize(("copies", "each"), [(1, 8), (2, 4), (3, 3), (12, 3)])
+def test_copies_share_the_tries_and_each_gives_a_few(copies: int, each: int) -> None:
+    door = Tries("a secret of sixteen", copies)
+    assert [refused(door, EMAIL, GUESSER) for _ in range(9)].count(False) == each
+    door.forgive(EMAIL, GUESSER, None)
+    assert not refused(door, EMAIL, GUESSER)

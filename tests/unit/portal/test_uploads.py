@@ -1,4 +1,6 @@
-"""A browser's form with files: fields as ever, files passed on, ids kept when the form is shown again."""
+"""A browser's form with files: fields as ever, files passed on, ids kept when the form is shown
+again.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +11,8 @@ import httpx
 import pytest
 from starlette.requests import Request
 
-from services.portal.proxy import Answer
-from services.portal.uploads import MOST_FILES, Sent, form_of
+from services.portal.web.intake_client import IntakeAnswer
+from services.portal.web.uploads import MOST_FILES, SubmittedForm, form_of
 from shared.errors import Refused, Unavailable
 from shared.events import Actor, Role, Via
 
@@ -25,15 +27,17 @@ class FakeIntake:
         self.taken: list[tuple[str, bytes]] = []
         self.away: Exception | None = None
 
-    async def upload(self, actor: Actor | None, path: str, chunks: AsyncIterator[bytes]) -> Answer:
+    async def upload(
+        self, actor: Actor | None, path: str, chunks: AsyncIterator[bytes]
+    ) -> IntakeAnswer:
         if self.away:
             raise self.away
         assert actor is ME
         raw = b"".join([chunk async for chunk in chunks])
         if "bad" in path:
-            return Answer(422, {}, b'{"detail": "Our virus scanner knows this file."}')
+            return IntakeAnswer(422, {}, b'{"detail": "Our virus scanner knows this file."}')
         self.taken.append((path, raw))
-        return Answer(201, {}, b'{"id": "att_%d"}' % len(self.taken))
+        return IntakeAnswer(201, {}, b'{"id": "att_%d"}' % len(self.taken))
 
 
 def request_of(**form: Any) -> Request:
@@ -44,10 +48,19 @@ def request_of(**form: Any) -> Request:
         return {"type": "http.request", "body": parts.pop(0), "more_body": bool(parts)}
 
     headers = [(name.lower().encode(), value.encode()) for name, value in made.headers.items()]
-    return Request({"type": "http", "method": "POST", "path": "/tickets", "headers": headers, "query_string": b""}, receive)
+    return Request(
+        {
+            "type": "http",
+            "method": "POST",
+            "path": "/tickets",
+            "headers": headers,
+            "query_string": b"",
+        },
+        receive,
+    )
 
 
-async def sent(intake: FakeIntake, **form: Any) -> Sent:
+async def sent(intake: FakeIntake, **form: Any) -> SubmittedForm:
     return await form_of(request_of(**form), intake, ME, MOST)  # type: ignore[arg-type]
 
 
@@ -58,24 +71,36 @@ async def test_files_become_ids() -> None:
     assert (found.fields["subject"], found.fields["body"]) == ("S", "one\ntwo")
     assert found.ids == ["att_1", "att_2"]
     assert found.with_files({"subject": "S"}) == {"subject": "S", "attachments": ["att_1", "att_2"]}
-    assert intake.taken == [("/v1/attachments?name=a%20b.txt", b"one"), ("/v1/attachments?name=%C3%BC.png", b"two")]
+    assert intake.taken == [
+        ("/v1/attachments?name=a%20b.txt", b"one"),
+        ("/v1/attachments?name=%C3%BC.png", b"two"),
+    ]
 
 
 async def test_what_was_taken_before_stays() -> None:
     intake = FakeIntake()
-    assert (await sent(intake, data={"subject": "S", "attachments": "att_8 att_9"})).ids == ["att_8", "att_9"]
-    found = await sent(intake, data={"attachments": "att_8"}, files=[("files", ("a", b"x")), ("files", ("", b""))])
+    assert (await sent(intake, data={"subject": "S", "attachments": "att_8 att_9"})).ids == [
+        "att_8",
+        "att_9",
+    ]
+    found = await sent(
+        intake, data={"attachments": "att_8"}, files=[("files", ("a", b"x")), ("files", ("", b""))]
+    )
     assert found.ids == ["att_8", "att_1"]
     assert found.fields["attachments"] == "att_8 att_1"
 
 
 async def test_without_files_the_document_is_as_ever() -> None:
-    assert (await sent(FakeIntake(), data={"subject": "S"})).with_files({"subject": "S"}) == {"subject": "S"}
+    assert (await sent(FakeIntake(), data={"subject": "S"})).with_files({"subject": "S"}) == {
+        "subject": "S"
+    }
 
 
 async def test_a_file_that_is_not_taken_is_said() -> None:
     intake = FakeIntake()
-    found = await sent(intake, data={"subject": "S"}, files=[("files", ("good", b"x")), ("files", ("bad", b"x"))])
+    found = await sent(
+        intake, data={"subject": "S"}, files=[("files", ("good", b"x")), ("files", ("bad", b"x"))]
+    )
     assert (found.ids, found.wrong) == (["att_1"], "bad: Our virus scanner knows this file.")
     intake.away = Unavailable("intake")
     assert "try again" in (await sent(intake, data={}, files=[("files", ("good", b"x"))])).wrong

@@ -1,4 +1,6 @@
-"""The files of the status page: pages that hang together, the API of 2012, a feed that a reader takes; served from disk alone."""
+"""The files of the status page: pages that hang together, the API of 2012, a feed that a reader
+takes; served from disk alone.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +12,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
+from xml.etree import ElementTree as Xml
 
 import feedparser
 import httpx
 import orjson
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from services.portal.status.board import board
@@ -23,6 +28,7 @@ from services.portal.status.files import StatusFiles
 from services.portal.status.serve import make_app
 from services.portal.status.writer import put
 from shared import events as e
+from tests.support.examples import examples
 from tests.unit.portal_status.outage import COMPONENTS, KEY, facts, told
 
 BASE = "https://support.example"
@@ -32,9 +38,18 @@ AFTER = datetime(2012, 7, 3, 12, tzinfo=UTC)
 
 
 def drawn(
-    until: int | None = None, now: datetime = AFTER, drawing: Drawing | None = None, heard_at: datetime | None = None
+    until: int | None = None,
+    now: datetime = AFTER,
+    drawing: Drawing | None = None,
+    heard_at: datetime | None = None,
 ) -> dict[str, bytes]:
-    found = board(told(facts(until)), COMPONENTS, known_from=BEGAN - timedelta(days=30), now=now, heard_at=heard_at or now)
+    found = board(
+        told(facts(until)),
+        COMPONENTS,
+        known_from=BEGAN - timedelta(days=30),
+        now=now,
+        heard_at=heard_at or now,
+    )
     return (drawing or Drawing(BASE)).files(found)
 
 
@@ -48,8 +63,15 @@ def folder(tmp_path: Path) -> Path:
 def test_the_page_says_the_outage_newest_first_with_its_header() -> None:
     page = drawn()[f"status/incidents/{KEY}/index.html"].decode()
     assert "Production 5h 8h Development 5h 8h" in page
-    assert page.index("App operations are restored") < page.index("Our automated systems have detected")
-    for words in ("Scope of impact", "For applications using the Cedar stack", "What happened", "What you can do"):
+    assert page.index("App operations are restored") < page.index(
+        "Our automated systems have detected"
+    )
+    for words in (
+        "Scope of impact",
+        "For applications using the Cedar stack",
+        "What happened",
+        "What you can do",
+    ):
         assert words in page
     now = drawn(5, DURING)["status/index.html"].decode()
     assert now.count('class="light is-red"') == 2 and "Widespread Application Outage" in now
@@ -62,21 +84,31 @@ def test_every_page_keeps_to_the_policy_and_every_link_and_file_is_there() -> No
         if not name.endswith(".html"):
             continue
         page = content.decode()
-        assert not re.findall(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=|javascript:", page), name
+        assert not re.findall(
+            r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=|javascript:", page
+        ), name
         for address in re.findall(r'(?:href|src)="(/(?:status|api|v1)[^"#?]*)', page):
             path = address.strip("/")
             if path == "status/subscribe":
-                continue  # the portal's: whoever serves the files alone has nobody to subscribe with
-            assert {path, f"{path}.json", f"{path}/index.html"} & files.keys(), f"{address} in {name}"
+                # the portal's: whoever serves the files alone has nobody to subscribe with
+                continue
+            assert {path, f"{path}.json", f"{path}/index.html"} & files.keys(), (
+                f"{address} in {name}"
+            )
 
 
 def test_what_an_update_says_is_shown_and_never_runs() -> None:
     (first, *rest) = facts(2)
     opened = next(fact for fact in (first, *rest) if isinstance(fact, e.IncidentOpened))
-    hostile = opened.model_copy(update={"title": "<script>alert(1)</script>", "body": "<img src=x onerror=alert(1)>"})
+    hostile = opened.model_copy(
+        update={"title": "<script>alert(1)</script>", "body": "<img src=x onerror=alert(1)>"}
+    )
     found = board(told([hostile]), COMPONENTS, known_from=BEGAN, now=DURING, heard_at=DURING)
     files = Drawing("").files(found)
-    assert b"<script>alert" not in files["status/index.html"] and b"<img" not in files["status/index.html"]
+    assert (
+        b"<script>alert" not in files["status/index.html"]
+        and b"<img" not in files["status/index.html"]
+    )
     (entry,) = feedparser.parse(files["status/feed.atom"]).entries
     assert "<script" not in entry.content[0].value and "<img" not in entry.content[0].value
 
@@ -86,20 +118,43 @@ def test_the_api_of_2012() -> None:
     now = orjson.loads(during["api/v3/current-status.json"])
     assert now["status"] == {"Production": "red", "Development": "red"}
     (issue,) = now["issues"]
-    assert {name: issue[name] for name in ("id", "title", "created_at", "resolved", "upcoming", "status_prod", "status_dev", "href")} == {
-        "id": KEY, "title": "Widespread Application Outage", "created_at": "2012-06-30T03:04:00Z", "resolved": False, "upcoming": False,
-        "status_prod": "red", "status_dev": "red", "href": f"{BASE}/api/v3/issues/{KEY}",
-    }  # fmt: skip
+    assert {
+        name: issue[name]
+        for name in (
+            "id",
+            "title",
+            "created_at",
+            "resolved",
+            "upcoming",
+            "status_prod",
+            "status_dev",
+            "href",
+        )
+    } == {
+        "id": KEY,
+        "title": "Widespread Application Outage",
+        "created_at": "2012-06-30T03:04:00Z",
+        "resolved": False,
+        "upcoming": False,
+        "status_prod": "red",
+        "status_dev": "red",
+        "href": f"{BASE}/api/v3/issues/{KEY}",
+    }
     assert [update["update_type"] for update in issue["updates"]][-1] == "issue"
     after = drawn()
-    assert orjson.loads(after["api/v3/current-status.json"]) == {"status": {"Production": "green", "Development": "green"}, "issues": []}
+    assert orjson.loads(after["api/v3/current-status.json"]) == {
+        "status": {"Production": "green", "Development": "green"},
+        "issues": [],
+    }
     (over,) = orjson.loads(after["api/v3/issues.json"])
     assert over["resolved"] and "resolved" in {update["update_type"] for update in over["updates"]}
     assert over == orjson.loads(after[f"api/v3/issues/{KEY}.json"])
 
 
 def test_the_feed_is_taken_by_a_reader_and_its_ids_stay() -> None:
-    during, after = (feedparser.parse(found["status/feed.atom"]) for found in (drawn(5, DURING), drawn()))
+    during, after = (
+        feedparser.parse(found["status/feed.atom"]) for found in (drawn(5, DURING), drawn())
+    )
     for feed in (during, after):
         assert not feed.bozo and feed.version == "atom10"
         assert feed.feed.id == "urn:signalbox:status" and feed.feed.link == f"{BASE}/status"
@@ -129,10 +184,17 @@ def test_it_is_served_from_disk_with_nothing_else_there(folder: Path) -> None:
     with TestClient(make_app(StatusFiles(folder))) as web:
         page = web.get("/status")
         assert page.status_code == 200 and page.headers["content-type"].startswith("text/html")
-        assert "script-src" in page.headers["content-security-policy"] or "default-src 'self'" in page.headers["content-security-policy"]
-        assert web.get("/status", headers={"If-None-Match": page.headers["etag"]}).status_code == 304
+        assert (
+            "script-src" in page.headers["content-security-policy"]
+            or "default-src 'self'" in page.headers["content-security-policy"]
+        )
+        assert (
+            web.get("/status", headers={"If-None-Match": page.headers["etag"]}).status_code == 304
+        )
         assert web.get(f"/status/incidents/{KEY}").status_code == 200
-        assert web.get("/status/feed.atom").headers["content-type"].startswith("application/atom+xml")
+        assert (
+            web.get("/status/feed.atom").headers["content-type"].startswith("application/atom+xml")
+        )
         assert web.get("/api/v3/current-status").json()["status"]["Production"] == "red"
         assert web.get("/api/v3/current-status").headers["access-control-allow-origin"] == "*"
         assert web.get("/v1/status").json()["status"] == {"production": "red", "development": "red"}
@@ -143,7 +205,14 @@ def test_it_is_served_from_disk_with_nothing_else_there(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/status/../../etc/passwd", "/status/%2e%2e/%2e%2e/writer", "/status/incidents/inc_none", "/status//", "/status/.x"]
+    "path",
+    [
+        "/status/../../etc/passwd",
+        "/status/%2e%2e/%2e%2e/writer",
+        "/status/incidents/inc_none",
+        "/status//",
+        "/status/.x",
+    ],
 )
 def test_nothing_else_is_served(folder: Path, path: str) -> None:
     (folder / "status" / ".x").write_text("half written")
@@ -156,14 +225,22 @@ def test_nothing_else_is_served(folder: Path, path: str) -> None:
 
 @pytest.mark.parametrize(
     ("query", "expected"),
-    [("", 1), ("?since=2012-06-30", 1), ("?since=2012-07-01", 0), ("?limit=1", 1), ("?since=2012-06-30T03:05:00Z", 0)],
+    [
+        ("", 1),
+        ("?since=2012-06-30", 1),
+        ("?since=2012-07-01", 0),
+        ("?limit=1", 1),
+        ("?since=2012-06-30T03:05:00Z", 0),
+    ],
 )
 def test_issues_since_and_limit(folder: Path, query: str, expected: int) -> None:
     with TestClient(make_app(StatusFiles(folder))) as web:
         assert len(web.get(f"/api/v3/issues{query}").json()) == expected
 
 
-@pytest.mark.parametrize("query", ["since=yesterday", "limit=0", "limit=many", "limit=999999", "limit=²"])
+@pytest.mark.parametrize(
+    "query", ["since=yesterday", "limit=0", "limit=many", "limit=999999", "limit=²"]
+)
 def test_a_wrong_parameter_is_refused(folder: Path, query: str) -> None:
     with TestClient(make_app(StatusFiles(folder))) as web:
         assert web.get(f"/api/v3/issues?{query}").status_code == 422
@@ -171,7 +248,9 @@ def test_a_wrong_parameter_is_refused(folder: Path, query: str) -> None:
 
 def test_before_the_first_page_it_says_that_there_is_none(tmp_path: Path) -> None:
     with TestClient(make_app(StatusFiles(tmp_path))) as web:
-        assert [web.get(path).status_code for path in ("/status", "/v1/status", "/readyz", "/livez")] == [503, 503, 503, 200]
+        assert [
+            web.get(path).status_code for path in ("/status", "/v1/status", "/readyz", "/livez")
+        ] == [503, 503, 503, 200]
     assert StatusFiles(tmp_path).lights() is None
 
 
@@ -182,7 +261,9 @@ def any_web_server(folder: Path) -> Iterator[str]:
     class Quiet(SimpleHTTPRequestHandler):
         def log_message(self, *said: object) -> None: ...
 
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder))) as server:
+    with socketserver.ThreadingTCPServer(
+        ("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder))
+    ) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_address[1]}"
         server.shutdown()
@@ -200,7 +281,9 @@ def test_any_web_server_serves_the_folder(any_web_server: str) -> None:
         f"/api/v3/issues/{KEY}.json",
         sheet,
     ):
-        assert httpx.get(f"{any_web_server}{address}", follow_redirects=True).status_code == 200, address
+        assert httpx.get(f"{any_web_server}{address}", follow_redirects=True).status_code == 200, (
+            address
+        )
 
 
 def test_a_file_is_replaced_whole_and_only_when_it_changes(tmp_path: Path) -> None:
@@ -220,3 +303,27 @@ def test_the_lights_are_read_again_when_they_change(folder: Path) -> None:
     put(folder, drawn(None, AFTER))
     second = files.lights()
     assert second is not None and second["status"]["production"] == "green"
+
+
+@settings(max_examples=examples(15))
+@given(st.text(st.characters(codec="utf-8"), max_size=80))
+@example("\x1b[31mERROR\x1b[0m refused")
+@example("\ufffe\x00\x9b]]>\r\n<b>")
+def test_every_file_is_valid_whatever_an_update_says(text: str) -> None:
+    """Case 08: a pasted log line with control characters made the feed unreadable."""
+    first = next(fact for fact in facts(2) if isinstance(fact, e.IncidentOpened))
+    pasted = first.model_copy(update={"title": text, "body": text})
+    found = board(told([pasted]), COMPONENTS, known_from=BEGAN, now=DURING, heard_at=DURING)
+    files = _DRAWING.files(found)
+    _DRAWING.forget()
+    entry = Xml.fromstring(files["status/feed.atom"]).find("{http://www.w3.org/2005/Atom}entry")
+    assert entry is not None
+    for name, content in files.items():
+        if name.endswith(".json"):
+            orjson.loads(content)
+        elif name.endswith(".html"):
+            assert not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]", content.decode())
+    assert orjson.loads(files[f"api/v3/issues/{KEY}.json"])["title"] == text
+
+
+_DRAWING = Drawing(BASE)

@@ -7,8 +7,8 @@ from functools import cache
 from typing import Any
 
 from deploy.demo.directory import documents, policies
-from services.router.domain import decide
-from services.router.ticket import TicketRow, evolve
+from services.router.ticket.domain import decide
+from services.router.ticket.row import TicketRow, evolve
 from shared import ids
 from shared.events import (
     Actor,
@@ -57,24 +57,41 @@ def admission(who: str, app: str | None, addons: list[str] | None = None) -> Adm
     if app is None:
         return Admission(plan=plan)
     found = directory()["apps", app]
-    providers = [directory()["providers", slug] for slug in (found["addons"] if addons is None else addons)]
+    providers = [
+        directory()["providers", slug] for slug in (found["addons"] if addons is None else addons)
+    ]
     return Admission(
         plan=plan,
         requester_name=actor(who).name,
         app_owner=found["owner"],
         app_stage=found["stage"],
         app_collaborators=tuple(found["collaborators"]),
-        addons=tuple(AddonKnown(slug=p["slug"], name=p["name"], aliases=tuple(p["aliases"]), hosts=tuple(p["hosts"])) for p in providers),
+        addons=tuple(
+            AddonKnown(
+                slug=p["slug"], name=p["name"], aliases=tuple(p["aliases"]), hosts=tuple(p["hosts"])
+            )
+            for p in providers
+        ),
     )
 
 
-def open_ticket(who: str = "premier", key: str = "tkt_a", addons: list[str] | None = None, **fields: Any) -> OpenTicket:
-    fields = {"subject": "The app is slow", "body": "Since this morning.", "app": f"{who}-production", "at": AT, **fields}
+def open_ticket(
+    who: str = "premier", key: str = "tkt_a", addons: list[str] | None = None, **fields: Any
+) -> OpenTicket:
+    fields = {
+        "subject": "The app is slow",
+        "body": "Since this morning.",
+        "app": f"{who}-production",
+        "at": AT,
+        **fields,
+    }
     known = admission(who, fields["app"], addons)
     verdict = priority_at_opening(policy(), known, fields.get("priority"))
     lane = lane_for(actor(who).email, known, fields["app"])
     fields = {"id": f"req_open_{key}", "pages": verdict.pages, "lane": lane, **fields}
-    return OpenTicket(key=key, actor=actor(who), policy=STAMP, digest="d1", admission=known, **fields)
+    return OpenTicket(
+        key=key, actor=actor(who), policy=STAMP, digest="d1", admission=known, **fields
+    )
 
 
 def request(kind: type[Request], who: str, key: str = "tkt_a", **fields: Any) -> Any:
@@ -83,7 +100,9 @@ def request(kind: type[Request], who: str, key: str = "tkt_a", **fields: Any) ->
 
 
 class Ticket:
-    """Decides requests one after the other and keeps the row as the spine does: stamped facts, seq, seen."""
+    """Decides requests one after the other and keeps the row as the spine does: stamped facts, seq,
+    seen.
+    """
 
     def __init__(self, opening: OpenTicket | None = None) -> None:
         self.row: TicketRow | None = None
@@ -102,7 +121,9 @@ class Ticket:
         for fact in stamped:
             assert isinstance(fact, TicketFact)
             row = evolve(self.row, fact)
-            self.row = row.model_copy(update={"seq": fact.seq, "seen": tuple(dict.fromkeys((*row.seen, fact.cause)))})
+            self.row = row.model_copy(
+                update={"seq": fact.seq, "seen": tuple(dict.fromkeys((*row.seen, fact.cause)))}
+            )
         self.log += stamped
         return stamped
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.notifier.front import HANDLERS
+from services.intake.mail.admission.refusals import on_refused
+from services.notifier.front.rules import HANDLERS
+from services.router.ticket.domain import CAME_BEFORE
 from shared.events import ConfirmSender, PageWanted, Priority, ReviewPriority, Solve, Status
+from shared.ids import obligation_id
 from tests.unit.router.building import Ticket, open_ticket, request
 
 
@@ -21,7 +24,11 @@ def test_it_is_urgent_and_wakes_nobody_until_it_is_confirmed() -> None:
     ticket = unverified()
     opened, priority = ticket.log[:2]
     assert not opened.verified  # type: ignore[attr-defined]
-    assert (priority.priority, priority.pages, priority.obligation) == (Priority.URGENT, False, None)  # type: ignore[attr-defined]
+    assert (priority.priority, priority.pages, priority.obligation) == (
+        Priority.URGENT,
+        False,
+        None,
+    )  # type: ignore[attr-defined]
     (confirmed,) = ticket.take(request(ConfirmSender, "premier"))
     assert (confirmed.type, confirmed.pages) == ("SenderConfirmed", True)
     assert ticket.row is not None
@@ -45,6 +52,31 @@ def test_staff_raised_it_meanwhile_so_the_confirmation_pages_no_second_time() ->
     ticket.take(request(ReviewPriority, "agent", priority=Priority.URGENT, reason="r"))
     (confirmed,) = ticket.take(request(ConfirmSender, "premier"))
     assert not confirmed.pages
+
+
+def test_the_same_mail_by_a_path_that_vouches_for_its_sender_confirms_and_pages_once() -> None:
+    first = open_ticket(priority=Priority.URGENT, verified=False, mail="m1")
+    ticket = Ticket(first)
+    copy = first.model_copy(
+        update={"id": "req_copy", "verified": True, "pages": True, "mail": "m2"}
+    )
+    (confirmed,) = ticket.take(copy)
+    assert (confirmed.type, confirmed.pages) == ("SenderConfirmed", True)
+    assert confirmed.obligation == obligation_id(copy.key, copy.id), "what the urgent copy pages by"
+    assert ticket.row is not None
+    assert ticket.row.verified
+
+
+def test_a_copy_nobody_vouches_for_changes_nothing_and_loses_no_mail() -> None:
+    first = open_ticket(mail="m1")
+    ticket = Ticket(first)
+    (answer,) = ticket.take(
+        first.model_copy(update={"id": "req_copy", "verified": False, "mail": "m2"})
+    )
+    assert (answer.type, answer.code) == ("RequestRefused", CAME_BEFORE)
+    assert on_refused(answer) is None, "the message stays with the ticket"
+    (refused,) = ticket.take(first.model_copy(update={"id": "req_other", "mail": ""}))
+    assert refused.code == "idempotency-key-reused"
 
 
 def test_only_the_sender_confirms_and_only_once_and_while_it_is_open() -> None:

@@ -1,4 +1,6 @@
-"""What the router decides, request by request: accepted with which facts, or refused with which word."""
+"""What the router decides, request by request: accepted with which facts, or refused with which
+word.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.router.domain import DECIDE, decide, fire
-from services.router.ticket import EXCERPT, due_at
+from services.router.ticket.domain import DECIDE, decide, fire
+from services.router.ticket.row import EXCERPT, due_at
 from shared import ids
 from shared.access import BY_TOKEN, MAY
 from shared.errors import Unavailable
 from shared.events import (
+    AcceptSuggestion,
     Acknowledge,
     AddReply,
     AppealPriority,
@@ -26,13 +29,17 @@ from shared.events import (
     DismissSuggestion,
     GrantAccess,
     HandBack,
+    HandOverTicket,
     InsistScope,
     JoinTicket,
     Kind,
     LinkIncident,
+    MergeTicket,
+    NoteMerge,
     Plan,
     Priority,
     RateTicket,
+    ReleaseTicket,
     Reopen,
     Request,
     ReviewPriority,
@@ -40,11 +47,21 @@ from shared.events import (
     ShareTicket,
     Solve,
     Status,
+    TagTicket,
     TakeBack,
+    TakeTicket,
     UnlinkIncident,
 )
 from shared.topics import TICKETS
-from tests.unit.router.building import AT, STAMP, Ticket, open_ticket, policy_of, request, with_redisco
+from tests.unit.router.building import (
+    AT,
+    STAMP,
+    Ticket,
+    open_ticket,
+    policy_of,
+    request,
+    with_redisco,
+)
 
 
 def types(facts: list[Any]) -> list[str]:
@@ -57,7 +74,8 @@ def refusal(facts: list[Any]) -> str:
     return str(facts[0].code)
 
 
-# --- opening ---------------------------------------------------------------------------------------------------------
+# --- opening
+# ---------------------------------------------------------------------------------------------------------
 
 
 def test_opening_says_what_when_and_where() -> None:
@@ -79,7 +97,12 @@ def test_a_chosen_add_on_gets_the_ticket_with_what_its_notices_need() -> None:
     facts = Ticket(open_ticket(addon="redisco", body="It hangs.")).log
     assert types(facts) == ["TicketOpened", "PrioritySet", "TicketRouted", "TicketAssigned"]
     assigned: Any = facts[-1]
-    assert (assigned.provider, assigned.queue, assigned.previous, assigned.body) == ("redisco", "provider:redisco", None, "It hangs.")
+    assert (assigned.provider, assigned.queue, assigned.previous, assigned.body) == (
+        "redisco",
+        "provider:redisco",
+        None,
+        "It hangs.",
+    )
     assert "was chosen and is attached" in assigned.reason
 
 
@@ -96,15 +119,29 @@ PRIORITIES: list[tuple[str, dict[str, Any], Priority, bool, str]] = [
     ("enterprise", {"priority": Priority.URGENT}, Priority.URGENT, False, ""),
     ("legacy", {"priority": Priority.URGENT}, Priority.URGENT, True, ""),
     ("premier", {"priority": Priority.URGENT}, Priority.URGENT, True, ""),
-    ("premier", {"priority": Priority.URGENT, "app": "premier-staging"}, Priority.HIGH, False, "production apps only"),
-    ("premier", {"priority": Priority.URGENT, "app": "premier-development"}, Priority.HIGH, False, "production apps only"),
+    (
+        "premier",
+        {"priority": Priority.URGENT, "app": "premier-staging"},
+        Priority.HIGH,
+        False,
+        "production apps only",
+    ),
+    (
+        "premier",
+        {"priority": Priority.URGENT, "app": "premier-development"},
+        Priority.HIGH,
+        False,
+        "production apps only",
+    ),
     ("premier", {"priority": Priority.URGENT, "app": None}, Priority.URGENT, True, ""),
     ("premier", {"priority": Priority.LOW}, Priority.LOW, False, ""),
 ]
 
 
 @pytest.mark.parametrize(("who", "fields", "priority", "pages", "reason"), PRIORITIES)
-def test_priority(who: str, fields: dict[str, Any], priority: Priority, pages: bool, reason: str) -> None:
+def test_priority(
+    who: str, fields: dict[str, Any], priority: Priority, pages: bool, reason: str
+) -> None:
     asked = open_ticket(who, **fields)
     fact: Any = Ticket(asked).log[1]
     assert (fact.priority, fact.pages) == (priority, pages)
@@ -115,7 +152,10 @@ def test_priority(who: str, fields: dict[str, Any], priority: Priority, pages: b
 
 def test_a_second_opening_is_a_reused_key() -> None:
     ticket = Ticket(open_ticket())
-    assert refusal(ticket.take(open_ticket(id="req_other", subject="Another"))) == "idempotency-key-reused"
+    assert (
+        refusal(ticket.take(open_ticket(id="req_other", subject="Another")))
+        == "idempotency-key-reused"
+    )
     assert ticket.take(open_ticket()) == [], "the same request is the same request"
 
 
@@ -137,14 +177,22 @@ def test_requests_on_pages_are_not_ours() -> None:
     assert decide(None, request(Acknowledge, "primary", key="lane_a.b"), policy_of) == []
 
 
-# --- who may what ----------------------------------------------------------------------------------------------------
+# --- who may what
+# ----------------------------------------------------------------------------------------------------
 
 FIELDS: dict[type[Request], dict[str, Any]] = {
     AddReply: {"body": "Hello."},
     AssignTicket: {"queue": "platform"},
     HandBack: {"reason": "Not ours."},
     TakeBack: {"reason": "Too slow."},
+    TakeTicket: {},
+    HandOverTicket: {"to": "agent2@example.com"},
+    ReleaseTicket: {},
+    TagTicket: {"add": ("needs-info",)},
+    MergeTicket: {"into": "tkt_b", "into_status": Status.OPEN},
+    NoteMerge: {"merged": "tkt_b"},
     DismissSuggestion: {},
+    AcceptSuggestion: {},
     InsistScope: {"information": "It fails on the platform only."},
     ReviewPriority: {"priority": Priority.LOW, "reason": "Not that bad."},
     Solve: {"resolution": "Done."},
@@ -161,15 +209,26 @@ FIELDS: dict[type[Request], dict[str, Any]] = {
     UnlinkIncident: {"incident_id": "inc_a", "title": "Widespread Application Outage"},
     ConfirmSender: {},
 }
-NOT_COVERED = {"subject": "Please debug my code", "body": "My function gives a wrong total, also on my laptop."}
+PLANS: dict[str, Any] = {
+    "subject": "Newsletter to 200,000 readers",
+    "body": "It goes out on Thursday at 9. How many dynos should we have up before?",
+}
+"""Reads like a question for the architects."""
+NOT_COVERED = {
+    "subject": "Please debug my code",
+    "body": "My function gives a wrong total, also on my laptop.",
+}
 LOWERED = (request(ReviewPriority, "admin", priority=Priority.LOW, reason="A workaround exists."),)
 SHARED = (request(ShareTicket, "premier", token_hash="h1", expires_at=AT + timedelta(days=30)),)
 SOLVED = (request(Solve, "agent2", resolution="Done."),)
 BEFORE: dict[type[Request], tuple[Request, ...]] = {
     Reopen: SOLVED,
+    ReleaseTicket: (request(HandOverTicket, "agent", to="agent2@example.com"),),
     CloseTicket: SOLVED,
     RateTicket: SOLVED,
-    UnlinkIncident: (request(LinkIncident, "agent", incident_id="inc_a", title="Widespread Application Outage"),),
+    UnlinkIncident: (
+        request(LinkIncident, "agent", incident_id="inc_a", title="Widespread Application Outage"),
+    ),
     AppealPriority: LOWERED,
     DecideAppeal: (*LOWERED, request(AppealPriority, "premier", information="The logs.")),
     RevokeShare: SHARED,
@@ -180,7 +239,14 @@ WORDS = {(JoinTicket, "premier"): "already-joined", (DecideAppeal, "agent"): "no
     (JoinTicket, who): "not-for-you" for who in ("agent", "redisco", "mailgrid")
 }
 """Where something else than the side decides."""
-SIDES = {"agent": "staff", "redisco": "provider", "premier": "customer", "mailgrid": None, "stranger": None, "free": None}
+SIDES = {
+    "agent": "staff",
+    "redisco": "provider",
+    "premier": "customer",
+    "mailgrid": None,
+    "stranger": None,
+    "free": None,
+}
 
 
 @pytest.mark.parametrize("kind", FIELDS)
@@ -189,6 +255,8 @@ def test_the_matrix_of_sides_and_requests(kind: type[Request], who: str) -> None
     ticket = with_redisco()
     if kind is DismissSuggestion:
         ticket = Ticket(open_ticket(subject="redis is slow"))
+    if kind is AcceptSuggestion:
+        ticket = Ticket(open_ticket(**PLANS))
     if kind is InsistScope:
         ticket = with_redisco(**NOT_COVERED)
     if kind is ConfirmSender:
@@ -200,7 +268,7 @@ def test_the_matrix_of_sides_and_requests(kind: type[Request], who: str) -> None
         assert refusal(facts) == WORDS[kind, who]
     elif kind is JoinTicket:
         assert types(facts) == ["ParticipantJoined"]
-    elif SIDES[who] is None or (kind is DismissSuggestion and who == "redisco"):
+    elif SIDES[who] is None or (who == "redisco" and kind in (DismissSuggestion, AcceptSuggestion)):
         assert refusal(facts) == "no-such-ticket", "what may not be seen does not exist"
     elif SIDES[who] in MAY[kind.__name__]:
         assert "RequestRefused" not in types(facts)
@@ -212,9 +280,17 @@ def test_a_providers_user_follows_their_own_ticket_as_a_customer() -> None:
     ticket = Ticket(open_ticket("redisco", app=None))
     said = ticket.take(request(AddReply, "redisco", body="Still so.", id="r1"))
     assert (types(said), said[0].side) == (["ReplyAdded"], "customer")
-    assert refusal(ticket.take(request(HandBack, "redisco", reason="Not ours.", id="h1"))) == "not-allowed", "nobody assigned it to them"
-    assert refusal(ticket.take(request(AddReply, "mailgrid", body="Me too.", id="r2"))) == "no-such-ticket"
-    assert types(ticket.take(request(Solve, "redisco", resolution="It was our firewall.", id="s1"))) == ["TicketSolved"]
+    assert (
+        refusal(ticket.take(request(HandBack, "redisco", reason="Not ours.", id="h1")))
+        == "not-allowed"
+    ), "nobody assigned it to them"
+    assert (
+        refusal(ticket.take(request(AddReply, "mailgrid", body="Me too.", id="r2")))
+        == "no-such-ticket"
+    )
+    assert types(
+        ticket.take(request(Solve, "redisco", resolution="It was our firewall.", id="s1"))
+    ) == ["TicketSolved"]
 
 
 def test_every_request_on_tickets_is_in_the_tables() -> None:
@@ -223,7 +299,8 @@ def test_every_request_on_tickets_is_in_the_tables() -> None:
     assert set(MAY) >= BY_TOKEN
 
 
-# --- replies ---------------------------------------------------------------------------------------------------------
+# --- replies
+# ---------------------------------------------------------------------------------------------------------
 
 REPLIES: list[tuple[str, dict[str, Any], list[str], Status | str]] = [
     ("agent", {}, ["ReplyAdded"], Status.PENDING),
@@ -254,7 +331,12 @@ def test_reply(who: str, fields: dict[str, Any], expected: list[str], then: Stat
 
 def test_a_reply_carries_who_may_be_told() -> None:
     fact = with_redisco().take(request(AddReply, "agent", body="Hello."))[0]
-    assert (fact.side, fact.participants, fact.provider, fact.subject) == ("staff", ("premier@example.com",), "redisco", "The app is slow")
+    assert (fact.side, fact.participants, fact.provider, fact.subject) == (
+        "staff",
+        ("premier@example.com",),
+        "redisco",
+        "The app is slow",
+    )
 
 
 WORK: list[tuple[type[Any], str, dict[str, Any], bool]] = [
@@ -267,11 +349,15 @@ WORK: list[tuple[type[Any], str, dict[str, Any], bool]] = [
 
 
 @pytest.mark.parametrize(("kind", "who", "fields", "is_work"), WORK)
-def test_a_page_hears_of_work_on_its_ticket_by_one_of_ours(kind: type[Any], who: str, fields: dict[str, Any], is_work: bool) -> None:
+def test_a_page_hears_of_work_on_its_ticket_by_one_of_ours(
+    kind: type[Any], who: str, fields: dict[str, Any], is_work: bool
+) -> None:
     ticket = Ticket(open_ticket(priority=Priority.URGENT))
     assert ticket.row and ticket.row.obligations
     fact = ticket.take(request(kind, who, **fields))[0]
-    assert (fact.lane, fact.obligations) == ((ticket.row.lane, ticket.row.obligations) if is_work else ("", ()))
+    assert (fact.lane, fact.obligations) == (
+        (ticket.row.lane, ticket.row.obligations) if is_work else ("", ())
+    )
     calm = Ticket(open_ticket())
     assert calm.take(request(kind, who, **fields))[0].obligations == (), "nobody was woken for it"
 
@@ -285,18 +371,25 @@ def test_a_provider_at_work_and_a_ticket_that_comes_back_are_no_sign_of_ours() -
 
 def test_the_conversation_goes_back_and_forth() -> None:
     ticket = Ticket(open_ticket())
-    for i, (who, status) in enumerate([("agent", Status.PENDING), ("premier", Status.OPEN), ("agent", Status.PENDING)]):
+    for i, (who, status) in enumerate(
+        [("agent", Status.PENDING), ("premier", Status.OPEN), ("agent", Status.PENDING)]
+    ):
         ticket.take(request(AddReply, who, body="…", id=f"r{i}"))
         assert ticket.row and ticket.row.status is status
 
 
 def test_staff_cannot_write_to_a_provider_that_is_not_there() -> None:
     ticket = Ticket(open_ticket())
-    assert refusal(ticket.take(request(AddReply, "agent", body="?", audience=Audience.PROVIDER))) == "no-provider"
+    assert (
+        refusal(ticket.take(request(AddReply, "agent", body="?", audience=Audience.PROVIDER)))
+        == "no-provider"
+    )
 
 
 def test_staff_who_opened_it_are_its_customer() -> None:
-    opening = open_ticket().model_copy(update={"actor": request(Solve, "agent", resolution="").actor})
+    opening = open_ticket().model_copy(
+        update={"actor": request(Solve, "agent", resolution="").actor}
+    )
     ticket = Ticket(opening)
     assert ticket.take(request(AddReply, "agent", body="More."))[0].side == "customer"
 
@@ -318,7 +411,8 @@ def test_an_out_of_office_reopens_nothing() -> None:
     assert ticket.row and ticket.row.status is Status.SOLVED
 
 
-# --- moving it about -------------------------------------------------------------------------------------------------
+# --- moving it about
+# -------------------------------------------------------------------------------------------------
 
 ASSIGNMENTS: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({}, {"provider": "redisco"}, "provider:redisco"),
@@ -347,24 +441,96 @@ def test_assign(opening: dict[str, Any], fields: dict[str, Any], expected: str) 
 
 def test_confirming_a_suggestion_settles_it() -> None:
     ticket = Ticket(open_ticket(subject="redis is slow"))
-    assert ticket.take(request(AssignTicket, "agent", provider="redisco"))[0].reason == "the suggestion was confirmed"
+    assert (
+        ticket.take(request(AssignTicket, "agent", provider="redisco"))[0].reason
+        == "the suggestion was confirmed"
+    )
     assert ticket.row and ticket.row.suggestion is None
     assert refusal(ticket.take(request(DismissSuggestion, "agent"))) == "no-suggestion"
 
 
 def test_dismissing_a_suggestion_names_it() -> None:
     ticket = Ticket(open_ticket(subject="redis is slow"))
-    assert ticket.take(request(DismissSuggestion, "agent", reason="It is their code."))[0].provider == "redisco"
+    assert (
+        ticket.take(request(DismissSuggestion, "agent", reason="It is their code."))[0].provider
+        == "redisco"
+    )
     assert ticket.row and ticket.row.suggestion is None
+
+
+def test_what_reads_like_architecture_is_suggested_and_stays_with_support() -> None:
+    ticket = Ticket(open_ticket(**PLANS))
+    assert types(ticket.log) == ["TicketOpened", "PrioritySet", "TicketRouted", "QueueSuggested"]
+    suggested: Any = ticket.log[-1]
+    assert (suggested.queue, suggested.because[0]) == (
+        "csa",
+        "asks for advice: how many, should we",
+    )
+    assert ticket.row and (ticket.row.queue, ticket.row.suggested_queue) == ("platform", "csa")
+
+
+@pytest.mark.parametrize("who", ["free", "premium"])
+def test_who_has_no_architects_is_pointed_elsewhere_by_the_agent(who: str) -> None:
+    facts = Ticket(open_ticket(who, kind=Kind.QUESTION, **PLANS)).log
+    assert types(facts) == ["TicketOpened", "PrioritySet", "TicketRouted"]
+    assert any("answer with pointers" in line.because for line in facts[-1].trail)  # type: ignore[attr-defined]
+
+
+def test_an_agent_confirms_the_suggested_queue_though_it_was_sent_as_a_problem() -> None:
+    ticket = Ticket(open_ticket(**PLANS))
+    fact = ticket.take(request(AssignTicket, "agent", queue="csa"))[0]
+    assert (fact.queue, fact.reason) == ("csa", "the suggestion was confirmed")
+    assert ticket.row and ticket.row.suggested_queue is None
+    ticket.take(request(AssignTicket, "agent2", queue="platform"))
+    again = ticket.take(request(AssignTicket, "csa", queue="csa"))
+    assert types(again) == ["TicketAssigned"], "somebody agreed once that it is architecture"
+
+
+def test_the_customer_agrees_once_and_only_with_what_is_suggested() -> None:
+    ticket = Ticket(open_ticket(**PLANS))
+    fact = ticket.take(request(AcceptSuggestion, "premier", id="a1"))[0]
+    assert (fact.queue, fact.provider) == ("csa", None)
+    assert "customer" in fact.reason
+    assert refusal(ticket.take(request(AcceptSuggestion, "premier", id="a2"))) == "no-suggestion"
+    broken = Ticket(open_ticket(subject="H12 since 10:00", body="How many dynos do we need?"))
+    assert refusal(broken.take(request(AcceptSuggestion, "premier"))) == "no-suggestion"
+
+
+def test_each_suggestion_is_dismissed_for_itself() -> None:
+    both = {**PLANS, "subject": "Redis for the newsletter"}
+    ticket = Ticket(open_ticket(**both))
+    assert types(ticket.log)[-2:] == ["ProviderSuggested", "QueueSuggested"]
+    no_queue = ticket.take(request(DismissSuggestion, "agent", queue="csa", id="d1"))
+    assert types(no_queue) == ["QueueSuggestionDismissed"]
+    assert ticket.row and (ticket.row.suggestion, ticket.row.suggested_queue) == ("redisco", None)
+    assert refusal(ticket.take(request(DismissSuggestion, "agent", queue="csa", id="d2"))) == (
+        "no-suggestion"
+    )
+    assert types(ticket.take(request(DismissSuggestion, "agent", id="d3"))) == [
+        "SuggestionDismissed"
+    ]
+    alone = Ticket(open_ticket(**PLANS))
+    assert types(alone.take(request(DismissSuggestion, "agent"))) == ["QueueSuggestionDismissed"]
 
 
 def test_handed_back_and_taken_back() -> None:
     for kind, who in ((HandBack, "redisco"), (TakeBack, "agent")):
         ticket = with_redisco()
         fact = ticket.take(request(kind, who, reason="Not theirs."))[0]
-        assert (fact.queue, fact.provider, fact.previous, fact.reason) == ("platform", None, "redisco", "Not theirs.")
-        assert refusal(ticket.take(request(AddReply, "redisco", body="One more thing"))) == "no-such-ticket"
-    assert refusal(Ticket(open_ticket()).take(request(TakeBack, "agent", reason="?"))) == "not-with-provider"
+        assert (fact.queue, fact.provider, fact.previous, fact.reason) == (
+            "platform",
+            None,
+            "redisco",
+            "Not theirs.",
+        )
+        assert (
+            refusal(ticket.take(request(AddReply, "redisco", body="One more thing")))
+            == "no-such-ticket"
+        )
+    assert (
+        refusal(Ticket(open_ticket()).take(request(TakeBack, "agent", reason="?")))
+        == "not-with-provider"
+    )
 
 
 def test_the_row_keeps_only_an_excerpt_for_later_assignments() -> None:
@@ -373,13 +539,16 @@ def test_the_row_keeps_only_an_excerpt_for_later_assignments() -> None:
     assert len(ticket.take(request(AssignTicket, "agent", provider="redisco"))[0].body) == EXCERPT
 
 
-# --- priority --------------------------------------------------------------------------------------------------------
+# --- priority
+# --------------------------------------------------------------------------------------------------------
 
 
 def test_a_downgrade_takes_the_page_back() -> None:
     asked = open_ticket(priority=Priority.URGENT)
     ticket = Ticket(asked)
-    fact = ticket.take(request(ReviewPriority, "reviewer", priority=Priority.HIGH, reason="There is a workaround."))[0]
+    fact = ticket.take(
+        request(ReviewPriority, "reviewer", priority=Priority.HIGH, reason="There is a workaround.")
+    )[0]
     assert fact.cancels == (ids.obligation_id("tkt_a", asked.id),)
     assert (fact.pages, fact.obligation, fact.previous) == (False, None, Priority.URGENT)
     assert ticket.row and ticket.row.obligations == ()
@@ -395,11 +564,18 @@ def test_a_downgrade_takes_the_page_back() -> None:
         ("premier", {"app": "premier-staging"}, False),
     ],
 )
-def test_a_raise_to_urgent_pages_once_where_it_may(who: str, fields: dict[str, Any], pages: bool) -> None:
+def test_a_raise_to_urgent_pages_once_where_it_may(
+    who: str, fields: dict[str, Any], pages: bool
+) -> None:
     ticket = Ticket(open_ticket(who, **fields))
-    asked = request(ReviewPriority, "reviewer", priority=Priority.URGENT, reason="All users are affected.")
+    asked = request(
+        ReviewPriority, "reviewer", priority=Priority.URGENT, reason="All users are affected."
+    )
     fact = ticket.take(asked)[0]
-    assert (fact.pages, fact.obligation) == (pages, ids.obligation_id("tkt_a", asked.id) if pages else None)
+    assert (fact.pages, fact.obligation) == (
+        pages,
+        ids.obligation_id("tkt_a", asked.id) if pages else None,
+    )
     assert ticket.take(asked) == []
     again = request(ReviewPriority, "agent", priority=Priority.URGENT, reason="Me too.", id="again")
     assert refusal(ticket.take(again)) == "same-priority"
@@ -419,11 +595,15 @@ def test_solving_lists_the_obligations_it_ends() -> None:
     owed = ticket.row and ticket.row.obligations
     assert ticket.take(request(Solve, "premier", resolution="It was us."))[0].obligations == owed
     assert refusal(ticket.take(request(Solve, "agent", resolution="Again."))) == "not-in-this-state"
-    assert refusal(ticket.take(request(ReviewPriority, "agent", priority=Priority.LOW, reason="?"))) == "not-in-this-state"
+    assert (
+        refusal(ticket.take(request(ReviewPriority, "agent", priority=Priority.LOW, reason="?")))
+        == "not-in-this-state"
+    )
     assert types(ticket.take(request(Reopen, "agent"))) == ["TicketReopened"]
 
 
-# --- overtaking ------------------------------------------------------------------------------------------------------
+# --- overtaking
+# ------------------------------------------------------------------------------------------------------
 
 
 def test_a_reply_that_overtakes_its_ticket_waits_for_it() -> None:
@@ -476,21 +656,34 @@ def test_a_parked_request_with_fields_of_a_newer_version_is_still_read() -> None
     assert "ReplyAdded" in types(ticket.take(open_ticket()))
 
 
-# --- for every sequence ----------------------------------------------------------------------------------------------
+# --- for every sequence
+# ----------------------------------------------------------------------------------------------
 
 ANY = st.lists(
     st.tuples(
         st.sampled_from(sorted(FIELDS, key=lambda kind: kind.__name__)),
         st.sampled_from(["agent", "reviewer", "redisco", "mailgrid", "premier", "stranger"]),
-        st.sampled_from([{}, {"automatic": True}, {"audience": "staff"}, {"audience": "provider"}, {"provider": "mailgrid"}]),
+        st.sampled_from(
+            [
+                {},
+                {"automatic": True},
+                {"audience": "staff"},
+                {"audience": "provider"},
+                {"provider": "mailgrid"},
+            ]
+        ),
     ),
     max_size=12,
 )
 
 
 @given(asked=ANY, opened_after=st.integers(0, 3), urgent=st.booleans())
-def test_whatever_is_asked(asked: list[tuple[type[Request], str, dict[str, Any]]], opened_after: int, urgent: bool) -> None:
-    """Every request yields facts with its cause; seq has no gap; a row rebuilt from the facts is the row; no page is lost."""
+def test_whatever_is_asked(
+    asked: list[tuple[type[Request], str, dict[str, Any]]], opened_after: int, urgent: bool
+) -> None:
+    """Every request yields facts with its cause; seq has no gap; a row rebuilt from the facts is
+    the row; no page is lost.
+    """
     ticket = Ticket()
     requests: list[Request] = []
     for i, (kind, who, more) in enumerate(asked):
@@ -499,7 +692,9 @@ def test_whatever_is_asked(asked: list[tuple[type[Request], str, dict[str, Any]]
         if "provider" in fitting:
             fields.pop("queue", None)
         requests.append(request(kind, who, id=f"r{i}", **fields))
-    requests.insert(min(opened_after, len(requests)), open_ticket(priority=Priority.URGENT if urgent else None))
+    requests.insert(
+        min(opened_after, len(requests)), open_ticket(priority=Priority.URGENT if urgent else None)
+    )
     for each in requests:
         assert ticket.take(each)
         assert ticket.take(each) == []
@@ -514,6 +709,7 @@ def test_whatever_is_asked(asked: list[tuple[type[Request], str, dict[str, Any]]
         rebuilt.add("tkt_a", fact.cause, [fact])
     assert rebuilt.row and ticket.row and rebuilt.row == ticket.row
     owed = {fact.obligation for fact in ticket.log if getattr(fact, "obligation", None)}  # type: ignore[attr-defined]
-    solved = {o for fact in ticket.log if fact.type == "TicketSolved" for o in fact.obligations}  # type: ignore[attr-defined]
-    ended = solved | {o for fact in ticket.log for o in getattr(fact, "cancels", ())}
+    over = ("TicketSolved", "TicketMerged")
+    done = {o for fact in ticket.log if fact.type in over for o in fact.obligations}  # type: ignore[attr-defined]
+    ended = done | {o for fact in ticket.log for o in getattr(fact, "cancels", ())}
     assert owed - ended == set(ticket.row.obligations)

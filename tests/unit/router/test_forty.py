@@ -1,4 +1,6 @@
-"""The forty tickets against the pure router and sla; the end-to-end test runs the same file through the whole system."""
+"""The forty tickets against the pure router and sla; the end-to-end test runs the same file through
+the whole system.
+"""
 
 from __future__ import annotations
 
@@ -17,20 +19,33 @@ FILE = Path(__file__).parents[2] / "e2e" / "forty_tickets.yaml"
 FORTY: list[dict[str, Any]] = yaml.safe_load(FILE.read_text())
 
 
-@pytest.mark.parametrize("case", FORTY, ids=[f"{case['who']}: {case['why'][:60]}" for case in FORTY])
+@pytest.mark.parametrize(
+    "case", FORTY, ids=[f"{case['who']}: {case['why'][:60]}" for case in FORTY]
+)
 def test_ticket(case: dict[str, Any]) -> None:
     expected = case["expect"]
     ticket = Ticket(
         open_ticket(
-            case["who"], app=f"{case['who']}-{case['app']}" if case.get("app") else None, addon=case.get("addon"), kind=Kind(case["kind"]),
-            priority=Priority(case["priority"]) if case.get("priority") else None, subject=case["subject"], body=case["body"],
+            case["who"],
+            app=f"{case['who']}-{case['app']}" if case.get("app") else None,
+            addon=case.get("addon"),
+            kind=Kind(case["kind"]),
+            priority=Priority(case["priority"]) if case.get("priority") else None,
+            subject=case["subject"],
+            body=case["body"],
         )
-    )  # fmt: skip
+    )
     row, priority = ticket.row, ticket.log[1]
     assert row is not None
-    assert (row.queue, row.provider, row.suggestion) == (expected["queue"], expected["provider"], expected["suggestion"])
+    assert (row.queue, row.provider, row.suggestion) == (
+        expected["queue"],
+        expected["provider"],
+        expected["suggestion"],
+    )
     assert (row.priority, priority.pages) == (expected["priority"], expected["pages"])  # type: ignore[attr-defined]
-    assert expected.get("reason", "") in priority.reason and bool(expected.get("reason")) == bool(priority.reason)  # type: ignore[attr-defined]
+    assert expected.get("reason", "") in priority.reason and bool(expected.get("reason")) == bool(
+        priority.reason
+    )  # type: ignore[attr-defined]
     (clock,) = sla.decide(None, priority, policy_of)  # type: ignore[arg-type]
     promised = timedelta(minutes=expected["clock"]["minutes"])
     assert (clock.calendar, clock.target) == (expected["clock"]["calendar"], promised)  # type: ignore[attr-defined]

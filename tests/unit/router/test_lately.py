@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from services.router.lately import lately
-from services.router.rules import texts_of
-from services.router.scope import scope_of
+from services.router.memo_last import memo_last
+from services.router.team.rules import texts_of
+from services.router.team.scope import scope_of
 from tests.unit.router.building import open_ticket
 
 
 def test_the_same_object_is_answered_once() -> None:
     asked: list[str] = []
 
-    @lately
+    @memo_last
     def seen(word: str) -> int:
         asked.append(word)
         return len(asked)
@@ -23,7 +23,15 @@ def test_the_same_object_is_answered_once() -> None:
 
 def test_two_tickets_are_never_mixed_up() -> None:
     first = open_ticket("premier", subject="Boot fails", body="It crashes.")
-    second = open_ticket("premier", subject="Please debug my code", body="Can you fix my function? It fails locally too.")
+    second = open_ticket(
+        "premier",
+        subject="Please debug my code",
+        body="Can you fix my function? It fails locally too.",
+    )
     for ticket in (first, second, first, second):
         assert texts_of(ticket).subject == ticket.subject.casefold()
-    assert [scope_of(ticket).scope for ticket in (first, second, first)] == ["covered", "not-covered", "covered"]
+    assert [scope_of(ticket).scope for ticket in (first, second, first)] == [
+        "covered",
+        "not-covered",
+        "covered",
+    ]

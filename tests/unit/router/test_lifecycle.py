@@ -54,5 +54,9 @@ REPLIES = [
 
 
 @pytest.mark.parametrize(("by_customer", "audience", "automatic", "expected"), REPLIES)
-def test_what_a_reply_amounts_to(by_customer: bool, audience: Audience, automatic: bool, expected: Move) -> None:
-    assert move_of_reply(by_customer=by_customer, audience=audience, automatic=automatic) is expected
+def test_what_a_reply_amounts_to(
+    by_customer: bool, audience: Audience, automatic: bool, expected: Move
+) -> None:
+    assert (
+        move_of_reply(by_customer=by_customer, audience=audience, automatic=automatic) is expected
+    )

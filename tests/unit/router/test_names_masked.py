@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from services.router.names import is_in_mail_address
+from services.router.evidence.names import is_in_mail_address
 from shared.text.redact import redact_quickly
 
 
 @pytest.mark.parametrize(
     ("text", "host", "is_mail"),
     [
-        ("redis://h:s3cr3t-word@ec2-9.redisco.example:6379 refuses", "ec2-9.redisco.example", False),
+        (
+            "redis://h:s3cr3t-word@ec2-9.redisco.example:6379 refuses",
+            "ec2-9.redisco.example",
+            False,
+        ),
         ("I wrote to support@redisco.example last week", "redisco.example", True),
         ("password: hunter2hunter2 and support@redisco.example", "redisco.example", True),
     ],

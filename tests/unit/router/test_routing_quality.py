@@ -13,7 +13,9 @@ CASES = cases()
 def test_the_goals_are_met(held_out: bool) -> None:
     results = judged(case for case in CASES if case.held_out is held_out)
     found = figures(results)
-    assert found["false"] == 0, [each.case.name for each in results if each.column == "assigned: WRONG"]
+    assert found["false"] == 0, [
+        each.case.name for each in results if each.column == "assigned: WRONG"
+    ]
     assert found["certain"] >= 0.99 and found["certain made"] >= 4
     assert found["suggested"] >= 0.85, table(results)
     assert found["scope"] >= 0.95 and found["moved"] >= 0.95 and found["queue"] >= 0.97

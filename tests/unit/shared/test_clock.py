@@ -28,7 +28,12 @@ def test_it_follows_the_file_and_keeps_the_last_good_offset(tmp_path: Path) -> N
     path = tmp_path / "clock"
     clock = SteeredClock(path)
     assert abs(offset(clock)) < 0.1
-    for text, expected in (("60", 60.0), ("1860.5", 1860.5), ("not a number", 1860.5), ("-5", -5.0)):
+    for text, expected in (
+        ("60", 60.0),
+        ("1860.5", 1860.5),
+        ("not a number", 1860.5),
+        ("-5", -5.0),
+    ):
         steer(path, text)
         look_again(clock)
         assert abs(offset(clock) - expected) < 0.1

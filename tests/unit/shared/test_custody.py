@@ -39,13 +39,23 @@ def test_a_life() -> None:
     turns = [(10, Holder.PROVIDER), (40, Holder.REQUESTER), (100, Holder.PROVIDER), (120, None)]
     for after, holder in turns:
         held = held.passed(holder, BEGAN + minutes(after))
-    spent = {Holder.PLATFORM: minutes(10), Holder.PROVIDER: minutes(50), Holder.REQUESTER: minutes(60)}
+    spent = {
+        Holder.PLATFORM: minutes(10),
+        Holder.PROVIDER: minutes(50),
+        Holder.REQUESTER: minutes(60),
+    }
     assert held.until(BEGAN + minutes(500)) == spent, "solved: the age ended then"
     held = held.passed(Holder.PROVIDER, BEGAN + minutes(150))
-    assert held.until(BEGAN + minutes(151)) == spent | {Holder.REQUESTER: minutes(90), Holder.PROVIDER: minutes(51)}
+    assert held.until(BEGAN + minutes(151)) == spent | {
+        Holder.REQUESTER: minutes(90),
+        Holder.PROVIDER: minutes(51),
+    }
 
 
-@given(st.lists(st.tuples(st.integers(-5, 60), st.sampled_from([*Holder, None])), max_size=20), st.integers(0, 100))
+@given(
+    st.lists(st.tuples(st.integers(-5, 60), st.sampled_from([*Holder, None])), max_size=20),
+    st.integers(0, 100),
+)
 def test_the_times_add_up_to_the_age(turns: list[tuple[int, Holder | None]], rest: int) -> None:
     held, now, latest, solved = Custody(holder=Holder.PLATFORM, since=BEGAN), BEGAN, BEGAN, None
     for after, holder in turns:

@@ -1,4 +1,6 @@
-"""One turn on paper: what is published for messages, outcomes and timers, and what a bug or poison does."""
+"""One turn on paper: what is published for messages, outcomes and timers, and what a bug or poison
+does.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from shared.draft import REDRIVE, Draft
 from shared.errors import Unavailable
 from shared.events import DeadLetter
-from shared.recovery import Part
-from shared.runtime import attempt
+from shared.spine.draft import REDRIVE, Turn
+from shared.spine.recovery import PartitionState
+from shared.spine.runtime import attempt
 from shared.wire import Message, headers_for
 from tests.chaos.spine.domain import WORK, Count, Event, Sent, Tally, parse_fact
 
@@ -35,10 +37,11 @@ class Worker:
 
     def __init__(self, **changes: Any) -> None:
         self.work = replace(WORK, **changes)
-        self.parts = {0: Part()}
+        self.parts = {0: PartitionState()}
+        self.traces: dict[tuple[int, str], bytes] = {}
 
-    def turn(self, do: Callable[[Draft[Tally]], None], now: datetime = NOW) -> Draft[Tally]:
-        draft = Draft(self.work, self.parts, now, attempt)
+    def turn(self, do: Callable[[Turn[Tally]], None], now: datetime = NOW) -> Turn[Tally]:
+        draft = Turn(self.work, self.parts, now, attempt, self.traces)
         do(draft)
         for record in draft.state():
             if record.value and record.value != b"{}":
@@ -49,35 +52,47 @@ class Worker:
         self.parts[0].next_offset = draft.done.get(0, self.parts[0].next_offset)
         return draft
 
-    def takes(self, *messages: Message) -> Draft[Tally]:
-        def take_all(draft: Draft[Tally]) -> None:
+    def takes(self, *messages: Message) -> Turn[Tally]:
+        def take_all(draft: Turn[Tally]) -> None:
             for found in messages:
                 draft.take(found)
 
         return self.turn(take_all)
 
 
-def facts_of(draft: Draft[Tally]) -> list[tuple[str, int, str]]:
-    facts = [parse_fact(Message(r.topic, 0, 0, r.key, r.value or b"", dict(r.headers), 0.0)) for r in draft.facts]
+def facts_of(draft: Turn[Tally]) -> list[tuple[str, int, str]]:
+    facts = [
+        parse_fact(Message(r.topic, 0, 0, r.key, r.value or b"", dict(r.headers), 0.0))
+        for r in draft.facts
+    ]
     return [(fact.type, fact.seq, fact.cause) for fact in facts]
 
 
-def letters_of(draft: Draft[Tally]) -> list[DeadLetter]:
+def letters_of(draft: Turn[Tally]) -> list[DeadLetter]:
     return [DeadLetter.read(record.value or b"") for record in draft.letters]
 
 
 def test_a_request_becomes_facts_in_order_and_a_row() -> None:
     draft = Worker().takes(message(count("r1")), message(count("r2"), 1))
     assert facts_of(draft) == [
-        ("Counted", 1, "r1"), ("Noted", 2, "r1"), ("Noted", 3, "r1"), ("Counted", 4, "r2"), ("Noted", 5, "r2"), ("Noted", 6, "r2"),
-    ]  # fmt: skip
+        ("Counted", 1, "r1"),
+        ("Noted", 2, "r1"),
+        ("Noted", 3, "r1"),
+        ("Counted", 4, "r2"),
+        ("Noted", 5, "r2"),
+        ("Noted", 6, "r2"),
+    ]
     assert draft.done == {0: 2}
     assert [record.headers for record in draft.state()] == [[("seq", b"6")]]
-    assert {record.group for record in draft.facts[:3]} != {record.group for record in draft.facts[3:]}
+    assert {record.group for record in draft.facts[:3]} != {
+        record.group for record in draft.facts[3:]
+    }
 
 
 def test_the_trace_goes_on_in_the_facts() -> None:
-    assert dict(Worker().takes(message(count("r1"))).facts[0].headers)["traceparent"].startswith(b"00-aaaa")
+    assert dict(Worker().takes(message(count("r1"))).facts[0].headers)["traceparent"].startswith(
+        b"00-aaaa"
+    )
 
 
 def test_a_request_taken_before_is_skipped_but_committed() -> None:
@@ -105,7 +120,11 @@ def test_poison_becomes_a_dead_letter_with_the_raw_record_and_stops_nobody() -> 
 def test_a_bug_parks_its_key_and_later_messages_wait_behind_it() -> None:
     worker = Worker()
     worker.takes(message(count("r0")))
-    draft = worker.takes(message(count("r1", text="bug"), 1), message(count("r2"), 2), message(count("other", key="o"), 3))
+    draft = worker.takes(
+        message(count("r1", text="bug"), 1),
+        message(count("r2"), 2),
+        message(count("other", key="o"), 3),
+    )
     assert [letter.parked for letter in letters_of(draft)] == [True, True]
     assert draft.fresh_letters == 1
     assert {cause for _, _, cause in facts_of(draft)} == {"other"}
@@ -146,7 +165,7 @@ def test_unavailable_leaves_the_message_undone() -> None:
     def decide(row: Tally | None, event: Event, now: datetime) -> Any:
         raise Unavailable("policies")
 
-    draft = Draft(replace(WORK, decide=decide), {0: Part()}, NOW, attempt)
+    draft = Turn(replace(WORK, decide=decide), {0: PartitionState()}, NOW, attempt)
     with pytest.raises(Unavailable):
         draft.take(message(count("r1")))
     assert (draft.done, draft.facts, draft.letters, draft.state()) == ({}, [], [], [])
@@ -187,6 +206,22 @@ def test_an_outcome_is_decided_like_an_input_and_commits_no_offset_beyond_the_in
     assert [kind for kind, _, _ in facts_of(draft)] == ["Delivered"]
     assert draft.owed == {(0, "k"): []}
     assert draft.done == {0: 8}
+
+
+def test_timers_and_outcomes_belong_to_the_trace_of_what_came_before() -> None:
+    worker, later = Worker(), NOW + timedelta(minutes=6)
+    worker.takes(message(count("r1", send=True, due_at=NOW + timedelta(minutes=5)), 6))
+    (effect,) = worker.takes(message(count("r2"), 7)).owed[0, "k"]
+    sent = Sent(id="out-1", at=NOW, effect=effect.id)
+    settled = worker.turn(lambda draft: draft.settle(0, "k", sent))
+    fired = worker.turn(lambda draft: draft.fire(0, "k"), later)
+    trace = dict(message(count("r1")).headers)["traceparent"]
+    for draft in (settled, fired):
+        assert draft.facts
+        assert {dict(record.headers).get("traceparent") for record in draft.facts} == {trace}
+    worker.traces.clear()  # as after a start
+    other = worker.takes(message(count("r3", key="k2", due_at=NOW), 8))
+    assert other.facts
 
 
 def test_facts_too_heavy_for_one_batch_park_the_key() -> None:

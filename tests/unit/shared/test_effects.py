@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from shared.burst import Burst, Halted
-from shared.effects import PER_DESTINATION, Effects
 from shared.errors import Unavailable
-from shared.runtime import caught
-from shared.work import Effect
+from shared.spine.burst import Burst, Halted
+from shared.spine.effects import PER_DESTINATION, Effects
+from shared.spine.runtime import caught
+from shared.spine.work import Effect
 from tests.chaos.spine.domain import Event, Sent
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
@@ -101,7 +101,10 @@ async def test_what_is_away_is_tried_again_and_a_bug_five_times() -> None:
     effects.start(0, "k", Effect("away", "a"))
     effects.start(0, "k", Effect("bug", "b"))
     await until(lambda: len(effects.outcomes) == 2)
-    assert {outcome.effect.id: outcome.event is not None for outcome in effects.take()} == {"away": True, "bug": False}
+    assert {outcome.effect.id: outcome.event is not None for outcome in effects.take()} == {
+        "away": True,
+        "bug": False,
+    }
     assert tries == {"away": 8, "bug": 5}
 
 

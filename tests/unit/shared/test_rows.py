@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.rows import Rows
+from shared.spine.rows import Rows
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -49,7 +49,10 @@ def test_a_million_changes_of_one_timer_do_not_fill_the_heap() -> None:
     assert len(rows._heap) < 2_000
 
 
-@given(st.lists(st.tuples(st.sampled_from("abcdef"), st.one_of(st.none(), st.integers(0, 50)))), st.integers(0, 50))
+@given(
+    st.lists(st.tuples(st.sampled_from("abcdef"), st.one_of(st.none(), st.integers(0, 50)))),
+    st.integers(0, 50),
+)
 def test_the_heap_says_what_a_scan_would(changes: list[tuple[str, int | None]], now: int) -> None:
     rows, plain = Rows(), dict[str, int]()
     for key, minutes in changes:

@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from shared.settings import EX_CONFIG, Settings, load, problems_in
+from shared.settings import EX_CONFIG, SigningSettings, StoreSettings, load, problems_in
+
+
+class Settings(StoreSettings, SigningSettings):
+    """Everything that several processes share."""
 
 
 class Router(Settings):
@@ -37,13 +41,21 @@ def test_customary_names_and_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SIGNALBOX_DEMO", "1")
     monkeypatch.setenv("SIGNALBOX_CLOCK_FILE", "")
     settings = load(Router)
-    assert (settings.kafka_bootstrap_servers, settings.mongodb_uri, settings.name_of_it) == ("broker:1", "mongodb://m", "r")
+    assert (settings.kafka_bootstrap_servers, settings.mongodb_uri, settings.name_of_it) == (
+        "broker:1",
+        "mongodb://m",
+        "r",
+    )
     assert settings.demo
     assert settings.clock_file is None
 
 
 def test_every_variable_may_be_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for variable, value in (("SIGNALBOX_SECRET", "s" * 32), ("MONGODB_URI", "mongodb://filed"), ("SIGNALBOX_METRICS_PORT", "9101")):
+    for variable, value in (
+        ("SIGNALBOX_SECRET", "s" * 32),
+        ("MONGODB_URI", "mongodb://filed"),
+        ("SIGNALBOX_METRICS_PORT", "9101"),
+    ):
         (tmp_path / variable).write_text(value + "\n")
         monkeypatch.setenv(f"{variable}_FILE", str(tmp_path / variable))
     settings = load(Settings)
@@ -54,7 +66,9 @@ def test_every_variable_may_be_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert load(Settings).mongodb_uri == "mongodb://direct"
 
 
-def test_all_problems_are_said_at_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_all_problems_are_said_at_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("SIGNALBOX_PATIENCE", "soon")
     monkeypatch.setenv("SIGNALBOX_METRICS_PORT", "99999")
     monkeypatch.setenv("SIGNALBOX_SECRET", "short")
@@ -62,7 +76,12 @@ def test_all_problems_are_said_at_once(monkeypatch: pytest.MonkeyPatch, capsys: 
         load(Router)
     assert ended.value.code == EX_CONFIG
     said = capsys.readouterr().err
-    for variable in ("SIGNALBOX_PATIENCE", "SIGNALBOX_METRICS_PORT", "SIGNALBOX_SECRET", "SIGNALBOX_NAME_OF_IT"):
+    for variable in (
+        "SIGNALBOX_PATIENCE",
+        "SIGNALBOX_METRICS_PORT",
+        "SIGNALBOX_SECRET",
+        "SIGNALBOX_NAME_OF_IT",
+    ):
         assert variable in said
     assert "short" not in said.replace("shorter", "")
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import Refused
-from shared.strict_json import MAX_BYTES, MAX_DEPTH, canonical, parse
+from shared.http.strict_json import MAX_BYTES, MAX_DEPTH, MAX_PARTS, canonical, parse
 
 _MALFORMED = [
     (b'{"a":1,"a":2}', "the key 'a' twice"),
@@ -73,19 +73,51 @@ def test_a_large_body_is_refused_before_it_is_parsed() -> None:
     assert (refusal.value.code, refusal.value.status) == ("too-large", 413)
 
 
+@pytest.mark.parametrize("pair", ["[]", "{}", "[{", "{["])
+def test_twenty_levels_are_read_and_no_more(pair: str) -> None:
+    def levels(count: int) -> bytes:
+        text = "1"
+        for n in range(count - 1, 0, -1):
+            text = f"[{text},[],{{}}]" if pair[n % 2] in "[]" else f'{{"a":{text},"b":[],"c":{{}}}}'
+        return f'{{"top":{text}}}'.encode()
+
+    assert parse(levels(MAX_DEPTH - 1))
+    with pytest.raises(Refused, match="levels"):
+        parse(levels(MAX_DEPTH + 1))
+
+
+def test_a_body_of_many_small_parts_is_refused_before_it_is_walked() -> None:
+    with pytest.raises(Refused, match="lists and objects"):
+        parse(b'{"a":[' + b"{}," * MAX_PARTS + b"{}]}")
+
+
 _TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
-_SCALARS = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False) | _TEXT
-_VALUES = st.recursive(_SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_TEXT, inner, max_size=4), max_leaves=25)
+_SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | _TEXT
+)
+_VALUES = st.recursive(
+    _SCALARS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_TEXT, inner, max_size=4),
+    max_leaves=25,
+)
 _OBJECTS = st.dictionaries(_TEXT, _VALUES, max_size=6)
 
 
 @given(_OBJECTS, st.booleans(), st.sampled_from([None, 2]))
-def test_what_json_can_say_comes_through_unchanged(value: dict[str, Any], ascii_only: bool, indent: int | None) -> None:
+def test_what_json_can_say_comes_through_unchanged(
+    value: dict[str, Any], ascii_only: bool, indent: int | None
+) -> None:
     assert parse(json.dumps(value, ensure_ascii=ascii_only, indent=indent).encode()) == value
 
 
 @given(_OBJECTS, _TEXT, _SCALARS, _SCALARS, st.booleans())
-def test_a_repeated_key_is_always_seen(value: dict[str, Any], key: str, first: Any, second: Any, deep: bool) -> None:
+def test_a_repeated_key_is_always_seen(
+    value: dict[str, Any], key: str, first: Any, second: Any, deep: bool
+) -> None:
     pair = f"{json.dumps(key)}:{json.dumps(first)},{json.dumps(key, ensure_ascii=False)}:{json.dumps(second)}"
     raw = f'{{"ok":{json.dumps(value)},"in":[{{{pair}}}]}}' if deep else f"{{{pair}}}"
     with pytest.raises(Refused):
@@ -105,4 +137,6 @@ def test_any_bytes_are_an_object_or_a_refusal(raw: bytes) -> None:
 @given(_OBJECTS)
 def test_the_canonical_form_forgets_order_and_spacing(value: dict[str, Any]) -> None:
     turned = dict(reversed(list(value.items())))
-    assert canonical(parse(json.dumps(turned, indent=1).encode())) == canonical(parse(orjson.dumps(value)))
+    assert canonical(parse(json.dumps(turned, indent=1).encode())) == canonical(
+        parse(orjson.dumps(value))
+    )

@@ -7,7 +7,8 @@ import socket
 
 import aiohttp
 
-from shared.telemetry import _Seldom, serve_health
+from shared.process.health import serve_health
+from shared.telemetry.logs import _RateFilter
 
 
 def free_port() -> int:
@@ -27,7 +28,10 @@ async def test_readiness_tells_what_is_missing() -> None:
     assert runner is not None
     async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as client:
         async with client.get("/readyz") as answer:
-            assert (answer.status, (await answer.json())["checks"]) == (503, {"spine": "loading rows"})
+            assert (answer.status, (await answer.json())["checks"]) == (
+                503,
+                {"spine": "loading rows"},
+            )
         async with client.get("/livez") as answer:
             assert answer.status == 200
         trouble[0] = None
@@ -43,7 +47,7 @@ async def test_port_0_serves_nothing() -> None:
 
 
 def test_a_client_library_that_repeats_itself_is_cut_short() -> None:
-    seldom = _Seldom()
+    seldom = _RateFilter()
 
     said: list[str] = []
 
@@ -55,7 +59,12 @@ def test_a_client_library_that_repeats_itself_is_cut_short() -> None:
             said.append(record.getMessage())
         return is_through
 
-    assert [passes("aiokafka.conn", "Unable: %s", 100.0 + i) for i in range(12)] == [True, *[False] * 9, True, False]
+    assert [passes("aiokafka.conn", "Unable: %s", 100.0 + i) for i in range(12)] == [
+        True,
+        *[False] * 9,
+        True,
+        False,
+    ]
     assert said == ["Unable: x", "Unable: x (9 more like it before)"]
     assert passes("aiokafka.conn", "Else: %s", 101.0)
     assert all(passes("services.router", "often %s", 100.0) for _ in range(3))

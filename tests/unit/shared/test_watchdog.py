@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from shared.watchdog import Watchdog
+from shared.process.watchdog import Watchdog
 
 
 async def until(condition: Callable[[], bool], within: float = 5.0) -> None:
@@ -29,7 +29,7 @@ async def test_a_loop_that_stood_still_may_not_publish() -> None:
 
 async def test_a_stuck_loop_is_seen_from_the_thread() -> None:
     reasons: list[str] = []
-    dog = Watchdog(still=60, stall=0.5, end=reasons.append)
+    dog = Watchdog(still=60, stall=60, stuck=0.5, end=reasons.append)
     dog.start()
     if dog._timer is not None:
         dog._timer.cancel()

@@ -1,7 +1,8 @@
-"""Whatever happens to a ticket, its clocks say what a slow second implementation says that counts minutes one by one.
+"""Whatever happens to a ticket, its clocks say what a slow second implementation says that counts
+minutes one by one.
 
-Tickets live through both daylight saving nights and observed holidays, on calendars with odd windows; priority and policy
-change under them. `CALENDAR_EXAMPLES=10000` for all.
+Tickets live through both daylight saving nights and observed holidays, on calendars with odd
+windows; priority and policy change under them. `CALENDAR_EXAMPLES=10000` for all.
 """
 
 from __future__ import annotations
@@ -19,19 +20,28 @@ from deploy.demo.directory import policies
 from shared.events import Audience, Plan, Priority, Status
 from shared.lifecycle import Move, after
 from shared.policy import DESK, DeskPolicy
+from tests.support.examples import examples
 from tests.unit.sla import watching as say
 from tests.unit.sla.slow import CALENDARS, MINUTE, Slow, SlowClock, starts
 from tests.unit.sla.watching import Watch, every, rebuilt
 
-EXAMPLES = int(os.environ.get("CALENDAR_EXAMPLES", "100"))
+EXAMPLES = int(os.environ.get("CALENDAR_EXAMPLES") or examples(100))
 NAMES = {"always": 0, "business": 1, "night": 3, "daily": 4}
-PERCENTS = (50, 75, 90)  # of targets that are whole multiples of twenty minutes: every warning falls on a minute
+PERCENTS = (
+    50,
+    75,
+    90,
+)  # of targets that are whole multiples of twenty minutes: every warning falls on a minute
 
 
 @cache
 def version(number: int) -> DeskPolicy:
     """Three policies: other targets, on other calendars, and one that promises less."""
-    on = {1: ("business", "always", "night"), 2: ("night", "daily", "business"), 3: ("always", "business", "always")}[number]
+    on = {
+        1: ("business", "always", "night"),
+        2: ("night", "daily", "business"),
+        3: ("always", "business", "always"),
+    }[number]
     minutes = {"urgent": 20, "high": 60, "normal": 240, "low": 720}
 
     def targets(times: int, calendar: str) -> list[dict[str, Any]]:
@@ -42,7 +52,10 @@ def version(number: int) -> DeskPolicy:
         {
             **policies()[DESK],
             "calendars": {name: CALENDARS[place].model_dump() for name, place in NAMES.items()},
-            "targets": [*targets(1, on[0]), *every("12h", "business", *(plan for plan in Plan if plan is not Plan.PREMIER))],
+            "targets": [
+                *targets(1, on[0]),
+                *every("12h", "business", *(plan for plan in Plan if plan is not Plan.PREMIER)),
+            ],
             "next_reply": targets(1, on[1]) if number < 3 else [],
             "resolution": targets(3, on[2]),
             "provider_answer": {"within": "4h", "calendar": on[1]},
@@ -75,7 +88,9 @@ class SlowTicket:
             self._begin(name, target.calendar, target.within)
 
     def _begin(self, name: str, calendar: str, target: timedelta) -> None:
-        self.clocks[name] = SlowClock(SLOW[calendar], target // MINUTE, self.now, said=self.said[name])
+        self.clocks[name] = SlowClock(
+            SLOW[calendar], target // MINUTE, self.now, said=self.said[name]
+        )
         self.clocks[name].touch()
         self.said[name].append(("Started",))
 
@@ -90,7 +105,10 @@ class SlowTicket:
 
     def look(self) -> None:
         for name, clock in list(self.clocks.items()):
-            clock.look(() if name == "auto-close" else PERCENTS, "RanOut" if name == "auto-close" else "Breached")
+            clock.look(
+                () if name == "auto-close" else PERCENTS,
+                "RanOut" if name == "auto-close" else "Breached",
+            )
             if name == "provider-answer" and clock.state == "breached":
                 del self.clocks[name]
             if name == "auto-close" and clock.state == "breached":
@@ -148,12 +166,16 @@ class SlowTicket:
 
 
 class Ticket:
-    """A ticket living both ways at once: what the router would say of it goes to `Watch`, the same in plain words to the slow one."""
+    """A ticket living both ways at once: what the router would say of it goes to `Watch`, the same
+    in plain words to the slow one.
+    """
 
     def __init__(self, at: datetime, priority: Priority) -> None:
         self.at, self.priority, self.version, self.provider = at, priority, 1, ""
         self.status = Status.NEW
-        self.watch = Watch(say.priority_set(priority=priority, at=at), versions={n: version(n) for n in (1, 2, 3)})
+        self.watch = Watch(
+            say.priority_set(priority=priority, at=at), versions={n: version(n) for n in (1, 2, 3)}
+        )
         self.slow = SlowTicket(at, priority)
 
     def pass_time(self, minutes: int) -> None:
@@ -167,9 +189,13 @@ class Ticket:
         self.slow.look()
 
     def tell(self, fact: Any) -> None:
-        self.watch.take(fact.model_copy(update={"policy": {DESK: self.version}, "priority": self.priority}))
+        self.watch.take(
+            fact.model_copy(update={"policy": {DESK: self.version}, "priority": self.priority})
+        )
 
-    def reply(self, side: str, move: Move, audience: Audience = Audience.EVERYONE, automatic: bool = False) -> None:
+    def reply(
+        self, side: str, move: Move, audience: Audience = Audience.EVERYONE, automatic: bool = False
+    ) -> None:
         status = after(self.status, move)
         if status is None or (side == "provider" and not self.provider):
             return
@@ -249,22 +275,36 @@ class Ticket:
 
 
 ACTS = st.one_of(
-    st.tuples(st.just("reply"), st.sampled_from([("customer", Move.CUSTOMER_REPLY), ("staff", Move.ANSWER), ("provider", Move.ANSWER)])),
+    st.tuples(
+        st.just("reply"),
+        st.sampled_from(
+            [("customer", Move.CUSTOMER_REPLY), ("staff", Move.ANSWER), ("provider", Move.ANSWER)]
+        ),
+    ),
     st.tuples(st.just("reply"), st.just(("provider", Move.INTERNAL, Audience.PROVIDER))),
-    st.tuples(st.just("reply"), st.sampled_from(["customer", "staff"]).map(lambda side: (side, Move.AUTOMATIC, Audience.EVERYONE, True))),
+    st.tuples(
+        st.just("reply"),
+        st.sampled_from(["customer", "staff"]).map(
+            lambda side: (side, Move.AUTOMATIC, Audience.EVERYONE, True)
+        ),
+    ),
     st.tuples(st.just("assign"), st.sampled_from([("redisco",), ("mailgrid",), ("",)])),
     st.tuples(st.just("review"), st.tuples(st.sampled_from(list(Priority)), st.integers(1, 3))),
     st.tuples(st.just("solve"), st.sampled_from([("staff",), ("provider",), ("customer",)])),
     st.tuples(st.just("reopen"), st.sampled_from([("staff",), ("customer",)])),
     st.tuples(st.just("settle"), st.just(())),
 )
-GAPS = st.one_of(st.integers(1, 90), st.sampled_from([10, 15, 18, 20, 60, 120, 240, 720]), st.integers(1, 1600))
+GAPS = st.one_of(
+    st.integers(1, 90), st.sampled_from([10, 15, 18, 20, 60, 120, 240, 720]), st.integers(1, 1600)
+)
 STEPS = st.lists(st.tuples(GAPS, ACTS), min_size=1, max_size=12)
 
 
 @settings(max_examples=EXAMPLES)
 @given(at=starts, priority=st.sampled_from(list(Priority)), steps=STEPS)
-def test_the_clocks_say_what_the_slow_one_says(at: datetime, priority: Priority, steps: list[Any]) -> None:
+def test_the_clocks_say_what_the_slow_one_says(
+    at: datetime, priority: Priority, steps: list[Any]
+) -> None:
     ticket = Ticket(at, priority)
     for gap, (act, arguments) in steps:
         ticket.pass_time(gap)

@@ -22,7 +22,9 @@ def changed(**fields: Any) -> DeskPolicy:
 
 
 def calendar(**fields: Any) -> dict[str, Any]:
-    return {"calendars": {**policies()[DESK]["calendars"], "mine": {"week": {"mon": [DAY]}, **fields}}}
+    return {
+        "calendars": {**policies()[DESK]["calendars"], "mine": {"week": {"mon": [DAY]}, **fields}}
+    }
 
 
 def test_what_is_promised() -> None:
@@ -37,12 +39,21 @@ def test_what_is_promised() -> None:
 
 BAD: list[tuple[dict[str, Any], str]] = [
     ({"resolution": PREMIER[:3]}, "resolution: no target for premier/"),
-    ({"next_reply": [*PREMIER, PREMIER[0]]}, "next_reply: two targets for the same plan and priority"),
-    ({"next_reply": every("2h", "nights", Plan.FREE)}, "calendar 'nights' is named by a target but not defined"),
+    (
+        {"next_reply": [*PREMIER, PREMIER[0]]},
+        "next_reply: two targets for the same plan and priority",
+    ),
+    (
+        {"next_reply": every("2h", "nights", Plan.FREE)},
+        "calendar 'nights' is named by a target but not defined",
+    ),
     ({"targets": PREMIER}, "targets: no target for"),
     ({"reopen_window": "soon"}, "reopen_window"),
     ({"warn_at": [0]}, "between 1 and 99"),
-    ({"calendars": {"always": {"week": {"mon": [DAY]}}, "business": {"always": True}}}, "'always' is plain elapsed time"),
+    (
+        {"calendars": {"always": {"week": {"mon": [DAY]}}, "business": {"always": True}}},
+        "'always' is plain elapsed time",
+    ),
     (calendar(zone="America/Springfield"), "not in the IANA database"),
     (calendar(week={"mon": [DAY, {"opens": "16:00", "closes": "18:00"}]}), "windows overlap"),
     (calendar(week={}), "at least one window"),

@@ -13,6 +13,7 @@ from shared.events import (
     Audience,
     ClockFact,
     Fact,
+    MergeNoted,
     Plan,
     Priority,
     PriorityReviewed,
@@ -20,6 +21,7 @@ from shared.events import (
     ReplyAdded,
     TicketAssigned,
     TicketFact,
+    TicketMerged,
     TicketReopened,
     TicketSolved,
     Via,
@@ -27,7 +29,11 @@ from shared.events import (
 from shared.policy import DESK, DeskPolicy
 
 START = datetime(2025, 7, 8, 14, 0, tzinfo=UTC)  # a Tuesday, 10:00 Eastern
-PEOPLE: dict[str, Any] = {"subject": "Slow", "requester": "c@example.com", "participants": ("c@example.com",)}
+PEOPLE: dict[str, Any] = {
+    "subject": "Slow",
+    "requester": "c@example.com",
+    "participants": ("c@example.com",),
+}
 
 
 @cache
@@ -37,13 +43,20 @@ def policy() -> DeskPolicy:
 
 def every(within: str, calendar: str, *plans: Plan) -> list[dict[str, Any]]:
     """The same target for every priority of the plans."""
-    return [{"plan": plan, "priority": priority, "within": within, "calendar": calendar} for plan in plans for priority in Priority]
+    return [
+        {"plan": plan, "priority": priority, "within": within, "calendar": calendar}
+        for plan in plans
+        for priority in Priority
+    ]
 
 
 @cache
 def promising() -> DeskPolicy:
     """The default policy with the two clocks turned on that it leaves off."""
-    more = {"next_reply": every("1h", "always", Plan.PREMIER), "resolution": every("10h", "always", Plan.PREMIER)}
+    more = {
+        "next_reply": every("1h", "always", Plan.PREMIER),
+        "resolution": every("10h", "always", Plan.PREMIER),
+    }
     return DeskPolicy.model_validate({**policies()[DESK], **more})
 
 
@@ -55,26 +68,60 @@ def about(at: datetime, version: int = 1) -> dict[str, Any]:
     return {"at": at, "key": "tkt_a", "by": "somebody@example.com", "policy": {DESK: version}}
 
 
-def priority_set(plan: Plan = Plan.PREMIER, priority: Priority = Priority.URGENT, at: datetime = START) -> PrioritySet:
-    return PrioritySet(**about(at), requested=priority, priority=priority, plan=plan, opened_at=at, lane="l")
+def priority_set(
+    plan: Plan = Plan.PREMIER, priority: Priority = Priority.URGENT, at: datetime = START
+) -> PrioritySet:
+    return PrioritySet(
+        **about(at), requested=priority, priority=priority, plan=plan, opened_at=at, lane="l"
+    )
 
 
-def reviewed(priority: Priority, at: datetime, plan: Plan = Plan.PREMIER, version: int = 1) -> PriorityReviewed:
-    return PriorityReviewed(**about(at, version), previous=Priority.URGENT, priority=priority, reason="R.", plan=plan, lane="l")
+def reviewed(
+    priority: Priority, at: datetime, plan: Plan = Plan.PREMIER, version: int = 1
+) -> PriorityReviewed:
+    return PriorityReviewed(
+        **about(at, version),
+        previous=Priority.URGENT,
+        priority=priority,
+        reason="R.",
+        plan=plan,
+        lane="l",
+    )
 
 
 def reply(
-    at: datetime, side: Any = "staff", audience: Audience = Audience.EVERYONE, automatic: bool = False, status: str | None = None
+    at: datetime,
+    side: Any = "staff",
+    audience: Audience = Audience.EVERYONE,
+    automatic: bool = False,
+    status: str | None = None,
 ) -> ReplyAdded:
     return ReplyAdded(
-        **about(at), author=f"{side}@example.com", side=side, audience=audience, via=Via.WEB, body="B", automatic=automatic,
-        status=status or ("open" if side == "customer" else "pending"), priority=Priority.URGENT, **PEOPLE,
-    )  # fmt: skip
+        **about(at),
+        author=f"{side}@example.com",
+        side=side,
+        audience=audience,
+        via=Via.WEB,
+        body="B",
+        automatic=automatic,
+        status=status or ("open" if side == "customer" else "pending"),
+        priority=Priority.URGENT,
+        **PEOPLE,
+    )
 
 
-def assigned(at: datetime, provider: str | None = "redisco", previous: str | None = None) -> TicketAssigned:
+def assigned(
+    at: datetime, provider: str | None = "redisco", previous: str | None = None
+) -> TicketAssigned:
     queue = f"provider:{provider}" if provider else "platform"
-    return TicketAssigned(**about(at), queue=queue, provider=provider, previous=previous, priority=Priority.URGENT, **PEOPLE)
+    return TicketAssigned(
+        **about(at),
+        queue=queue,
+        provider=provider,
+        previous=previous,
+        priority=Priority.URGENT,
+        **PEOPLE,
+    )
 
 
 def solved(at: datetime, side: Any = "staff") -> TicketSolved:
@@ -85,8 +132,28 @@ def reopened(at: datetime, side: Any = "customer") -> TicketReopened:
     return TicketReopened(**about(at), side=side, priority=Priority.URGENT, **PEOPLE)
 
 
+def merged(at: datetime) -> TicketMerged:
+    return TicketMerged(
+        **about(at),
+        into="tkt_b",
+        is_shared=True,
+        waits=True,
+        subject="Slow",
+        requester="c@example.com",
+        lane="l",
+    )
+
+
+def merge_noted(at: datetime, status: str = "open", *, waits: bool = True) -> MergeNoted:
+    return MergeNoted(
+        **about(at), merged="tkt_b", status=status, waits=waits, priority=Priority.URGENT
+    )
+
+
 class Watch:
-    """`take` facts, `turn` the time; `log` holds what was said, `row` what is kept. `versions`: policies by version."""
+    """`take` facts, `turn` the time; `log` holds what was said, `row` what is kept. `versions`:
+    policies by version.
+    """
 
     def __init__(self, *facts: TicketFact, versions: dict[int, DeskPolicy] | None = None) -> None:
         self.row: ClockRow | None = None
@@ -98,7 +165,9 @@ class Watch:
             self.take(fact)
 
     def take(self, fact: TicketFact) -> list[str]:
-        """The types of the facts it makes. A fact without an id gets one: it is read for the first time."""
+        """The types of the facts it makes. A fact without an id gets one: it is read for the first
+        time.
+        """
         if not fact.id:
             self._taken += 1
             fact = fact.model_copy(update={"id": f"fct_{self._taken}"})
@@ -133,7 +202,9 @@ class Watch:
             assert isinstance(fact, ClockFact)
             row = evolve(self.row, fact)
             seen = row.seen if fact.cause in row.seen else (*row.seen, fact.cause)
-            self.row = ClockRow.model_validate_json(row.model_copy(update={"seq": fact.seq, "seen": seen}).to_bytes())
+            self.row = ClockRow.model_validate_json(
+                row.model_copy(update={"seq": fact.seq, "seen": seen}).to_bytes()
+            )
             self.log.append(fact)
         return [fact.type for fact in facts]
 
@@ -143,5 +214,10 @@ def rebuilt(watch: Watch) -> ClockRow | None:
     row: ClockRow | None = None
     for fact in watch.log:
         row = evolve(row, fact)
-        row = row.model_copy(update={"seq": fact.seq, "seen": row.seen if fact.cause in row.seen else (*row.seen, fact.cause)})
+        row = row.model_copy(
+            update={
+                "seq": fact.seq,
+                "seen": row.seen if fact.cause in row.seen else (*row.seen, fact.cause),
+            }
+        )
     return row

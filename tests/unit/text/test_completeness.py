@@ -29,7 +29,9 @@ ALL: dict[str, Any] = {
 
 def missing(body: str = BODY, **changes: Any) -> list[str]:
     form = UrgentDetails(**{**ALL, **changes})
-    return [item.name for item in items_of(form, body, times_of(form, body, AT)) if not item.is_given]
+    return [
+        item.name for item in items_of(form, body, times_of(form, body, AT)) if not item.is_given
+    ]
 
 
 def test_there_are_nine_and_a_complete_form_has_them_all() -> None:
@@ -56,7 +58,13 @@ def test_of_nothing_only_the_description_is_given() -> None:
         ({"began_at": "07:55"}, ["began"]),
         ({"began_at": "2027-03-02 08:00 IST"}, ["began"]),
         ({"logs": None}, ["logs"]),
-        ({"logs": None, "body": "2027-03-02T15:55:01Z app[web.1]: Error R14 (Memory quota exceeded)"}, []),
+        (
+            {
+                "logs": None,
+                "body": "2027-03-02T15:55:01Z app[web.1]: Error R14 (Memory quota exceeded)",
+            },
+            [],
+        ),
         ({"configuration": ""}, ["configuration"]),
         ({"third_party_services": None}, ["services"]),
         ({"body": "Down!"}, ["description"]),
@@ -73,20 +81,32 @@ def test_an_unclear_time_is_asked_back_with_its_reason() -> None:
 
 
 def test_access_given_later_counts() -> None:
-    assert questions(items_of(UrgentDetails(**{**ALL, "access_granted": False}), BODY, access_granted=True)) == ()
+    assert (
+        questions(
+            items_of(UrgentDetails(**{**ALL, "access_granted": False}), BODY, access_granted=True)
+        )
+        == ()
+    )
 
 
 def test_the_times_of_a_ticket() -> None:
-    form = UrgentDetails(began_at="2027-03-02 07:55 PST", logs="2027-03-02T07:55:01-08:00 a\n2027-03-02T07:56:01-08:00 b")
+    form = UrgentDetails(
+        began_at="2027-03-02 07:55 PST",
+        logs="2027-03-02T07:55:01-08:00 a\n2027-03-02T07:56:01-08:00 b",
+    )
     assert [(read.field, str(read.utc)) for read in times_of(form, BODY, AT)] == [
-        ("began_at", "2027-03-02 15:55:00+00:00"), ("logs", "2027-03-02 15:55:01+00:00"), ("logs", "2027-03-02 15:56:01+00:00"),
-    ]  # fmt: skip
+        ("began_at", "2027-03-02 15:55:00+00:00"),
+        ("logs", "2027-03-02 15:55:01+00:00"),
+        ("logs", "2027-03-02 15:56:01+00:00"),
+    ]
     assert [read.field for read in times_of(None, "at 2027-03-02T07:55:01-08:00", AT)] == ["body"]
     assert times_of(None, "at 2027-03-02T15:55:01Z", AT) == ()
 
 
 def test_when_it_began_in_the_words_of_a_page() -> None:
-    read = TimeRead(field="began_at", original="07:55 PST", utc=datetime(2027, 3, 2, 15, 55, tzinfo=UTC))
+    read = TimeRead(
+        field="began_at", original="07:55 PST", utc=datetime(2027, 3, 2, 15, 55, tzinfo=UTC)
+    )
     assert began_in_words([read]) == "2027-03-02 15:55 UTC (written: 07:55 PST)"
     assert began_in_words([read.model_copy(update={"utc": None})]) == "07:55 PST (not clear in UTC)"
     assert began_in_words([]) == ""

@@ -1,1 +1,3 @@
-"""A raw RFC 5322 message → what it says, safely. `Reader` is the door; `shape` is what goes in and comes out."""
+"""A raw RFC 5322 message → what it says, safely. `MailReader` is the door; `models` is what goes in and
+comes out.
+"""

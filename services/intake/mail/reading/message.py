@@ -1,27 +1,37 @@
-"""A raw message → its `Reading`. Runs in the limited child; pure, so that tests and fuzzers call it as it is."""
+"""A raw message → its `MailContent`. Runs in the limited child; pure, so that tests and fuzzers call it
+as it is.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_tz
-from itertools import zip_longest
-from typing import NamedTuple
 
-from services.intake.mail.reading import markup, reply
-from services.intake.mail.reading.automatic import classify
-from services.intake.mail.reading.bounce import report_of
-from services.intake.mail.reading.codes import gives_code
-from services.intake.mail.reading.complaint import complaint_of
-from services.intake.mail.reading.decoding import text_of
+from services.intake.mail.reading.authentication.signatures import signatures_of
+from services.intake.mail.reading.fields import even_line_ends
 from services.intake.mail.reading.files import attachment
+from services.intake.mail.reading.machines.automatic import (
+    author_behind_list,
+    classify,
+    is_from_list,
+    loops_in,
+)
+from services.intake.mail.reading.machines.bounce import report_of
+from services.intake.mail.reading.machines.codes import gives_code
+from services.intake.mail.reading.machines.complaint import complaint_of
 from services.intake.mail.reading.mailboxes import addresses, sender
-from services.intake.mail.reading.shape import TEXT_MOST, Envelope, Reading, Trouble
-from services.intake.mail.reading.signatures import signatures_of
-from services.intake.mail.reading.structure import Part, parse_parameters, split
-from services.intake.mail.reading.words import header_text, one_line
+from services.intake.mail.reading.models import TEXT_MOST, Envelope, MailContent, Trouble
+from services.intake.mail.reading.packed.unpacking import SIGNED, find_forwarded, unpack
+from services.intake.mail.reading.quoting import reply
+from services.intake.mail.reading.quoting.ours import NOBODY, OwnNames
+from services.intake.mail.reading.structure import MimePart, split
+from services.intake.mail.reading.text import markup
+from services.intake.mail.reading.text.decoding import hints_of
+from services.intake.mail.reading.text.texts import MessageTexts, says_something
+from services.intake.mail.reading.text.words import header_text, one_line
 
+# What is kept of each; the raw message has it all.
 SUBJECT_MOST = 500
 REFERENCES_MOST = 100
 ID_MOST = 500
@@ -29,76 +39,120 @@ OFFSET_MOST = 15 * 3600
 """Seconds from UTC; what is further off is no zone of this earth."""
 
 _ID = re.compile(rf"<[^<>\s]{{1,{ID_MOST}}}>")
-_ENCRYPTED = {"application/pkcs7-mime", "application/x-pkcs7-mime"}
-_RULE_BETWEEN = "\n\n"
 
 
-def read_message(raw: bytes, envelope: Envelope) -> Reading:
-    """Everything but the digest and the size, which the parent knows."""
+def read_message(
+    raw: bytes,
+    envelope: Envelope,
+    ours: OwnNames = NOBODY,
+    ignored: frozenset[str] = frozenset(),
+) -> MailContent:
+    """Everything but the digest and the size, which the parent knows. `ours`: who we are; the
+    addresses that the message came to are ours, too. The message's own headers that are named in
+    `ignored` count as not there.
+    """
     troubles: list[Trouble] = []
+    # The order matters: unpacking changes the tree that all later steps look at.
+    raw = even_line_ends(raw)
     message = split(raw, troubles)
-    from_box, trouble = sender(message.all("from"))
+    message.fields = [each for each in message.fields if each[0] not in ignored]
+    unpack(raw, message, troubles)
+    # Character sets first: names, subject and texts are read with them.
+    hints = hints_of(raw, message)
+    from_box, trouble = sender(message.all("from"), hints)
     if trouble:
         troubles.append(trouble)
     message_id = _message_id(message, troubles)
-    subject = header_text(message.first("subject"), SUBJECT_MOST)
+    subject = header_text(message.first("subject"), SUBJECT_MOST, hints)
     replies_to, references = _ids(message, "in-reply-to"), _ids(message, "references")
     date = _date(message, troubles)
-    blocks, others = _sorted(message)
-    text, clean = _texts(raw, blocks, troubles)
-    files = tuple(attachment(raw, part, number, troubles) for number, part in enumerate(others, start=1))
-    if message.kind == "multipart/encrypted" or message.kind in _ENCRYPTED:
+    # Texts before files: a part that is the text is no attachment.
+    chosen = MessageTexts(raw, hints, troubles).choose(message)
+    files = tuple(
+        attachment(raw, part, number, troubles, hints)
+        for number, part in enumerate(chosen.files, start=1)
+    )
+    if message.kind == "multipart/encrypted" or message.kind in SIGNED:
         troubles.append(Trouble.ENCRYPTED)
-    if not text.strip():
+    own = chosen.text
+    # A mail that only forwards another one means what that one says.
+    text = own if says_something(own) else _read_forwarded_text(raw, message, troubles)
+    if not text:
         troubles.append(Trouble.NO_TEXT)
-    new = reply.split(text)
+    # Against our own mail only; the HTML's marks help to find where a quotation begins.
+    new = reply.split(text, ours.with_addresses(envelope.rcpt_to), markup.heads_of(chosen.html))
     if new.whole:
         troubles.append(Trouble.REPLY_UNTRIMMED)
     address = from_box.address if from_box else ""
-    bounce = complaint_of(raw, message) or report_of(raw, message, envelope, address, subject, text)
-    return Reading(
+    # A complaint is a report too, so it is asked for first.
+    bounce = complaint_of(raw, message) or report_of(raw, message, envelope, address, subject, own)
+    return MailContent(
         message_id=message_id,
         in_reply_to=replies_to,
+        # The last references are the nearest messages of the thread.
         references=references[-REFERENCES_MOST:],
         sender=from_box,
-        to=addresses(message.all("to")),
-        cc=addresses(message.all("cc")),
-        reply_to=addresses(message.all("reply-to")),
+        to=addresses(message.all("to"), hints),
+        cc=addresses(message.all("cc"), hints),
+        reply_to=addresses(message.all("reply-to"), hints),
         subject=subject,
         date=date,
         text=text,
         reply=new.reply,
         quoted=new.quoted,
-        html=clean,
+        html=chosen.html,
         attachments=files,
+        files_beyond=message.beyond,
         troubles=tuple(dict.fromkeys(troubles)),
-        automatic=classify(message, envelope, address, subject, bounced=bounce is not None),
+        automatic=classify(message, envelope, address, bounced=bounce is not None),
+        x_loop=loops_in(message),
+        from_list=from_box is not None and is_from_list(message, from_box),
+        behind_list=author_behind_list(message, from_box),
         bounce=bounce,
         verification_code=gives_code(subject, text, answers=bool(replies_to or references)),
         signatures=signatures_of(message.all("dkim-signature")),
     )
 
 
-def _message_id(message: Part, troubles: list[Trouble]) -> str | None:
+def _read_forwarded_text(raw: bytes, message: MimePart, troubles: list[Trouble]) -> str:
+    """Who forwards a mail as a file and writes nothing means what that mail says."""
+    texts: list[str] = []
+    for inner in find_forwarded(raw, message):
+        hints = hints_of(raw, inner)
+        unpack(raw, inner, troubles)
+        found = MessageTexts(raw, hints, troubles).choose(inner)
+        if says_something(found.text):
+            lines = [
+                f"{name.capitalize()}: {header_text(inner.first(name), SUBJECT_MOST, hints)}"
+                for name in ("from", "date", "subject")
+                if inner.first(name)
+            ]
+            texts.append("\n".join([*lines, "", found.text]))
+    return "\n\n".join(texts)[:TEXT_MOST]
+
+
+def _message_id(message: MimePart, troubles: list[Trouble]) -> str | None:
     values = message.all("message-id")
     if not values or not values[0].strip():
         troubles.append(Trouble.NO_MESSAGE_ID)
         return None
+    # Bounded before it is decoded, however long the header is.
     text = values[0][: 4 * ID_MOST].decode("utf-8", "replace")
     found = _ID.search(text)
     if found and found[0] == text.strip() and len(values) == 1:
         return one_line(found[0], ID_MOST + 2)
+    # Broken, but still something that two copies of the mail share.
     troubles.append(Trouble.BAD_MESSAGE_ID)
     bare = one_line(found[0] if found else text, ID_MOST).strip("<> ")
     return f"<{bare.replace(' ', '').replace('<', '').replace('>', '')}>" if bare else None
 
 
-def _ids(message: Part, name: str) -> tuple[str, ...]:
+def _ids(message: MimePart, name: str) -> tuple[str, ...]:
     found = _ID.findall(b" ".join(message.all(name))[: 64 * 1024].decode("utf-8", "replace"))
     return tuple(dict.fromkeys(one_line(one, ID_MOST + 2) for one in found))
 
 
-def _date(message: Part, troubles: list[Trouble]) -> datetime | None:
+def _date(message: MimePart, troubles: list[Trouble]) -> datetime | None:
     value = one_line(message.first("date")[:400].decode("latin-1"), 100)
     if not value:
         troubles.append(Trouble.NO_DATE)
@@ -112,69 +166,3 @@ def _date(message: Part, troubles: list[Trouble]) -> datetime | None:
         pass  # what it raises for dates that are none
     troubles.append(Trouble.BAD_DATE)
     return None
-
-
-class Block(NamedTuple):
-    """A piece of the mail's own text: as plain text, as HTML, or as both. `echo`: another block says the same in plain text."""
-
-    plain: Part | None
-    rich: Part | None
-    echo: bool = False
-
-
-def _sorted(message: Part) -> tuple[list[Block], list[Part]]:
-    """The mail's own text in order, and every other leaf."""
-    unsaid: list[Part] = []
-    blocks = list(_blocks(message, unsaid))
-    own = {id(part) for part in (*(part for block in blocks for part in block[:2]), *unsaid)}
-    return blocks, [part for part in message.walk() if not part.children and id(part) not in own and (part.end > part.start or part.depth)]
-
-
-def _blocks(part: Part, unsaid: list[Part]) -> Iterator[Block]:
-    """`unsaid` takes the texts that stand in for others: the versions of an alternative that were not chosen."""
-    if not part.children:
-        if part.kind in ("text/plain", "text/html") and not _is_file(part):
-            yield Block(part, None) if part.kind == "text/plain" else Block(None, part)
-        return
-    versions = [list(_blocks(child, unsaid)) for child in part.children]
-    if part.kind == "multipart/related":
-        yield from (block for version in versions[:1] for block in version)
-    elif part.kind != "multipart/alternative":
-        yield from (block for version in versions for block in version)
-    else:
-        words = next(filter(None, ([block.plain for block in version if block.plain] for version in versions)), [])
-        pages = next(filter(None, ([block.rich for block in version if block.rich] for version in reversed(versions))), [])
-        for plain, rich in zip_longest(words, pages):
-            yield Block(plain, rich, echo=bool(words) and plain is None)
-        unsaid.extend(text for version in versions for block in version for text in block[:2] if text is not None)
-
-
-def _is_file(part: Part) -> bool:
-    disposition = parse_parameters(part.first("content-disposition"))
-    return (
-        disposition.value == "attachment" or "filename" in disposition.of or ("name" in part.parameters and disposition.value != "inline")
-    )
-
-
-def _texts(raw: bytes, blocks: list[Block], troubles: list[Trouble]) -> tuple[str, str | None]:
-    """The plain text, and the cleaned HTML where there was any."""
-    plain, rich = list[str](), list[str]()
-    room = TEXT_MOST
-    for own, page, echo in blocks:
-        if room <= 0:
-            troubles.append(Trouble.TEXT_CUT)
-            break
-        text = text_of(raw, own, troubles) if own else ""
-        written = text_of(raw, page, troubles) if page else ""
-        clean = markup.cleaned(written)
-        if clean is None:
-            troubles.append(Trouble.MARKUP_TOO_DEEP)
-        if not text.strip() and written and not echo:
-            text = markup.without_tags(written) if clean is None else markup.as_text(clean)
-        clean = clean or ""
-        room -= len(text) + len(clean)
-        plain.append(text.strip("\n"))
-        if clean.strip():
-            rich.append(clean)
-    joined = _RULE_BETWEEN.join(text for text in plain if text.strip())
-    return joined[:TEXT_MOST], "\n<hr>\n".join(rich) if rich else None

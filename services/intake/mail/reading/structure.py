@@ -1,45 +1,49 @@
-"""A message's bytes → its tree of parts: header fields and where each body lies. Nothing is decoded, nothing is copied twice.
+"""A message's bytes → its tree of parts: header fields and where each body lies. Nothing is
+decoded, nothing is copied twice.
 
-Our own, since the standard library's parsers raise on real mail (LIBRARIES.md: 42 of 6,184 with `policy.default`, 2 with
-`compat32`) and take seconds for small ones. Every step here is one pass over the bytes; depth, parts and headers are bounded.
+Our own, since the standard library's parsers raise on real mail and take seconds for small ones,
+and a foreign parser chooses the text by form (docs/decisions/0016). Every step here is one pass
+over the bytes; depth, parts and headers are bounded.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from services.intake.mail.reading.shape import DEPTH_MOST, PARTS_MOST, Trouble
+from services.intake.mail.reading.fields import even_line_ends, find_header, read_fields
+from services.intake.mail.reading.models import DEPTH_MOST, PARTS_MOST, Trouble
+from services.intake.mail.reading.text.parameters import parse_parameters
 
-HEADERS_MOST = 256 * 1024
-"""Bytes of one header block that are looked at."""
-FIELDS_MOST = 1000
-
-_FIELD = re.compile(rb"([\x21-\x39\x3b-\x7e]+)[ \t]*:")
-_END = re.compile(rb"\n\r?\n")
-_PARAMETER_MOST = 50
-
-
-@dataclass(frozen=True)
-class Parameters:
-    """A value with parameters, such as Content-Type: the value in lower case, and the parameters by lower-case name."""
-
-    value: str
-    of: dict[str, str]
+# Two dashes and what looks like a boundary, with a header or a blank line behind it.
+_BOUNDARY_SEEN = re.compile(
+    rb"(?mi)^--([^\s][^\r\n]{0,69}?)[ \t]*\r?\n(?=content-[a-z-]{1,30}:|\r?\n)"
+)
+_LOOKED_AT = 64 * 1024
+"""Bytes of a multipart in which a boundary that its header does not name is looked for."""
 
 
 @dataclass
-class Part:
-    """A part of the message. `start:end` is its body in the raw bytes; `children` are the parts of a multipart."""
+class MimePart:
+    """A part of the message. `start:end` is its body in the raw bytes; `children` are the parts of
+    a multipart.
+
+    A part that was unpacked from another one has its bytes in `source`. `spare` are texts to read
+    where nothing else in the message says anything. `beyond`: of the whole message, how many parts
+    were not looked at.
+    """
 
     fields: list[tuple[str, bytes]]
     start: int
     end: int
     depth: int
-    children: list[Part] = field(default_factory=list)
+    children: list[MimePart] = field(default_factory=list)
     kind: str = "text/plain"
     parameters: dict[str, str] = field(default_factory=dict)
+    source: bytes | None = field(default=None, repr=False)
+    spare: list[MimePart] = field(default_factory=list)
+    beyond: int = 0
 
     def all(self, name: str) -> list[bytes]:
         """The values of a field, in their order. `name` is in lower case."""
@@ -48,82 +52,94 @@ class Part:
     def first(self, name: str) -> bytes:
         return next((value for key, value in self.fields if key == name), b"")
 
-    def walk(self) -> Iterator[Part]:
+    def walk(self) -> Iterator[MimePart]:
         yield self
         for child in self.children:
             yield from child.walk()
 
+    def body(self, raw: bytes) -> bytes:
+        """`raw` is the message that the part is of."""
+        return (raw if self.source is None else self.source)[self.start : self.end]
 
-def split(raw: bytes, troubles: list[Trouble]) -> Part:
+
+@dataclass
+class _Room:
+    """How many parts may still be looked at, and how many were not."""
+
+    left: int = PARTS_MOST
+    beyond: int = 0
+
+
+def split(raw: bytes, troubles: list[Trouble]) -> MimePart:
     """The tree. What is wrong is added to `troubles`."""
-    separated = raw.startswith((b"From ", b">From ")) and not _FIELD.match(raw)
-    start = raw.find(b"\n") + 1 if separated else 0  # an mbox separator
-    room = [PARTS_MOST]
-    return _part(raw, start, len(raw), 0, "text/plain", room, troubles)
+    # Places in the tree are those of the message as it came: the repair keeps its length.
+    raw = even_line_ends(raw)
+    room = _Room()
+    message = _part(raw, find_header(raw), len(raw), 0, "text/plain", room, troubles)
+    message.beyond = room.beyond
+    return message
 
 
-def _part(raw: bytes, start: int, end: int, depth: int, default: str, room: list[int], troubles: list[Trouble]) -> Part:
+def split_inner(content: bytes, depth: int, troubles: list[Trouble]) -> MimePart:
+    """The tree of a part that was unpacked at `depth`; every part of it has `content` as source."""
+    content = even_line_ends(content)
+    inner = _part(content, 0, len(content), depth, "text/plain", _Room(), troubles)
+    # Its places are in its own bytes, and not in those of the message.
+    for part in inner.walk():
+        part.source = content
+    return inner
+
+
+def _part(
+    raw: bytes,
+    start: int,
+    end: int,
+    depth: int,
+    default: str,
+    room: _Room,
+    troubles: list[Trouble],
+) -> MimePart:
     fields, body = read_fields(raw, start, end, troubles)
-    part = Part(fields, body, end, depth)
+    part = MimePart(fields, body, end, depth)
     declared = parse_parameters(part.first("content-type"))
+    # A type without a slash is no type.
     part.kind = declared.value if "/" in declared.value else default
     part.parameters = declared.of
-    boundary = declared.of.get("boundary", "").encode("latin-1", "replace")
-    if part.kind.startswith("multipart/") and boundary:
+    if part.kind.startswith("multipart/"):
+        # Nested deeper than any mail: the rest is kept as bytes.
         if depth >= DEPTH_MOST:
             troubles.append(Trouble.TOO_DEEP)
             part.kind = "application/octet-stream"
             return part
+        # RFC 2046 section 5.1.5: parts of a digest are messages.
         inner = "message/rfc822" if part.kind == "multipart/digest" else "text/plain"
-        for first, last in _sections(raw, body, end, boundary, troubles):
-            if room[0] <= 0:
-                troubles.append(Trouble.TOO_MANY_PARTS)
-                break
-            room[0] -= 1
+        for first, last in _sections_of(raw, part, troubles):
+            # Counted and not read: how many were left out is told to the reader of the ticket.
+            if room.left <= 0:
+                if not room.beyond:
+                    troubles.append(Trouble.TOO_MANY_PARTS)
+                room.beyond += 1
+                continue
+            room.left -= 1
             part.children.append(_part(raw, first, last, depth + 1, inner, room, troubles))
     if part.kind.startswith("multipart/") and not part.children:
         part.kind = "text/plain"  # a multipart without parts: what is there is its text
     return part
 
 
-def read_fields(raw: bytes, start: int, end: int, troubles: list[Trouble]) -> tuple[list[tuple[str, bytes]], int]:
-    """The header fields (name in lower case, value unfolded) and where the body begins."""
-    if raw[start : start + 1] == b"\n":
-        return [], start + 1
-    if raw[start : start + 2] == b"\r\n":
-        return [], start + 2
-    found = _END.search(raw, start, end)
-    stop, body = (found.start() + 1, found.end()) if found else (end, end)
-    cut = stop - start > HEADERS_MOST
-    if cut:
-        troubles.append(Trouble.HEADERS_TOO_LARGE)
-        stop = raw.rfind(b"\n", start, start + HEADERS_MOST) + 1 or start  # no field that was cut, or it would say something else
-    fields: list[tuple[str, list[bytes]]] = []
-    at = start
-    for line in raw[start:stop].split(b"\n"):
-        here, at = at, at + len(line) + 1
-        line = line.removesuffix(b"\r")
-        if line[:1] in (b" ", b"\t"):
-            if fields:
-                fields[-1][1].append(line)
-            continue
-        if not line:
-            continue
-        match = _FIELD.match(line)
-        if match is None:
-            troubles.append(Trouble.BAD_HEADER)
-            if cut:
-                continue
-            body = here  # as the standard library has it: a line that is no header begins the body
-            break
-        if len(fields) >= FIELDS_MOST:
-            troubles.append(Trouble.HEADERS_TOO_LARGE)
-            break
-        fields.append((match[1].decode("ascii").lower(), [line[match.end() :]]))
-    return [(name, b"".join(lines).strip()) for name, lines in fields], min(body, end)
+def _sections_of(raw: bytes, part: MimePart, troubles: list[Trouble]) -> Iterator[tuple[int, int]]:
+    """By the boundary that the header names; where there is none, by the one that is seen."""
+    boundary = part.parameters.get("boundary", "").rstrip().encode("utf-8", "surrogateescape")
+    # A boundary that occurs nowhere is a wrong header: then one that is seen is used.
+    if boundary and raw.find(b"--" + boundary, part.start, part.end) >= 0:
+        yield from _sections(raw, part.start, part.end, boundary, troubles)
+    elif seen := _BOUNDARY_SEEN.search(raw, part.start, min(part.end, part.start + _LOOKED_AT)):
+        yield from _sections(raw, part.start, part.end, seen[1], troubles)
 
 
-def _sections(raw: bytes, start: int, end: int, boundary: bytes, troubles: list[Trouble]) -> Iterator[tuple[int, int]]:
+def _sections(
+    raw: bytes, start: int, end: int, boundary: bytes, troubles: list[Trouble]
+) -> Iterator[tuple[int, int]]:
     """Where each part between the delimiter lines begins and ends."""
     mark = b"--" + boundary
     at, opened = start, -1
@@ -133,69 +149,20 @@ def _sections(raw: bytes, start: int, end: int, boundary: bytes, troubles: list[
         at = found + len(mark)
         rest = raw[at : min(line_end, at + 80)]
         closing = rest.startswith(b"--")
-        if (found > start and raw[found - 1 : found] != b"\n") or (rest[2:] if closing else rest).strip(b" \t\r"):
+        # In the middle of a line, or with words behind it: text, and no delimiter.
+        if (found > start and raw[found - 1 : found] != b"\n") or (
+            rest[2:] if closing else rest
+        ).strip(b" \t\r\x00"):
             continue
         if opened >= 0:
-            last = found - 1 if found > opened else opened  # the line break before a delimiter belongs to it
+            last = (
+                found - 1 if found > opened else opened
+            )  # the line break before a delimiter belongs to it
             yield opened, max(opened, last - 1 if raw[last - 1 : last] == b"\r" else last)
         if closing:
             return
         at = opened = min(line_end + 1, end)
+    # The closing delimiter is missing: what is there is taken.
     if opened >= 0:
         troubles.append(Trouble.UNFINISHED_PART)
         yield opened, end
-
-
-def parse_parameters(value: bytes) -> Parameters:
-    """RFC 2045 parameters with RFC 2231's continuations and character sets; what cannot be read is left out."""
-    head, *rest = _split_quoted(value[:8192].decode("utf-8", "replace"))
-    plain: dict[str, str] = {}
-    pieces: dict[str, dict[int, tuple[str, bool]]] = {}
-    for item in rest[:_PARAMETER_MOST]:
-        name, mark, text = item.partition("=")
-        name, text = name.strip().lower(), text.strip()
-        if not mark or not name:
-            continue
-        if text.startswith('"'):
-            text = re.sub(r"\\(.)", r"\1", text[1:].removesuffix('"'))
-        match = re.fullmatch(r"([^*]+)(?:\*(\d{1,3}))?(\*)?", name)
-        if match is None:
-            continue
-        if match[2] is None and match[3] is None:
-            plain.setdefault(name, text)
-        else:
-            pieces.setdefault(match[1], {}).setdefault(int(match[2] or 0), (text, match[3] is not None))
-    return Parameters(head.strip().lower(), plain | {name: _assembled(numbered) for name, numbered in pieces.items()})
-
-
-def _split_quoted(text: str) -> Sequence[str]:
-    """At semicolons outside of quotes."""
-    parts, begin, quoted, escaped = [], 0, False, False
-    for position, letter in enumerate(text):
-        if escaped:
-            escaped = False
-        elif letter == "\\" and quoted:
-            escaped = True
-        elif letter == '"':
-            quoted = not quoted
-        elif letter == ";" and not quoted:
-            parts.append(text[begin:position])
-            begin = position + 1
-    return [*parts, text[begin:]]
-
-
-def _assembled(numbered: dict[int, tuple[str, bool]]) -> str:
-    """RFC 2231: `charset'language'percent-encoded`, in pieces."""
-    charset, raw = "utf-8", bytearray()
-    for number in sorted(numbered):
-        text, encoded = numbered[number]
-        if encoded and number == 0 and text.count("'") >= 2:
-            charset, _, text = text.split("'", 2)
-        raw += _unquoted(text) if encoded else text.encode("utf-8", "replace")
-    from services.intake.mail.reading.words import decode
-
-    return decode(bytes(raw), charset)[0]
-
-
-def _unquoted(text: str) -> bytes:
-    return re.sub(rb"%([0-9A-Fa-f]{2})", lambda match: bytes([int(match[1], 16)]), text.encode("utf-8", "replace"))

@@ -1,26 +1,44 @@
-"""Which reports stop mail to an address, and which do not; that a report is proven by the address its mail was sent from."""
+"""Which reports stop mail to an address, and which do not; that a report is proven by the address
+its mail was sent from.
+"""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from services.intake.mail.bounces import stopped_by
+from services.intake.mail.admission.bounces import make_stop_record
 from services.intake.mail.reading.message import read_message
+from services.intake.mail.stopping import make_stops
+from shared.errors import Unavailable
 from shared.events import BouncedRecipient, MailBounced
-from shared.return_path import is_return_path, proven_notice, return_path
-from shared.subscriptions import stop_id
+from shared.people.subscriptions import stop_id
+from shared.signed.return_path import is_return_path, proven_notice, return_path
 from tests.support.mails import envelope
 
 AT = datetime(2026, 11, 22, 7, tzinfo=UTC)
 ANN = "ann@example.com"
 
 
-def report(address: str = ANN, permanent: bool = True, status: str = "5.1.1", **more: Any) -> MailBounced:
-    recipient = BouncedRecipient(address=address, permanent=permanent, status=status, diagnostic="550 no such user")
-    return MailBounced(**{"id": "f", "key": "m", "at": AT, "recipients": (recipient,), "notice_id": "ntc_1", "proven": True, **more})
+def report(
+    address: str = ANN, permanent: bool = True, status: str = "5.1.1", **more: Any
+) -> MailBounced:
+    recipient = BouncedRecipient(
+        address=address, permanent=permanent, status=status, diagnostic="550 no such user"
+    )
+    return MailBounced(
+        **{
+            "id": "f",
+            "key": "m",
+            "at": AT,
+            "recipients": (recipient,),
+            "notice_id": "ntc_1",
+            "proven": True,
+            **more,
+        }
+    )
 
 
 @pytest.mark.parametrize(
@@ -41,12 +59,23 @@ def report(address: str = ANN, permanent: bool = True, status: str = "5.1.1", **
         (report(proven=False), ANN, False),
     ],
     ids=[
-        "no such user", "in any case", "no status", "disabled", "temporary", "full mailbox", "too large", "of somebody else", "not ours",
-        "no notice named", "guessed", "still tried", "of somebody who never had it",
+        "no such user",
+        "in any case",
+        "no status",
+        "disabled",
+        "temporary",
+        "full mailbox",
+        "too large",
+        "of somebody else",
+        "not ours",
+        "no notice named",
+        "guessed",
+        "still tried",
+        "of somebody who never had it",
     ],
-)  # fmt: skip
+)
 def test_what_stops_mail(found: MailBounced, sent_to: str | None, stops: bool) -> None:
-    record = stopped_by(found, sent_to, AT)
+    record = make_stop_record(found, sent_to, AT)
     assert (record is not None) is stops
     if record is not None:
         assert (record.doc_id, record.kind) == (stop_id(ANN), "subscriptions")
@@ -67,14 +96,38 @@ def test_what_stops_mail(found: MailBounced, sent_to: str | None, stops: bool) -
     ],
 )
 def test_what_complaint_stops_mail(kind: str, more: dict[str, Any], stops: bool) -> None:
-    record = stopped_by(report(complaint=kind, **more), ANN, AT)
+    record = make_stop_record(report(complaint=kind, **more), ANN, AT)
     assert (record is not None) is stops
     if record is not None:
         assert record.document is not None
         assert (record.doc_id, record.document["why"]) == (stop_id(ANN), "complained")
 
 
-SECRET, BOT, NOTICE = b"a secret of sixteen", "bot@notifications.signalbox.example", f"ntc_{'a' * 26}"
+SECRET, BOT, NOTICE = (
+    b"a secret of sixteen",
+    "bot@notifications.signalbox.example",
+    f"ntc_{'a' * 26}",
+)
+
+
+class Late:
+    """The view of notices, before and after it holds ours."""
+
+    def __init__(self, to: str | None) -> None:
+        self.to = to
+
+    async def sent_to(self, notice: str) -> str | None:
+        return self.to
+
+
+async def test_a_proven_report_waits_for_the_view_that_it_was_faster_than() -> None:
+    with pytest.raises(Unavailable):
+        await make_stops(report(), Late(None), AT, AT + timedelta(seconds=1))
+    (stop,) = await make_stops(report(), Late(ANN), AT, AT + timedelta(seconds=2))
+    assert stop.doc_id == stop_id(ANN)
+    assert await make_stops(report(), Late(None), AT, AT + timedelta(minutes=1)) == [], "no longer"
+    forged = report(proven=False)
+    assert await make_stops(forged, Late(None), AT, AT) == [], "a forger makes nobody wait"
 
 
 def test_only_who_had_the_mail_knows_where_reports_about_it_go() -> None:
@@ -90,7 +143,11 @@ def test_only_who_had_the_mail_knows_where_reports_about_it_go() -> None:
         f"x{path}",
     ]
     assert proven_notice(SECRET, BOT, forged) is None
-    assert return_path(b"", BOT, NOTICE) == return_path(SECRET, f"{'b' * 20}{BOT}", NOTICE).removeprefix("b" * 20) == BOT
+    assert (
+        return_path(b"", BOT, NOTICE)
+        == return_path(SECRET, f"{'b' * 20}{BOT}", NOTICE).removeprefix("b" * 20)
+        == BOT
+    )
 
 
 ARF = (
@@ -107,9 +164,16 @@ ARF = (
 def test_a_complaint_is_read() -> None:
     found = read_message(ARF, envelope("fbl@mailbox.example")).bounce
     assert found is not None
-    assert (found.complaint, found.standard, found.original_id) == ("abuse", True, "<ntc_1@notifications.signalbox.example>")
+    assert (found.complaint, found.standard, found.original_id) == (
+        "abuse",
+        True,
+        "<ntc_1@notifications.signalbox.example>",
+    )
     assert [each.address for each in found.recipients] == [ANN]
-    assert found.return_paths == ("bot+x@notifications.signalbox.example", "bot+y@notifications.signalbox.example")
+    assert found.return_paths == (
+        "bot+x@notifications.signalbox.example",
+        "bot+y@notifications.signalbox.example",
+    )
 
 
 @pytest.mark.parametrize(

@@ -4,42 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
-from services.intake.mail import mailbag as module
-from services.intake.mail.delivery import Delivery
-from services.intake.mail.mailbag import Mailbag
-from services.intake.mail.segment import Segment
-from shared.errors import Refused, Unavailable
+from services.intake.mail.queue import mailbag as module
+from services.intake.mail.queue.delivery import Delivery
+from services.intake.mail.queue.mailbag import Mailbag
+from services.intake.mail.queue.segment import Segment
+from shared.errors import Refused
 from tests.support.mails import envelope
-
-
-@dataclass
-class Shelf:
-    """GridFS's stand-in. `calls`: how many files each write had."""
-
-    away: bool = False
-    kept: dict[str, bytes] = field(default_factory=dict)
-    calls: list[int] = field(default_factory=list)
-
-    async def put_many(self, files: Sequence[tuple[str, bytes, Mapping[str, str]]]) -> None:
-        if self.away:
-            raise Unavailable("mongodb", "away")
-        self.calls.append(len(files))
-        self.kept.update({name: raw for name, raw, _ in files})
-
-    async def get(self, name: str) -> bytes | None:
-        if self.away:
-            raise Unavailable("mongodb", "away")
-        return self.kept.get(name)
+from tests.support.shelf import Shelf
 
 
 def delivery(number: int, raw: bytes) -> Delivery:
-    return Delivery(id=f"dlv_{number}", digest=hashlib.sha256(raw).hexdigest(), size=len(raw), via="smtp", envelope=envelope())
+    return Delivery(
+        id=f"dlv_{number}",
+        digest=hashlib.sha256(raw).hexdigest(),
+        size=len(raw),
+        via="smtp",
+        envelope=envelope(),
+    )
 
 
 def mails(count: int, size: int = 100) -> list[tuple[Delivery, bytes]]:
@@ -55,7 +41,9 @@ async def opened(folder: Path, files: Shelf | None = None, free: float = 0.5) ->
 
 async def put(bag: Mailbag, some: Sequence[tuple[Delivery, bytes]]) -> list[str]:
     told: list[str] = []
-    await asyncio.gather(*(bag.add(one, raw, lambda one=one: told.append(one.id)) for one, raw in some))  # type: ignore[misc]
+    await asyncio.gather(
+        *(bag.add(one, raw, lambda one=one: told.append(one.id)) for one, raw in some)
+    )  # type: ignore[misc]
     return told
 
 
@@ -75,7 +63,9 @@ def files_in(folder: Path) -> list[Path]:
     return sorted((folder / "bag").rglob("*.mail"))
 
 
-async def test_what_comes_together_shares_writes_and_is_found_again_in_its_order(tmp_path: Path) -> None:
+async def test_what_comes_together_shares_writes_and_is_found_again_in_its_order(
+    tmp_path: Path,
+) -> None:
     bag, some = await opened(tmp_path), mails(200)
     writes = synced()
     assert await put(bag, some) == [one.id for one, _ in some]
@@ -111,8 +101,14 @@ async def test_only_what_is_known_to_be_plain_goes_as_it_came(tmp_path: Path) ->
     for one, _ in some[:2]:
         bag.done(one)
     await until(lambda: len(shelf.kept) == 2)
-    assert [shelf.kept.get(one.digest) for one, _ in some] == [b"safe " + some[0][1], some[1][1], None]
-    assert await bag.raw_of(some[2][0]) == some[2][1], "what is not done is worked on as it came, and here alone"
+    assert [shelf.kept.get(one.digest) for one, _ in some] == [
+        b"safe " + some[0][1],
+        some[1][1],
+        None,
+    ]
+    assert await bag.raw_of(some[2][0]) == some[2][1], (
+        "what is not done is worked on as it came, and here alone"
+    )
     moving.cancel()
     await bag.close()
 
@@ -155,7 +151,9 @@ async def test_each_process_has_its_own_and_takes_up_what_nobody_has(tmp_path: P
     await fifth.close()
 
 
-async def test_more_processes_than_slots_do_not_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_more_processes_than_slots_do_not_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "SLOTS", 1)
     bag = await opened(tmp_path)
     with pytest.raises(OSError, match="in use"):
@@ -200,7 +198,9 @@ async def test_while_gridfs_is_away_the_bytes_are_here(tmp_path: Path) -> None:
     await again.close()
 
 
-async def test_files_are_begun_anew_and_go_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_files_are_begun_anew_and_go_one_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "SEGMENT_BYTES", 10_000)
     shelf = Shelf()
     bag, some = await opened(tmp_path, shelf), mails(30, 5000)
@@ -232,7 +232,9 @@ async def test_a_torn_end_was_never_told(tmp_path: Path, cut: int) -> None:
     await again.close()
 
 
-async def test_damage_costs_what_is_damaged_and_the_file_is_kept_for_a_human(tmp_path: Path) -> None:
+async def test_damage_costs_what_is_damaged_and_the_file_is_kept_for_a_human(
+    tmp_path: Path,
+) -> None:
     shelf = Shelf()
     bag, some = await opened(tmp_path, shelf), mails(3)
     for each in some:
@@ -250,12 +252,16 @@ async def test_damage_costs_what_is_damaged_and_the_file_is_kept_for_a_human(tmp
     await until(lambda: not files_in(tmp_path))
     running.cancel()
     await asyncio.wait({running})
-    assert [path.suffix for path in (tmp_path / "bag" / "0").iterdir() if path.name != "lock"] == [".damaged"]
+    assert [path.suffix for path in (tmp_path / "bag" / "0").iterdir() if path.name != "lock"] == [
+        ".damaged"
+    ]
     await again.close()
 
 
 async def test_no_message_can_look_like_a_delivery(tmp_path: Path) -> None:
-    """The bytes of another bag's file, frames and all, in a message; and then its own frame is damaged."""
+    """The bytes of another bag's file, frames and all, in a message; and then its own frame is
+    damaged.
+    """
     other = await opened(tmp_path / "other")
     await put(other, mails(1))
     await other.close()
@@ -279,7 +285,9 @@ async def test_a_disk_that_is_nearly_full_takes_nothing(tmp_path: Path) -> None:
     await bag.close()
 
 
-async def test_a_write_that_fails_is_said_and_the_next_goes_to_another_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_write_that_fails_is_said_and_the_next_goes_to_another_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bag, some = await opened(tmp_path), mails(3)
     await put(bag, some[:1])
     with monkeypatch.context() as broken:

@@ -1,4 +1,6 @@
-"""An answer to a page by mail: the address, the Message-ID, whose mailbox, and the word in the first line."""
+"""An answer to a page by mail: the address, the Message-ID, whose mailbox, and the word in the
+first line.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +11,25 @@ from typing import Any
 
 import pytest
 
-from services.intake.mail.case import Cases, Names, Tallies
-from services.intake.mail.page_answers import PageNamed, asked_in, page_tokens_in, pages_of_ours, people_at
-from services.intake.mail.reading.shape import Address, Authentication, Envelope, Reading
-from services.intake.phone import Waiting
-from services.portal.projection_mail import project_mail
+from services.intake.contacts.phone import SentPage
+from services.intake.mail.admission.case import MailContext, MailIdentity
+from services.intake.mail.admission.page_answers import (
+    PageNamed,
+    page_tokens_in,
+    pages_of_ours,
+    people_at,
+    read_action,
+)
+from services.intake.mail.reading.models import Address, Authentication, Envelope, MailContent
+from services.intake.mail.tallies import SenderUsageCounter
+from services.portal.projector.mail import project_mail
 from shared.channels import email
-from shared.channels.line import Line
-from shared.channels.outcome import Summons
+from shared.channels.line import ChannelContext
+from shared.channels.outcome import PageMessage
 from shared.events import MailReceived, MailThreaded
 from shared.ids import dedup_key, page_id
 from shared.policy import OnCallPolicy
-from shared.reply_address import is_page_made_for, page_in, page_reply_address, ticket_in
+from shared.signed.reply_address import is_page_made_for, page_in, page_reply_address, ticket_in
 from tests.unit.notifier.lane_words import method, person, policy
 from tests.unit.notifier.test_channels import NOW, SUMMONS, line_to
 
@@ -33,7 +42,9 @@ MAILBOX = "prima@phones.example"
 def rota() -> OnCallPolicy:
     mine = {**method("mail", "email"), "address": MAILBOX}
     hers = {**method("mail", "email", verified=False), "address": "second@phones.example"}
-    return policy(people={"primary": person("primary", mine), "secondary": person("secondary", hers)})
+    return policy(
+        people={"primary": person("primary", mine), "secondary": person("secondary", hers)}
+    )
 
 
 ADDRESS = page_reply_address(SECRET, SUPPORT, PAGE, "primary")
@@ -41,8 +52,10 @@ ADDRESS = page_reply_address(SECRET, SUPPORT, PAGE, "primary")
 
 def paged() -> EmailMessage:
     """The mail that a page is."""
-    line: Line = replace(line_to(None), answers_to=SUPPORT)  # type: ignore[arg-type]
-    summons: Summons = replace(SUMMONS, page_id=PAGE, key=dedup_key(PAGE, 2, 1), dedup_key=dedup_key(PAGE, 2, 1))
+    line: ChannelContext = replace(line_to(None), answers_to=SUPPORT)  # type: ignore[arg-type]
+    summons: PageMessage = replace(
+        SUMMONS, page_id=PAGE, key=dedup_key(PAGE, 2, 1), dedup_key=dedup_key(PAGE, 2, 1)
+    )
     return email.message_for(line, MAILBOX, summons)
 
 
@@ -67,9 +80,17 @@ def test_the_address_is_made_for_one_page_and_one_person() -> None:
 def test_our_message_ids_name_the_whole_page() -> None:
     ours = paged()["Message-ID"]
     assert pages_of_ours([ours], "signalbox.example") == [PAGE]
-    assert pages_of_ours([f"<{dedup_key(OTHER, 1)}@signalbox.example>", ours], "signalbox.example") == [PAGE, OTHER]
+    assert pages_of_ours(
+        [f"<{dedup_key(OTHER, 1)}@signalbox.example>", ours], "signalbox.example"
+    ) == [PAGE, OTHER]
     stood_down = f"<{dedup_key(PAGE, 1)}.stand-down@signalbox.example>"
-    assert pages_of_ours([ours.replace("signalbox", "elsewhere"), stood_down, "<x@signalbox.example>", ""], "signalbox.example") == []
+    assert (
+        pages_of_ours(
+            [ours.replace("signalbox", "elsewhere"), stood_down, "<x@signalbox.example>", ""],
+            "signalbox.example",
+        )
+        == []
+    )
 
 
 @pytest.mark.parametrize(
@@ -89,7 +110,7 @@ def test_our_message_ids_name_the_whole_page() -> None:
     ],
 )
 def test_a_word_alone_in_the_first_line_asks_for_something_else(reply: str, wanted: str) -> None:
-    assert asked_in(reply) == wanted
+    assert read_action(reply) == wanted
 
 
 def test_whose_mailbox_it_is() -> None:
@@ -102,7 +123,11 @@ def test_whose_mailbox_it_is() -> None:
 class Known:
     """The reference data at hand."""
 
-    directory = type("Directory", (), {"app": staticmethod(lambda name: None), "provider": staticmethod(lambda slug: None)})()
+    directory = type(
+        "Directory",
+        (),
+        {"app": staticmethod(lambda name: None), "provider": staticmethod(lambda slug: None)},
+    )()
 
     def on_call(self) -> OnCallPolicy:
         return rota()
@@ -120,20 +145,34 @@ class View:
     async def ticket(self, ticket_id: str) -> None:
         return None
 
-    async def waiting_for(self, names: Any) -> list[Waiting]:
+    async def list_waiting_pages(self, names: Any) -> list[SentPage]:
         self.asked.append(sorted(names))
-        return [Waiting(page, "Down") for page in self._pages]
+        return [SentPage(page, "Down") for page in self._pages]
 
 
-async def named(*, sender: str = MAILBOX, to: str = ADDRESS, reply_to: str = "", view: View | None = None) -> PageNamed | None:
+async def named(
+    *, sender: str = MAILBOX, to: str = ADDRESS, reply_to: str = "", view: View | None = None
+) -> PageNamed | None:
     view = view or View()
-    names = Names(SUPPORT, frozenset(), "notifications.signalbox.example", "bot@x.example", "signalbox.example")
-    reference: Any = Known()
-    cases = Cases(reference, dict, view, None, SECRET, names, Tallies(), view)
-    reading = Reading(
-        sender=Address(address=sender), to=(Address(address=to),), in_reply_to=(reply_to,) if reply_to else (), digest="a" * 64, size=9
+    names = MailIdentity(
+        SUPPORT,
+        frozenset(),
+        "notifications.signalbox.example",
+        "bot@x.example",
+        "signalbox.example",
     )
-    case, _ = await cases.of(reading, Envelope(mail_from=sender, received_at=NOW), Authentication(), NOW)
+    reference: Any = Known()
+    cases = MailContext(reference, dict, view, None, SECRET, names, SenderUsageCounter(), view)
+    reading = MailContent(
+        sender=Address(address=sender),
+        to=(Address(address=to),),
+        in_reply_to=(reply_to,) if reply_to else (),
+        digest="a" * 64,
+        size=9,
+    )
+    case, _ = await cases.of(
+        reading, Envelope(mail_from=sender, received_at=NOW), Authentication(), NOW
+    )
     return case.page
 
 
@@ -157,7 +196,9 @@ async def test_an_address_counts_for_its_own_page_whatever_else_the_mail_refers_
     assert found is not None and found.page == PAGE
 
 
-@pytest.mark.parametrize("sender", ["secondary@example.com", "second@phones.example", "stranger@elsewhere.example"])
+@pytest.mark.parametrize(
+    "sender", ["secondary@example.com", "second@phones.example", "stranger@elsewhere.example"]
+)
 async def test_it_is_no_good_to_anybody_else(sender: str) -> None:
     found = await named(sender=sender, reply_to=paged()["Message-ID"])
     assert found is not None and not found.genuine and found.by_token
@@ -171,7 +212,11 @@ async def test_by_reference_alone_the_domain_has_to_vouch() -> None:
 
 
 def test_the_view_says_which_page_a_mail_answered() -> None:
-    about: dict[str, Any] = {"key": "a" * 64, "at": datetime(2026, 3, 3, tzinfo=UTC), "delivery": "d1"}
+    about: dict[str, Any] = {
+        "key": "a" * 64,
+        "at": datetime(2026, 3, 3, tzinfo=UTC),
+        "delivery": "d1",
+    }
     docs: dict[Any, Any] = {}
     for fact in (
         MailReceived(id="f1", **about, blob="a" * 64, size=9, sender=MAILBOX),

@@ -1,4 +1,6 @@
-"""Broken and hostile mails: each is read, with its trouble named, and nothing that comes out can do harm."""
+"""Broken and hostile mails: each is read, with its trouble named, and nothing that comes out can do
+harm.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +9,20 @@ import time
 
 import pytest
 
+from services.intake.mail.reading.fields import HEADERS_MOST
 from services.intake.mail.reading.message import read_message
-from services.intake.mail.reading.shape import DEPTH_MOST, PARTS_MOST, TEXT_MOST, Reading, Trouble
-from services.intake.mail.reading.structure import HEADERS_MOST
+from services.intake.mail.reading.models import (
+    DEPTH_MOST,
+    PARTS_MOST,
+    TEXT_MOST,
+    MailContent,
+    Trouble,
+)
 from tests.support.fitness import unfit
 from tests.support.mails import attached, envelope, mail, multipart
 
 
-def read(raw: bytes) -> Reading:
+def read(raw: bytes) -> MailContent:
     """Within the processor time a mail may take, and fit for everything behind us."""
     begun = time.process_time()
     reading = read_message(raw, envelope())
@@ -34,23 +42,44 @@ FROM: list[tuple[str, list[bytes], Trouble | None, str]] = [
     ("an open quote", [b'From: "Ann <a@example.org>'], Trouble.BAD_FROM, ""),
     ("an open comment", [b"From: a@example.org (Ann"], Trouble.BAD_FROM, ""),
     ("a comment before the domain", [b"From: a@example.org(b@example.net"], Trouble.BAD_FROM, ""),
-    ("a word with a comma and an address", [b"From: =?utf-8?q?x=40evil=2Eexample=2C?= <a@example.org>"], None, "a@example.org"),
-    ("a name that is an address", [b'From: "ceo@bank.example" <a@example.org>'], None, "a@example.org"),
+    (
+        "a word with a comma and an address",
+        [b"From: =?utf-8?q?x=40evil=2Eexample=2C?= <a@example.org>"],
+        None,
+        "a@example.org",
+    ),
+    (
+        "a name that is an address",
+        [b'From: "ceo@bank.example" <a@example.org>'],
+        None,
+        "a@example.org",
+    ),
     ("a NUL", [b"From: a\x00b@example.org"], None, "ab@example.org"),
     ("spaces before the colon", [b"From : a@example.org"], None, "a@example.org"),
     ("folded", [b"From: Ann\r\n <a@example.org>"], None, "a@example.org"),
-    ("an international domain", ["From: a@bücher.example".encode()], None, "a@xn--bcher-kva.example"),
+    (
+        "an international domain",
+        ["From: a@bücher.example".encode()],
+        None,
+        "a@xn--bcher-kva.example",
+    ),
     ("capitals", [b"From: Ann@EXAMPLE.org"], None, "Ann@example.org"),
     ("a route", [b"From: <@relay.example:a@example.org>"], Trouble.BAD_FROM, ""),
     ("a domain of dots", [b"From: a@..example"], Trouble.BAD_FROM, ""),
 ]
 
 
-@pytest.mark.parametrize(("lines", "trouble", "address"), [case[1:] for case in FROM], ids=[case[0] for case in FROM])
-def test_exactly_one_sender_or_a_named_trouble(lines: list[bytes], trouble: Trouble | None, address: str) -> None:
+@pytest.mark.parametrize(
+    ("lines", "trouble", "address"), [case[1:] for case in FROM], ids=[case[0] for case in FROM]
+)
+def test_exactly_one_sender_or_a_named_trouble(
+    lines: list[bytes], trouble: Trouble | None, address: str
+) -> None:
     reading = read(mail(headers={"From": None}, extra=lines))
     assert reading.from_address == address
-    assert [one for one in reading.troubles if one.endswith("from")] == ([trouble] if trouble else [])
+    assert [one for one in reading.troubles if one.endswith("from")] == (
+        [trouble] if trouble else []
+    )
 
 
 SUBJECTS = [
@@ -80,34 +109,148 @@ def test_a_subject_is_one_harmless_line(value: bytes, expected: str | None) -> N
 
 
 BODIES: list[tuple[str, dict[str, str], bytes, str | None, Trouble | None]] = [
-    ("unknown charset, UTF-8 in truth", {"Content-Type": "text/plain; charset=klingon"}, "café".encode(), "café", Trouble.UNKNOWN_CHARSET),
-    ("unknown charset, Latin-1 in truth", {"Content-Type": "text/plain; charset=klingon"}, b"caf\xe9", "café", Trouble.UNKNOWN_CHARSET),
-    ("UTF-8 said, Windows sent", {"Content-Type": "text/plain; charset=utf-8"}, b"caf\xe9 \x96", "café –", Trouble.BAD_CHARSET),
-    ("ASCII said, UTF-8 sent", {"Content-Type": "text/plain; charset=us-ascii"}, "é".encode(), "é", None),
-    ("a codec that is none", {"Content-Type": "text/plain; charset=rot13"}, b"uryyb", "uryyb", Trouble.UNKNOWN_CHARSET),
-    ("a charset as a path", {"Content-Type": "text/plain; charset=../../etc/passwd"}, b"x", "x", Trouble.UNKNOWN_CHARSET),
+    (
+        "unknown charset, UTF-8 in truth",
+        {"Content-Type": "text/plain; charset=klingon"},
+        "café".encode(),
+        "café",
+        Trouble.UNKNOWN_CHARSET,
+    ),
+    (
+        "unknown charset, Latin-1 in truth",
+        {"Content-Type": "text/plain; charset=klingon"},
+        b"caf\xe9",
+        "café",
+        Trouble.UNKNOWN_CHARSET,
+    ),
+    (
+        "UTF-8 said, Windows sent",
+        {"Content-Type": "text/plain; charset=utf-8"},
+        b"caf\xe9 \x96",
+        "café –",
+        Trouble.BAD_CHARSET,
+    ),
+    (
+        "ASCII said, UTF-8 sent",
+        {"Content-Type": "text/plain; charset=us-ascii"},
+        "é".encode(),
+        "é",
+        None,
+    ),
+    (
+        "a codec that is none",
+        {"Content-Type": "text/plain; charset=rot13"},
+        b"uryyb",
+        "uryyb",
+        Trouble.UNKNOWN_CHARSET,
+    ),
+    (
+        "a charset as a path",
+        {"Content-Type": "text/plain; charset=../../etc/passwd"},
+        b"x",
+        "x",
+        Trouble.UNKNOWN_CHARSET,
+    ),
     ("NUL", {}, b"a\x00b", "ab", None),
-    ("escapes of a terminal", {}, b"a\x1b[31mb", "a[31mb", None),
-    ("lone surrogates in UTF-16", {"Content-Type": "text/plain; charset=utf-16-le"}, b"\x00\xd8a\x00", None, Trouble.BAD_CHARSET),
-    ("lone surrogates in UTF-7", {"Content-Type": "text/plain; charset=utf-7"}, b"+2AA- x", None, None),
-    ("torn base64", {"Content-Transfer-Encoding": "base64"}, b"aGVsbG8gd29ybGQ", "hello world", Trouble.BAD_ENCODING),
-    ("base64 with noise", {"Content-Transfer-Encoding": "base64"}, b"aGVs\r\n!!bG8=\r\n", "hello", None),
-    ("no base64 at all", {"Content-Transfer-Encoding": "base64"}, b"Hello!", None, Trouble.BAD_ENCODING),
-    ("torn quoted-printable", {"Content-Transfer-Encoding": "quoted-printable"}, b"a=4", None, None),
-    ("an unknown encoding", {"Content-Transfer-Encoding": "rot13"}, b"plain", "plain", Trouble.BAD_ENCODING),
-    ("uuencode", {"Content-Transfer-Encoding": "x-uuencode"}, b"begin 644 x\n%:&5L;&\\\n`\nend\n", "hello", None),
-    ("flowed", {"Content-Type": "text/plain; format=flowed; delsp=yes"}, "一 \n二\n> a \n> b\n".encode(), "一二\n> ab", None),
+    ("escapes of a terminal", {}, b"a\x1b[31mb", "ab", None),
+    (
+        "lone surrogates in UTF-16",
+        {"Content-Type": "text/plain; charset=utf-16-le"},
+        b"\x00\xd8a\x00",
+        None,
+        Trouble.BAD_CHARSET,
+    ),
+    (
+        "lone surrogates in UTF-7",
+        {"Content-Type": "text/plain; charset=utf-7"},
+        b"+2AA- x",
+        None,
+        None,
+    ),
+    (
+        "torn base64",
+        {"Content-Transfer-Encoding": "base64"},
+        b"aGVsbG8gd29ybGQ",
+        "hello world",
+        Trouble.BAD_ENCODING,
+    ),
+    (
+        "base64 with noise",
+        {"Content-Transfer-Encoding": "base64"},
+        b"aGVs\r\n!!bG8=\r\n",
+        "hello",
+        None,
+    ),
+    (
+        "no base64 at all",
+        {"Content-Transfer-Encoding": "base64"},
+        b"Hello!",
+        None,
+        Trouble.BAD_ENCODING,
+    ),
+    (
+        "torn quoted-printable",
+        {"Content-Transfer-Encoding": "quoted-printable"},
+        b"a=4",
+        None,
+        None,
+    ),
+    (
+        "an unknown encoding",
+        {"Content-Transfer-Encoding": "rot13"},
+        b"plain",
+        "plain",
+        Trouble.BAD_ENCODING,
+    ),
+    (
+        "uuencode",
+        {"Content-Transfer-Encoding": "x-uuencode"},
+        b"begin 644 x\n%:&5L;&\\\n`\nend\n",
+        "hello",
+        None,
+    ),
+    (
+        "flowed",
+        {"Content-Type": "text/plain; format=flowed; delsp=yes"},
+        "一 \n二\n> a \n> b\n".encode(),
+        "一二\n> ab",
+        None,
+    ),
     ("nothing", {}, b"", "", Trouble.NO_TEXT),
-    ("a multipart without a boundary", {"Content-Type": "multipart/mixed"}, b"hello", "hello", None),
-    ("a multipart without parts", {"Content-Type": "multipart/mixed; boundary=x"}, b"hello", "hello", None),
-    ("a part without an end", {"Content-Type": "multipart/mixed; boundary=x"}, b"--x\n\nhello", "hello", Trouble.UNFINISHED_PART),
+    (
+        "a multipart without a boundary",
+        {"Content-Type": "multipart/mixed"},
+        b"hello",
+        "hello",
+        None,
+    ),
+    (
+        "a multipart without parts",
+        {"Content-Type": "multipart/mixed; boundary=x"},
+        b"hello",
+        "hello",
+        None,
+    ),
+    (
+        "a part without an end",
+        {"Content-Type": "multipart/mixed; boundary=x"},
+        b"--x\n\nhello",
+        "hello",
+        Trouble.UNFINISHED_PART,
+    ),
     ("a type that is none", {"Content-Type": ";;;===\x00"}, b"hello", "hello", None),
     ("an empty page", {"Content-Type": "text/html"}, b"<html></html>", "", Trouble.NO_TEXT),
 ]
 
 
-@pytest.mark.parametrize(("headers", "body", "text", "trouble"), [case[1:] for case in BODIES], ids=[case[0] for case in BODIES])
-def test_broken_bodies_are_rescued(headers: dict[str, str], body: bytes, text: str | None, trouble: Trouble | None) -> None:
+@pytest.mark.parametrize(
+    ("headers", "body", "text", "trouble"),
+    [case[1:] for case in BODIES],
+    ids=[case[0] for case in BODIES],
+)
+def test_broken_bodies_are_rescued(
+    headers: dict[str, str], body: bytes, text: str | None, trouble: Trouble | None
+) -> None:
     reading = read(mail(body, headers).replace(b"\x00\xd8a\x00\r\n", b"\x00\xd8a\x00"))
     if text is not None:
         assert reading.text == text
@@ -121,7 +264,10 @@ def test_a_thousand_parts() -> None:
 
 def test_a_thousand_levels() -> None:
     raw = mail(headers={"Content-Type": "multipart/mixed; boundary=b0"}, body=b"")
-    raw += b"".join(b"--b%d\r\nContent-Type: multipart/mixed; boundary=b%d\r\n\r\n" % (level, level + 1) for level in range(1000))
+    raw += b"".join(
+        b"--b%d\r\nContent-Type: multipart/mixed; boundary=b%d\r\n\r\n" % (level, level + 1)
+        for level in range(1000)
+    )
     reading = read(raw + b"--b1000\r\n\r\nthe bottom\r\n")
     assert Trouble.TOO_DEEP in reading.troubles and len(reading.attachments) == 1
     assert DEPTH_MOST < 1000
@@ -141,21 +287,31 @@ def test_a_header_of_a_megabyte() -> None:
 
 def test_a_header_of_a_megabyte_cannot_hide_a_second_sender() -> None:
     """The sender that stands behind what is looked at is not seen; that the headers were cut is."""
-    raw = mail(headers={"From": None}, extra=[b"From: a@example.org", b"X-Pad: " + b"x" * 1_000_000, b"From: b@example.net"])
+    raw = mail(
+        headers={"From": None},
+        extra=[b"From: a@example.org", b"X-Pad: " + b"x" * 1_000_000, b"From: b@example.net"],
+    )
     assert Trouble.HEADERS_TOO_LARGE in read(raw).troubles
 
 
 def test_a_sender_that_the_limit_cuts_is_no_sender() -> None:
     for pad in range(HEADERS_MOST - 60, HEADERS_MOST):
         raw = mail(
-            headers={"From": None}, extra=[b"X-Pad: " + b"x" * (pad - 9), b"From: ceo@bank.example.evil.net", b"X-More: " + b"x" * 1000]
+            headers={"From": None},
+            extra=[
+                b"X-Pad: " + b"x" * (pad - 9),
+                b"From: ceo@bank.example.evil.net",
+                b"X-More: " + b"x" * 1000,
+            ],
         )
         assert read_message(raw, envelope()).from_address in ("", "ceo@bank.example.evil.net")
 
 
 def test_text_without_an_end_is_cut_and_said_to_be() -> None:
     reading = read(mail(b"lorem ipsum\n" * 400_000))
-    assert len(reading.text) <= TEXT_MOST and {Trouble.TEXT_CUT, Trouble.REPLY_UNTRIMMED} <= set(reading.troubles)
+    assert len(reading.text) <= TEXT_MOST and {Trouble.TEXT_CUT, Trouble.REPLY_UNTRIMMED} <= set(
+        reading.troubles
+    )
 
 
 SLOW = {
@@ -197,7 +353,10 @@ def test_markup_that_is_slow_to_clean(page: bytes) -> None:
 
 def test_markup_too_deep_to_be_cleaned_in_time_still_gives_its_words() -> None:
     reading = read(mail(PAGES["deep"], {"Content-Type": "text/html"}))
-    assert (reading.text, reading.html) == ("x", None) and Trouble.MARKUP_TOO_DEEP in reading.troubles
+    assert (reading.text, reading.html) == (
+        "x",
+        None,
+    ) and Trouble.MARKUP_TOO_DEEP in reading.troubles
 
 
 IDS: list[tuple[bytes | None, str | None, Trouble | None]] = [

@@ -1,0 +1,1 @@
+"""Commands about tickets and pages: submit, list, explain, route, due."""

@@ -1,0 +1,1 @@
+"""`signalbox topics`: the topics and what each process may do with them."""

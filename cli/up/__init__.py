@@ -1,0 +1,1 @@
+"""`signalbox up`: everything on one machine, started in order and kept alive."""

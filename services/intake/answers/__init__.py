@@ -1,0 +1,3 @@
+"""What each call of intake answers, for the reference of the API; nothing here runs when one
+comes.
+"""

@@ -1,0 +1,1 @@
+"""The directory: accounts, apps, providers and teams, one by one and in bulk."""

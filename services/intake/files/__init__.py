@@ -1,0 +1,1 @@
+"""Uploaded files: on the disk first, scanned and masked, then in their home."""

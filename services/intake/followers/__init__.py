@@ -1,0 +1,1 @@
+"""What intake does because of facts: a clock that fired, a merge, an answer that reaches nobody."""

@@ -1,0 +1,1 @@
+"""Heartbeats: whoever watches something of their own says regularly that it runs."""

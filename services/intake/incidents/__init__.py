@@ -1,0 +1,1 @@
+"""Incidents, maintenances, announcements, and the alerts of monitors."""

@@ -1,0 +1,1 @@
+"""What becomes of a message: who stands behind it, where it belongs, what it asks for."""

@@ -1,0 +1,1 @@
+"""What of a reply is new, and what only repeats mail of ours."""

@@ -1,0 +1,1 @@
+"""Bytes of a mail → text that means the same."""

@@ -1,0 +1,1 @@
+"""The SMTP side: who may connect, and what is taken for whom."""

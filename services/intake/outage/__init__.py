@@ -1,0 +1,1 @@
+"""With Kafka away or the disk in trouble: paging from here, and what was done, in a file."""

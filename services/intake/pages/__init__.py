@@ -1,0 +1,1 @@
+"""What is asked of a page: acknowledged, resolved, noted, handed over."""

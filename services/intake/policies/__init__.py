@@ -1,0 +1,1 @@
+"""Policy documents: checked, simulated, and the rota's changes."""

@@ -1,0 +1,1 @@
+"""Where submissions wait on this machine's disk until Kafka has them."""

@@ -1,0 +1,1 @@
+"""The courier: ordinary mail and webhooks, by way of the outbox."""

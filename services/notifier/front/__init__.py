@@ -1,0 +1,1 @@
+"""The front: turns requests and facts into what the pager takes in."""

@@ -1,0 +1,1 @@
+"""The pager: who is called, by which way, until somebody acknowledges."""

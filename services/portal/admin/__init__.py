@@ -1,0 +1,1 @@
+"""Administration: the directory, tokens, webhooks, and what is still to be set up."""

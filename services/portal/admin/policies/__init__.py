@@ -1,0 +1,1 @@
+"""Administration of the policy documents: as text and as forms."""

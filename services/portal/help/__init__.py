@@ -1,0 +1,1 @@
+"""Articles, what is new, problem codes, and the reference of the API."""

@@ -1,0 +1,1 @@
+"""Incidents, maintenances and announcements, for those who run them."""

@@ -1,0 +1,1 @@
+"""The rota, its calendars, and why somebody was paged."""

@@ -1,0 +1,1 @@
+"""What operators look at: running pages, figures and reports, lags, disabled webhooks."""

@@ -1,0 +1,1 @@
+"""The person behind a ticket: who they are, their apps, tickets and ratings, for staff alone."""

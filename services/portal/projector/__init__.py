@@ -1,0 +1,1 @@
+"""The views: every public fact folded into MongoDB's documents. The only writer of them."""

@@ -1,0 +1,1 @@
+"""Who somebody is: passwords, the second step, OpenID, invitations, sessions and their cookies."""

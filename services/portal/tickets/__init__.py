@@ -1,0 +1,1 @@
+"""Tickets as people see them: what somebody may see, as JSON and as pages."""

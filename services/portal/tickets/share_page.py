@@ -1,0 +1,89 @@
+"""The page behind a link that shares a ticket: it asks, and joins on POST only. Mail scanners and
+previews open links too.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from services.portal.tickets.forms import in_words
+from services.portal.web.parts import Portal
+from services.portal.web.read_your_write import AFTER_S
+from services.portal.web.render import see_other
+from services.portal.web.visitors import Drawn, Parts, Who
+from shared.errors import Refused, Unavailable
+from shared.signed.shares import check_token, make_gone_refusal
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/share/{token}")
+async def confirm(
+    token: str, request: Request, actor: Who, portal: Parts, screens: Drawn
+) -> Response:
+    """Says what joining means, or that the link is gone (410). Nothing of the ticket is shown
+    before, not even whether there is one: a link that was not made here is gone, too.
+    """
+    ticket_id, secret = token.partition(".")[0], portal.settings.secret
+    try:
+        # Without a secret no link can be told from another: joining decides.
+        if secret is not None:
+            hashed = check_token(secret.get_secret_value(), ticket_id, token)
+            if not await _is_good(portal, ticket_id, hashed):
+                raise make_gone_refusal()
+    except Refused as refused:
+        return screens.error(request, refused.status, refused.code, refused.detail)
+    return screens.page(request, "share.html", actor=actor, place="tickets")
+
+
+async def _is_good(portal: Portal, ticket_id: str, hashed: str) -> bool:
+    """Whether the view knows the link and nothing that ended it. Yes while the view is away, or has
+    not read of it yet: joining decides.
+    """
+    said = {"ticket": ticket_id, "type": {"$in": ["TicketShared", "ShareRevoked", "TicketClosed"]}}
+    try:
+        facts = await portal.store["timeline"].find(said, order=[("order", 1)], limit=2000)
+    except Unavailable:
+        # A doubt must not turn anybody away.
+        return True
+    now, made = portal.clock.now(), False
+    # In the order of the log: whatever ended sharing after the link was made ended the link.
+    for fact in facts:
+        if fact["type"] != "TicketShared":
+            if made:
+                return False
+        elif fact["data"]["token_hash"] == hashed:
+            made = datetime.fromisoformat(fact["data"]["expires_at"]) > now
+            if not made:
+                return False
+    return True
+
+
+@router.post("/share/{token}")
+async def join(token: str, request: Request, actor: Who, portal: Parts, screens: Drawn) -> Response:
+    """Joins, and goes to the ticket; a link that is no longer good is gone (410)."""
+    ticket_id = token.partition(".")[0]
+    answer = await portal.intake.forward(
+        actor, "POST", f"/v1/tickets/{ticket_id}/join", {"share_token": token}
+    )
+    if not answer.is_accepted:
+        # All three are the same to whoever has the link: it is of no use any more.
+        gone = answer.status in (404, 410, 422)
+        return screens.error(
+            request,
+            410 if gone else answer.status,
+            "share-gone" if gone else "",
+            in_words(answer.json),
+        )
+    request_id = str(answer.json["request_id"])
+    await portal.hub.settled(request_id, AFTER_S)
+    became = await portal.queries.request(actor, request_id)
+    # Who is in the ticket already just goes there.
+    if became and became["state"] == "refused" and became["code"] != "already-joined":
+        status = 410 if became["code"] == "share-gone" else 403
+        return screens.error(request, status, str(became["code"]), str(became["reason"]))
+    already = became is not None and became["state"] == "refused"
+    return see_other(f"/tickets/{ticket_id}" + ("" if already else f"?after={request_id}"))

@@ -1,0 +1,1 @@
+"""Incidents, maintenances and announcements: what is remembered, and what each request becomes."""

@@ -1,0 +1,1 @@
+"""What clients show Kafka: passwords, certificates, tokens."""

@@ -1,0 +1,1 @@
+"""What our OpenAPI documents say beyond what FastAPI finds out by itself."""

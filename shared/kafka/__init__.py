@@ -1,0 +1,1 @@
+"""How Kafka is reached: one text, and the settings behind it."""

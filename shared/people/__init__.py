@@ -1,0 +1,1 @@
+"""People and their addresses: who asks, passwords, the second step, subscriptions."""

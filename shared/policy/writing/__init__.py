@@ -1,0 +1,1 @@
+"""A document on its way into force: read, checked, rehearsed, compared."""

@@ -1,0 +1,1 @@
+"""What each process has besides its work: health, threads, a watchdog, an end."""

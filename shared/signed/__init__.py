@@ -1,0 +1,1 @@
+"""Addresses, links and codes that let whoever holds them do one thing."""

@@ -1,0 +1,1 @@
+"""The spine: the one loop that keeps state, its rows, its recovery, its reference data."""

@@ -1,0 +1,1 @@
+"""MongoDB, and files of SQLite that hold copies."""
