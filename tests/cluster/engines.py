@@ -37,8 +37,8 @@ transaction.state.log.min.isr=2
 share.coordinator.state.topic.replication.factor=3
 share.coordinator.state.topic.min.isr=2
 # Kafka's own defaults: the embedded broker's are shorter than a real installation's.
-broker.session.timeout.ms=9000
-broker.heartbeat.interval.ms=2000
+broker.session.timeout.ms=6000
+broker.heartbeat.interval.ms=1000
 metadata.max.idle.interval.ms=500
 group.initial.rebalance.delay.ms=3000
 group.min.session.timeout.ms=6000

@@ -296,9 +296,12 @@ class Queries:
         return shapes.request(found)
 
     async def is_settled(self, request_id: str) -> bool:
-        """Whether the views hold what became of the request."""
-        found = await self.store["requests"].find_one({"_id": request_id}, fields={"state": 1})
-        return found is not None and found.get("state", "pending") != "pending"
+        """Whether the views hold the request and what became of it: the fact may come before."""
+        found = await self.store["requests"].find_one(
+            {"_id": request_id}, fields={"state": 1, "type": 1}
+        )
+        # Without its type nobody could be told what was done, and its own author would not see it.
+        return found is not None and "type" in found and found.get("state", "pending") != "pending"
 
     async def find_standings(self, actor: Actor, ticket_ids: set[str]) -> dict[str, Standing]:
         """The actor's standing in each of the tickets, those without any left out."""

@@ -160,7 +160,7 @@ async def test_after_waits_for_the_view_and_never_says_there_is_none(world: Worl
     path = f"/v1/tickets/{ticket.id}"
     early = asyncio.create_task(world.get("rae", path, after=ticket.request()))
     await asyncio.sleep(0.2)
-    await world.say(ticket.opened())
+    await world.say([*ticket.opened(), ticket.asked("open")])
     answer = await early
     async with asyncio.timeout(30):
         while (
@@ -183,6 +183,24 @@ async def test_after_waits_for_the_view_and_never_says_there_is_none(world: Worl
         assert (await world.get("rae", f"/v1/{doors}", after="soon")).status_code == 422, (
             "this is no request"
         )
+
+
+async def test_what_became_of_a_request_is_told_once_the_request_is_there_too(
+    world: World,
+) -> None:
+    # Two topics: the fact can be read before the request that caused it, which says what it was.
+    ticket = Ticket("early")
+    path, request = f"/v1/tickets/{ticket.id}", ticket.request("hello")
+    await world.say(ticket.opened())
+    await world.say(ticket.replied("hello", "rae@example.com", "customer"))
+    await world.until("rae", path, seq=4)
+    assert (await world.get("rae", path, after=request)).status_code == 202
+    await world.say([ticket.asked("hello")])
+    async with asyncio.timeout(30):
+        while (await world.get("rae", path, after=request)).status_code != 200:
+            continue
+    told = await world.until("rae", f"/v1/requests/{request}", state="done")
+    assert told["type"] == "AddReply"
 
 
 async def test_a_request_tells_what_became_of_it_to_who_made_it(world: World) -> None:
