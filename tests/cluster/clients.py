@@ -137,9 +137,13 @@ async def with_librdkafka(kafka: str, heard: Heard, work: Callable[[Write], Any]
 
     async def read() -> None:
         while True:
-            for message in await consumer.consume(500, timeout=0.05):
+            found = await consumer.consume(500, timeout=0.05)
+            for message in found:
                 if message.error() is None:
                     heard(message.value())
+            # As the others: without a position a group that forms again begins at the end.
+            if found:
+                await consumer.commit(asynchronous=False)
 
     async def write(partition: int, value: bytes) -> None:
         await (await producer.produce(topic, value=value, partition=partition))
@@ -171,7 +175,8 @@ async def one(kind: str, kafka: str, rate: float) -> dict[str, Any]:
             running.add(task)
             task.add_done_callback(running.discard)
             await asyncio.sleep(1 / rate)
-        await asyncio.wait(running, timeout=10.0)
+        if running:
+            await asyncio.wait(running, timeout=10.0)
 
     if kind == "librdkafka":
         await with_librdkafka(kafka, waits.heard, work)
@@ -222,13 +227,22 @@ async def compare(rate: float, hang: float, base: int, data: Path) -> dict[str, 
             periods[name] = (begun, time.time())
         said = json.dumps(periods).encode()
         outputs = [await process.communicate(said) for process in running.values()]
-        # The figures are the last line: above it stands what the client itself had to say.
         return {
-            kind: json.loads((output.splitlines() or [b"{}"])[-1])
+            kind: _read_figures(kind, output + (logs / f"{kind}.log").read_bytes()[-4000:])
             for kind, (output, _) in zip(running, outputs, strict=True)
         }
     finally:
         await supervisor.stop(list(supervisor.children))
+
+
+def _read_figures(kind: str, output: bytes) -> Any:
+    """One line holds the figures; around it stands what the client itself had to say. Raises
+    RuntimeError, with that, where there is none: the client ended early.
+    """
+    for line in output.splitlines():
+        if line.startswith(b"{"):
+            return json.loads(line)
+    raise RuntimeError(f"{kind} has no figures:\n{output.decode(errors='replace')}")
 
 
 async def _make_topics(kafka: str) -> None:
