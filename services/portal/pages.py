@@ -1,7 +1,7 @@
 """The product's pages: what anybody sees, logging in and out, and the way every page is kept live.
 
 `install(app)` puts all pages, their static files and their errors on the portal; tickets are in
-`tickets/pages.py`, the queue in `desk/pages.py`, on-call pages, operations and the demo's outbox in
+`tickets/pages/`, the queue in `desk/pages.py`, on-call pages, operations and the demo's outbox in
 `operations/pages.py`.
 """
 
@@ -57,8 +57,10 @@ from services.portal.sign_in.entering import enter
 from services.portal.status import pages as pages_status
 from services.portal.status import subscriptions_page as pages_subscriptions
 from services.portal.status.files import FOLDER, StatusFiles
-from services.portal.tickets import pages as pages_tickets
-from services.portal.tickets import share_page as pages_sharing
+from services.portal.tickets.pages import action_page as pages_actions
+from services.portal.tickets.pages import new_page as pages_new_ticket
+from services.portal.tickets.pages import share_page as pages_sharing
+from services.portal.tickets.pages import ticket_page as pages_tickets
 from services.portal.web.form_body import fields_of
 from services.portal.web.live import changes, find_page_subjects, subjects_of
 from services.portal.web.parts import Portal
@@ -116,7 +118,10 @@ def install(app: FastAPI, portal: Portal) -> None:
         pages_search,
         pages_people,
         pages_merge,
+        # A new ticket's address would be read as a ticket's id otherwise.
+        pages_new_ticket,
         pages_tickets,
+        pages_actions,
         pages_sharing,
         pages_set_up,
         pages_admin,

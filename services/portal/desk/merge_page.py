@@ -1,5 +1,5 @@
 """`GET /tickets/{id}/merge`: a ticket beside the one that it should go on in, before somebody says
-yes. The yes itself is a request like any other on a ticket (`tickets/pages.py`). Staff only.
+yes. The yes itself is a request like any other on a ticket (`tickets/pages/action_page.py`). Staff only.
 """
 
 from __future__ import annotations
