@@ -19,6 +19,8 @@ from shared.knowledge import read_changelog
 from tests.support.preview import directory, make_app, make_portal
 from tests.support.waiting import stretched
 
+pytestmark = pytest.mark.costly
+
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 
 

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import jsonschema_rs
 import orjson
+import pytest
 
 from shared import asyncapi, picture
+
+pytestmark = pytest.mark.costly
 
 ROOT = Path(__file__).parents[2]
 

@@ -7,6 +7,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.costly
+
 ROOT = Path(__file__).resolve().parents[2]
 ADDRESSES = re.compile(
     r"email|address|person\b|people|requester|participant|\bby\b|_by\b|sender|mailbox|\baccount\b"

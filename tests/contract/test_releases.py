@@ -47,6 +47,8 @@ from shared.yaml_text import read_yaml
 from tests.chaos.spine.domain import WORK
 from tests.support.of_tomorrow import add_field, sample
 
+pytestmark = pytest.mark.costly
+
 ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 11, 30, 8, tzinfo=UTC)
 EXAMPLES = sorted((Path(__file__).parent / "examples").glob("*.json"))

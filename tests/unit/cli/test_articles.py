@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import orjson
+import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
+
+pytestmark = pytest.mark.costly
 
 HEAD = "slug: cats\ntitle: About cats\nsummary: What one should know of them.\ntopic: support\nupdated: 2026-11-01\n"
 

@@ -23,6 +23,8 @@ from shared.policy.on_call.rota import person_on
 from shared.policy.working_time import WorkingTime
 from shared.policy.writing.documents import examine
 
+pytestmark = pytest.mark.costly
+
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 DESK_TEXT = DEFAULT.read_text()
 SINK = "http://127.0.0.1:8025"

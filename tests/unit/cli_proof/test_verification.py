@@ -19,6 +19,8 @@ from shared.wire import Message
 from tests.golden.desk import decide_all
 from tests.golden.month import BEGIN, LASTS, requests
 
+pytestmark = pytest.mark.costly
+
 TICKETS = 400
 END = BEGIN + LASTS + timedelta(minutes=1)
 

@@ -22,6 +22,8 @@ from shared.wire import Message
 from tests.golden.desk import decide_all
 from tests.golden.month import BEGIN, CHANGE, LASTS, requests
 
+pytestmark = pytest.mark.costly
+
 TICKETS = 400
 
 

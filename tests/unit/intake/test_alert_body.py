@@ -18,6 +18,8 @@ from shared.policy import ComponentsPolicy
 from tests.support.examples import examples
 from tests.unit.intake.building import NOW
 
+pytestmark = pytest.mark.costly
+
 
 def alert(**changes: Any) -> dict[str, Any]:
     return {

@@ -24,6 +24,8 @@ from shared.errors import Refused, Unavailable
 from tests.unit.intake.building import NOW, Bench
 from tests.unit.intake.test_http import call, is_problem
 
+pytestmark = pytest.mark.costly
+
 SECRET = "whsec_" + base64.b64encode(b"a secret for monitors").decode()
 GROUP = '{}/{severity="critical"}:{alertname="ErrorRateHigh"}'
 

@@ -33,6 +33,8 @@ from tests.support.shelf import Shelf
 from tests.support.waiting import stretched
 from tests.unit.intake.building import NOW, Bench, StandingClock
 
+pytestmark = pytest.mark.costly
+
 PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 40
 ME = "premier@example.com"
 

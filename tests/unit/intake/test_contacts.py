@@ -26,6 +26,8 @@ from shared.events import Actor, Role
 from shared.policy import OnCallPolicy
 from shared.signed.contact_code import code_for
 
+pytestmark = pytest.mark.costly
+
 NOW = datetime.fromisoformat("2025-06-02T12:00:00Z")
 SECRET = b"a secret of the tests"
 PHONE = {

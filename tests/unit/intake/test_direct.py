@@ -37,6 +37,8 @@ from shared.topics import read
 from shared.wire import Record, record_for
 from tests.unit.intake.building import POLICIES
 
+pytestmark = pytest.mark.costly
+
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(minutes=2)
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,6 +34,8 @@ from shared.policy.on_call.document import Channel
 from shared.topics import read
 from shared.wire import Record
 from tests.unit.intake.test_direct import FakeSpool, HandClock, Known, policy, until
+
+pytestmark = pytest.mark.costly
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 FULL = "the disk is nearly full"

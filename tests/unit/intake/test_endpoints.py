@@ -20,6 +20,8 @@ from shared.signed import links
 from tests.unit.intake.building import NOW, SECRET, Bench
 from tests.unit.intake.test_http import call
 
+pytestmark = pytest.mark.costly
+
 HOOK = "https://watch.example/hook"
 KEY = subscription_id(HOOK)
 RECEIVER = f"subscriber:{KEY}"

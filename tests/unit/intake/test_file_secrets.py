@@ -22,6 +22,8 @@ from shared.text.redact import MaskedSecret
 from tests.unit.intake.building import NOW, Bench
 from tests.unit.text.samples import drawn
 
+pytestmark = pytest.mark.costly
+
 PASSWORD = drawn("a file's password", 20)
 ADDRESS = f"DATABASE_URL=postgres://u1:{PASSWORD}@ec2-1.compute-1.amazonaws.com:5432/d1"
 ROUTER = "2027-03-02T07:55:01Z heroku[router]: at=error code=H12 request_id=8601b555-6a83-4c12-8269-97c8e32cdb22 status=503"

@@ -13,6 +13,8 @@ from tests.unit.intake.building import Bench
 from tests.unit.intake.test_http import is_problem, submit
 from tests.unit.router.building import policy
 
+pytestmark = pytest.mark.costly
+
 BEFORE, OTHERS = (f"tkt_{letter * 26}" for letter in "ab")
 
 

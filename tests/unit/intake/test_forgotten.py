@@ -14,6 +14,8 @@ from shared.people.sign_in import PASSWORD_RESETS, password_link_binding, reset_
 from shared.signed.links import RESET_PASSWORD, SET_UP, sign
 from tests.unit.intake.building import NOW, QUICK, SECRET, Bench
 
+pytestmark = pytest.mark.costly
+
 ANN, OLD, NEW = "ann@shop.example", "an old long password", "a new and longer one"
 HASHED = QUICK.hash(OLD)
 

@@ -21,6 +21,8 @@ from shared.people.subscriptions import Stop, stop_id
 from shared.signed import links
 from tests.unit.intake.building import NOW, POLICIES, SECRET, Bench
 
+pytestmark = pytest.mark.costly
+
 TICKET = {"subject": "Down", "body": "It is down."}
 ID = "tkt_" + "a" * 26
 PAGE = "lane_" + "b" * 26 + "." + "c" * 26

@@ -20,6 +20,8 @@ from shared.wire import Message, headers_for
 from tests.unit.intake.building import NOW, Bench
 from tests.unit.intake.test_http import call, is_problem
 
+pytestmark = pytest.mark.costly
+
 INCIDENT = {
     "title": "Widespread Application Outage",
     "body": "We are looking.",

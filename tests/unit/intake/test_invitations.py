@@ -13,6 +13,8 @@ from shared.people.sign_in import INVITATIONS, invitation_id, invitation_in
 from shared.signed.links import INVITATION, sign
 from tests.unit.intake.building import NOW, SECRET, Bench
 
+pytestmark = pytest.mark.costly
+
 ANN, PASSWORD = "ann@shop.example", "correct horse battery"
 
 

@@ -23,6 +23,8 @@ from shared.signed import links
 from shared.signed.reply_code import code_of
 from tests.unit.intake.building import NOW, POLICIES, SECRET, Bench, KnownTickets
 
+pytestmark = pytest.mark.costly
+
 TOKEN = "an auth token"
 NUMBER = "+15550100"
 PAGE = "lane_aaaaaaaaaaaaaaaaaaaaaaaaaa.bcdefghijklmnopqrstuvwxyz2"

@@ -16,6 +16,8 @@ from services.intake.spool.spool import OPENS_AFTER, Spool
 from shared.errors import Poisonous, Refused, Unavailable
 from shared.wire import Record
 
+pytestmark = pytest.mark.costly
+
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
 

@@ -13,6 +13,8 @@ from shared.events import DirectoryRecorded, Via
 from shared.people.identity import mint, token_id
 from tests.unit.intake.building import NOW, SECRET, Bench
 
+pytestmark = pytest.mark.costly
+
 QUICK = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 ROUTES = {
     "read": ("GET", "/v1/tokens"),

@@ -16,6 +16,8 @@ from tests.support.waiting import stretched
 from tests.unit.intake.building import Bench
 from tests.unit.intake.test_http import call
 
+pytestmark = pytest.mark.costly
+
 LONG = SHORT + 1
 
 

@@ -34,6 +34,8 @@ from shared.people.subscriptions import (
 from shared.signed import links
 from tests.unit.intake.building import NOW, POLICIES, SECRET, Bench
 
+pytestmark = pytest.mark.costly
+
 TICKET, PAGE = "tkt_" + "a" * 26, "lane_" + "b" * 26 + "." + "c" * 26
 GOES_ON = "tkt_" + "b" * 26
 INCIDENT, MAINTENANCE = "inc_" + "a" * 26, "mnt_" + "a" * 26

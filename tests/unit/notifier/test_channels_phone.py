@@ -38,6 +38,8 @@ from shared.settings import PagingSettings
 from shared.signed.reply_code import code_of, read_acknowledged_code
 from tests.unit.notifier.test_channels import NOW, STAND_DOWN, SUMMONS
 
+pytestmark = pytest.mark.costly
+
 ACCOUNT = "AC" + "0" * 32
 NUMBER = "+15550100"
 PAGE = "lane_aaaaaaaaaaaaaaaaaaaaaaaaaa.bcdefghijklmnopqrstuvwxyz2"

@@ -23,6 +23,8 @@ from shared.signed.links import INVITATION, RESET_PASSWORD, sign
 from tests.support.administering import Office
 from tests.unit.intake.building import NOW, QUICK, SECRET
 
+pytestmark = pytest.mark.costly
+
 FREE, AGENT, ANN = "free@example.com", "agent@example.com", "ann@shop.example"
 OLD, NEW = "an old long password", "a new and longer one"
 HASHED = QUICK.hash(OLD)

@@ -16,6 +16,8 @@ from shared.policy.writing.documents import MODELS
 from tests.support.administering import Office
 from tests.unit.intake.building import NOW, POLICIES, Bench
 
+pytestmark = pytest.mark.costly
+
 NOTHING = SetupState(
     desk=None,
     on_call=None,

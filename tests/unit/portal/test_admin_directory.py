@@ -14,6 +14,8 @@ from services.portal.admin.forms import FORMS, document_of, values_of
 from services.portal.admin.webhooks_page import new_key
 from tests.support.administering import Office
 
+pytestmark = pytest.mark.costly
+
 PEOPLE = "/admin/directory/accounts"
 
 

@@ -15,6 +15,8 @@ from shared.yaml_text import plain_value
 from tests.support.administering import Office
 from tests.unit.intake.building import POLICIES, Bench
 
+pytestmark = pytest.mark.costly
+
 DESK = "/admin/policies/default"
 
 

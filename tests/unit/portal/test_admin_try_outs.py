@@ -12,6 +12,8 @@ from shared.policy import ON_CALL
 from tests.support.administering import Office
 from tests.unit.intake.building import POLICIES
 
+pytestmark = pytest.mark.costly
+
 
 async def test_somebody_on_call_is_paged_as_a_test() -> None:
     async with Office() as office:

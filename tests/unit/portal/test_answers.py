@@ -26,6 +26,8 @@ from tests.golden.month import BEGIN, LASTS, requests
 from tests.unit.portal.test_projection_mail import Views as MailViews
 from tests.unit.portal.test_projection_mail import quarantined, received, ticketed
 
+pytestmark = pytest.mark.costly
+
 MANY = 250
 """Tickets: enough for every state a ticket may be in."""
 NOW = BEGIN + LASTS + timedelta(minutes=1)

@@ -18,6 +18,8 @@ from shared.policy.on_call.rota import person_on
 from tests.support.administering import Office
 from tests.unit.intake.building import NOW, POLICIES
 
+pytestmark = pytest.mark.costly
+
 BEGAN = "2025-01-06T09:00:00Z"
 TURNS = {"people": ["primary"], "starts_at": BEGAN}
 BACKUP = {"people": ["secondary", "lead"], "starts_at": BEGAN}

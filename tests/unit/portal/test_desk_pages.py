@@ -10,6 +10,8 @@ import pytest
 from shared import events as e
 from tests.support.administering import Office
 
+pytestmark = pytest.mark.costly
+
 ONE, TWO = (f"tkt_{letter * 26}" for letter in "ab")
 PICKED = {
     f"pick-{ONE}": "yes",

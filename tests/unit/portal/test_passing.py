@@ -23,6 +23,8 @@ from shared.http.budget import Budget
 from shared.http.client_address import HEADER, client_of
 from tests.support.edge import Client, Clients, head_of, serving
 
+pytestmark = pytest.mark.costly
+
 SECRET = "a secret of the tests"
 MAX_BODY = 256 * 1024
 

@@ -27,6 +27,8 @@ from shared.events import Actor, OpenTicket, Role
 from tests.support.administering import AwayStore, Office
 from tests.support.drawing import draw, draw_part
 
+pytestmark = pytest.mark.costly
+
 ADA, BEN = "ada@example.com", "ben@example.com"
 AGENT = Actor(email="agent@example.com", roles=(Role.AGENT,))
 AT = "2026-11-30T05:00:00.000000Z"

@@ -6,6 +6,8 @@ import random
 from datetime import date, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from services.portal.operations.provider_reports import (
     ProviderReport,
     add_stays,
@@ -17,6 +19,8 @@ from services.portal.operations.reports import days_until
 from services.portal.projector.tickets import project
 from shared import events as e
 from tests.support.facts import BEGAN, POLICY, Ticket
+
+pytestmark = pytest.mark.costly
 
 DAYS = days_until(BEGAN.date(), 7)
 PEOPLE = {"rick@redisco.example": "redisco", "mia@mailgrid.example": "mailgrid"}

@@ -31,6 +31,8 @@ from shared import events as e
 from tests.support.examples import examples
 from tests.unit.portal_status.outage import COMPONENTS, KEY, facts, told
 
+pytestmark = pytest.mark.costly
+
 BASE = "https://support.example"
 BEGAN = datetime(2012, 6, 30, 3, 4, tzinfo=UTC)
 DURING = BEGAN + timedelta(minutes=30)

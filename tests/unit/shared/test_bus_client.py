@@ -38,6 +38,8 @@ from shared.errors import Unavailable
 from shared.spine.runtime import Limits
 from tests.support.waiting import stretched
 
+pytestmark = pytest.mark.costly
+
 Ask = Callable[[], Awaitable[str]]
 
 

@@ -18,6 +18,8 @@ from shared.http.edge import GuardedProtocol
 from shared.http.server import config_within
 from tests.support.edge import head_of, serving
 
+pytestmark = pytest.mark.costly
+
 SMALL = Budget(
     connections=6,
     each=4,

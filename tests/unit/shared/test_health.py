@@ -14,6 +14,8 @@ import pytest
 from shared.process.health import BUDGET, serve_health
 from tests.support.waiting import stretched
 
+pytestmark = pytest.mark.costly
+
 SMALL = replace(
     BUDGET, connections=4, each=4, idle=0.4, head=0.4, head_bytes=1_000, look_every=0.05, linger=0.2
 )

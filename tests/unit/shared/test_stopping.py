@@ -23,6 +23,8 @@ from shared.settings import EdgeSettings
 from shared.telemetry.logs import verdict
 from tests.support.waiting import stretched
 
+pytestmark = pytest.mark.costly
+
 
 def free_port() -> int:
     with socket.socket() as probe:

@@ -19,6 +19,8 @@ from shared.telemetry.route_metrics import RouteMeters
 from shared.telemetry.tracing import Trace, begin
 from shared.wire import Message
 
+pytestmark = pytest.mark.costly
+
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 
 

@@ -6,7 +6,11 @@ import asyncio
 import time
 from collections.abc import Callable
 
+import pytest
+
 from shared.process.watchdog import Watchdog
+
+pytestmark = pytest.mark.costly
 
 
 async def until(condition: Callable[[], bool], within: float = 5.0) -> None:

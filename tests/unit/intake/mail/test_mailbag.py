@@ -17,6 +17,8 @@ from shared.errors import Refused
 from tests.support.mails import envelope
 from tests.support.shelf import Shelf
 
+pytestmark = pytest.mark.costly
+
 
 def delivery(number: int, raw: bytes) -> Delivery:
     return Delivery(
