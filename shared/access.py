@@ -60,42 +60,6 @@ READERS: dict[Audience, frozenset[Standing]] = {
 }
 """Who may read, and so who may write, for an audience."""
 
-# A request that is not listed nobody may make. Pages, incidents and alerts are not tickets:
-# functions below.
-MAY: dict[str, frozenset[Standing]] = {
-    "AddReply": frozenset(Standing),
-    "AssignTicket": frozenset({Standing.STAFF}),
-    "HandBack": frozenset({Standing.PROVIDER}),
-    "TakeBack": frozenset({Standing.STAFF}),
-    "TakeTicket": frozenset({Standing.STAFF}),
-    "HandOverTicket": frozenset({Standing.STAFF}),
-    "ReleaseTicket": frozenset({Standing.STAFF}),
-    "TagTicket": frozenset({Standing.STAFF}),
-    "MergeTicket": frozenset({Standing.STAFF}),
-    "NoteMerge": frozenset({Standing.STAFF}),
-    "InsistScope": frozenset({Standing.CUSTOMER}),
-    "DismissSuggestion": frozenset({Standing.STAFF}),
-    "AcceptSuggestion": frozenset({Standing.CUSTOMER}),
-    "ReviewPriority": frozenset({Standing.STAFF}),
-    "AppealPriority": frozenset({Standing.CUSTOMER}),
-    "DecideAppeal": frozenset({Standing.STAFF}),
-    "Solve": frozenset(Standing),
-    "Reopen": frozenset(Standing),
-    "CloseTicket": frozenset({Standing.STAFF}),
-    "RateTicket": frozenset({Standing.CUSTOMER}),
-    "ShareTicket": frozenset({Standing.CUSTOMER}),
-    "RevokeShare": frozenset({Standing.CUSTOMER, Standing.STAFF}),
-    "JoinTicket": frozenset(Standing),
-    "GrantAccess": frozenset({Standing.CUSTOMER}),
-    "LinkIncident": frozenset({Standing.STAFF, Standing.PROVIDER}),
-    "UnlinkIncident": frozenset({Standing.STAFF, Standing.PROVIDER}),
-    "ConfirmSender": frozenset({Standing.CUSTOMER}),
-}
-"""Request type → who may make it of a ticket they can see."""
-
-BY_TOKEN = frozenset({"JoinTicket"})
-"""Requests for which a token counts, and not what somebody is to the ticket so far."""
-
 # Missing on purpose: facts that have an audience of their own (`audience_of`).
 FACT_READERS: dict[str, frozenset[Standing]] = {
     "TicketOpened": frozenset(Standing),

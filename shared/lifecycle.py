@@ -44,6 +44,8 @@ class Move(StrEnum):
     JOIN = "JoinTicket"
     GRANT_ACCESS = "GrantAccess"
     CONFIRM = "ConfirmSender"
+    LINK = "link"
+    """To an incident, or off it: it changes neither status nor clocks."""
 
 
 # The states before a ticket is solved.
@@ -69,6 +71,7 @@ _WHILE_LIVE = (
     Move.CONFIRM,
     Move.OWN,
     Move.TAG,
+    Move.LINK,
 )
 
 
@@ -114,6 +117,7 @@ TRANSITIONS: dict[Status, dict[Move, Status]] = {
         Move.MERGE: Status.CLOSED,
         Move.RATE: Status.SOLVED,
         Move.TAG: Status.SOLVED,
+        Move.LINK: Status.SOLVED,
         Move.SHARE: Status.SOLVED,
         Move.REVOKE_SHARE: Status.SOLVED,
         Move.JOIN: Status.SOLVED,

@@ -12,7 +12,8 @@ from services.intake.forms import Form, ReplyForm, TicketForm
 from services.intake.world.directory import Account, App, Provider
 from shared import events as e
 from shared import ids
-from shared.access import BY_TOKEN, MAY, READERS, Standing, may_decide_appeals
+from shared.access import READERS, Standing, may_decide_appeals
+from shared.asks import BY_TOKEN, MAY
 from shared.errors import Refused
 from shared.events import Actor, Admission, Plan, Priority, Stage, Stamp, Status
 from shared.people.folding import is_same_address

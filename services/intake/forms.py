@@ -22,6 +22,7 @@ from pydantic import (
 
 from services.intake.http.masking import mask_form
 from shared import events as e
+from shared.asks import ASKS
 from shared.events import Audience, Instant, Kind, Priority
 from shared.http.mistakes import invalid, sentence
 from shared.tags import MOST, as_tag, mistake_of_tag
@@ -271,32 +272,36 @@ class AcknowledgeForm(Form):
     token: Annotated[str, StringConstraints(max_length=1000)] | None = None
 
 
-# The table of actions: a new one here has its address, its contract and its check.
+# A new word of `shared/asks.py` needs its form here: with it come its address and its contract.
+_FORMS: dict[str, type[Form]] = {
+    "replies": ReplyForm,
+    "assign": AssignForm,
+    "hand-back": ReasonForm,
+    "take-back": ReasonForm,
+    "take": TakeForm,
+    "hand-over": HandOverForm,
+    "release": ReleaseForm,
+    "tag": TagForm,
+    "merge": MergeForm,
+    "insist": InformationForm,
+    "dismiss": DismissForm,
+    "accept": AcceptForm,
+    "review": ReviewForm,
+    "appeal": AppealForm,
+    "decide-appeal": DecideForm,
+    "solve": SolveForm,
+    "reopen": ReopenForm,
+    "rate": RateForm,
+    "share": ShareForm,
+    "unshare": ShareForm,
+    "join": JoinForm,
+    "access": AccessForm,
+    "link": LinkForm,
+    "unlink": LinkForm,
+}
+
 TICKET_ACTIONS: dict[str, tuple[type[e.Request], type[Form]]] = {
-    "replies": (e.AddReply, ReplyForm),
-    "assign": (e.AssignTicket, AssignForm),
-    "hand-back": (e.HandBack, ReasonForm),
-    "take-back": (e.TakeBack, ReasonForm),
-    "take": (e.TakeTicket, TakeForm),
-    "hand-over": (e.HandOverTicket, HandOverForm),
-    "release": (e.ReleaseTicket, ReleaseForm),
-    "tag": (e.TagTicket, TagForm),
-    "merge": (e.MergeTicket, MergeForm),
-    "insist": (e.InsistScope, InformationForm),
-    "dismiss": (e.DismissSuggestion, DismissForm),
-    "accept": (e.AcceptSuggestion, AcceptForm),
-    "review": (e.ReviewPriority, ReviewForm),
-    "appeal": (e.AppealPriority, AppealForm),
-    "decide-appeal": (e.DecideAppeal, DecideForm),
-    "solve": (e.Solve, SolveForm),
-    "reopen": (e.Reopen, ReopenForm),
-    "rate": (e.RateTicket, RateForm),
-    "share": (e.ShareTicket, ShareForm),
-    "unshare": (e.RevokeShare, ShareForm),
-    "join": (e.JoinTicket, JoinForm),
-    "access": (e.GrantAccess, AccessForm),
-    "link": (e.LinkIncident, LinkForm),
-    "unlink": (e.UnlinkIncident, LinkForm),
+    ask.word: (getattr(e, ask.request), _FORMS[ask.word]) for ask in ASKS if ask.word
 }
 """The last word of `POST /v1/tickets/{id}/…` → the request it makes and the form it takes."""
 

@@ -8,7 +8,8 @@ import jsonschema_rs
 import orjson
 import pytest
 
-from shared import asyncapi, picture
+from cli import picture
+from shared import asyncapi
 
 pytestmark = pytest.mark.costly
 
@@ -36,5 +37,5 @@ def test_the_document_can_be_wrong() -> None:
 def test_the_picture_is_todays() -> None:
     page = (ROOT / "ARCHITECTURE.md").read_text()
     assert picture.redrawn(page) == page, (
-        "run: python -m shared.picture and paste it into ARCHITECTURE.md"
+        "run: python -m cli.picture and paste it into ARCHITECTURE.md"
     )

@@ -23,7 +23,7 @@ from services.portal.projector import tickets as projection
 from services.router import handlers as router
 from services.router.ticket import domain as tickets
 from services.sla import handlers as sla
-from shared import access, topics
+from shared import access, asks, topics
 from shared import events as e
 from shared.spine.replica import Replica
 
@@ -114,7 +114,7 @@ def test_who_may_ask_and_see_is_said_for_everything() -> None:
     said on purpose.
     """
     asked_of_tickets = {kind.__name__ for kind in tickets.DECIDE}
-    assert asked_of_tickets <= set(access.MAY), "shared/access.py: MAY"
+    assert asked_of_tickets <= set(asks.MAY), "shared/asks.py"
     shown = {kind.__name__ for kind in (*topics.TICKETS.events, *topics.CLOCKS.events)} - {
         "ReplyAdded"
     }

@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from services.portal.tickets.collisions import read_seen
-from shared.access import MAY, READERS, Standing, may_decide_appeals
+from shared.access import READERS, Standing, may_decide_appeals
+from shared.asks import BUTTONS
 from shared.events import Actor, Audience, Scope, Status
 from shared.http.mistakes import as_sentence
-from shared.lifecycle import TRANSITIONS, Move
+from shared.lifecycle import TRANSITIONS
 from shared.people.folding import fold_address, is_same_address
 from shared.tags import tags_in
 from shared.text.answers import reply_of
@@ -150,30 +151,6 @@ def action_document(action: str, fields: Fields) -> dict[str, Any]:
             return {}
 
 
-ACTIONS: dict[str, tuple[str, Move]] = {
-    "assign": ("AssignTicket", Move.ASSIGN),
-    "review": ("ReviewPriority", Move.REVIEW),
-    "take": ("TakeTicket", Move.OWN),
-    "hand-over": ("HandOverTicket", Move.OWN),
-    "release": ("ReleaseTicket", Move.OWN),
-    "tag": ("TagTicket", Move.TAG),
-    "merge": ("MergeTicket", Move.MERGE),
-    "insist": ("InsistScope", Move.INSIST),
-    "accept": ("AcceptSuggestion", Move.ASSIGN),
-    "hand-back": ("HandBack", Move.HAND_BACK),
-    "take-back": ("TakeBack", Move.TAKE_BACK),
-    "appeal": ("AppealPriority", Move.APPEAL),
-    "decide-appeal": ("DecideAppeal", Move.DECIDE_APPEAL),
-    "solve": ("Solve", Move.SOLVE),
-    "reopen": ("Reopen", Move.REOPEN),
-    "rate": ("RateTicket", Move.RATE),
-    "share": ("ShareTicket", Move.SHARE),
-    "unshare": ("RevokeShare", Move.REVOKE_SHARE),
-    "access": ("GrantAccess", Move.GRANT_ACCESS),
-}
-"""Action → its request, and what that amounts to for the state."""
-
-
 def _appeal_is(ticket: Mapping[str, Any], *states: str) -> bool:
     return (ticket["appeal"] or {}).get("state", "none") in states
 
@@ -214,11 +191,7 @@ def actions_for(ticket: Mapping[str, Any], actor: Actor) -> list[str]:
     """
     who, moves = Standing(ticket["standing"]), TRANSITIONS[Status(ticket["status"])]
     # By who looks and by the state, then by what the table above asks for.
-    offered = [
-        action
-        for action, (request, move) in ACTIONS.items()
-        if who in MAY[request] and move in moves
-    ]
+    offered = [word for word, ask in BUTTONS.items() if who in ask.may and ask.move in moves]
     return [action for action in offered if action not in ONLY or ONLY[action](ticket, actor)]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from services.portal.incidents.documents import to_ongoing
 from shared.errors import Unavailable
 from shared.events import Stage, Status
+from shared.lifecycle import Move, after
 from shared.status.matching import OngoingIncident, find_touching, match_incidents
 from shared.storage.store import Store
 
@@ -115,4 +116,4 @@ def suggest_incidents(
 
 def is_linkable(ticket: Mapping[str, Any]) -> bool:
     """A ticket that is closed for good stays as it is."""
-    return bool(ticket["status"] != Status.CLOSED)
+    return after(Status(ticket["status"]), Move.LINK) is not None

@@ -32,7 +32,7 @@ from services.router.ticket.decision import (
 )
 from services.router.ticket.opening import make_opening
 from services.router.ticket.row import BLANK, TicketRow, evolve
-from shared.access import BY_TOKEN, MAY
+from shared.asks import BY_TOKEN, MAY
 from shared.errors import Refused
 from shared.events import (
     AcceptSuggestion,

@@ -7,13 +7,13 @@ from __future__ import annotations
 from services.router.ticket.decision import PolicyOf, about, people
 from services.router.ticket.row import TicketRow
 from shared.errors import Refused
-from shared.events import Fact, LinkIncident, Status, TicketLinked, TicketUnlinked, UnlinkIncident
+from shared.events import Fact, LinkIncident, TicketLinked, TicketUnlinked, UnlinkIncident
+from shared.lifecycle import Move, after
 
 
 def on_link(row: TicketRow, request: LinkIncident, policy_of: PolicyOf) -> list[Fact]:
     """Linking changes neither status nor clocks, and moves no page to another lane."""
-    if row.status is Status.CLOSED:
-        raise Refused("not-in-this-state", "The ticket is closed for good.")
+    _check_state(row)
     # Intake looks the title up; an empty one says that it found no public incident of this id.
     if not request.title:
         raise Refused("no-such-incident", "There is no such incident, or it is not public.")
@@ -33,8 +33,7 @@ def on_link(row: TicketRow, request: LinkIncident, policy_of: PolicyOf) -> list[
 
 def on_unlink(row: TicketRow, request: UnlinkIncident, policy_of: PolicyOf) -> list[Fact]:
     """As linking, it changes nothing else."""
-    if row.status is Status.CLOSED:
-        raise Refused("not-in-this-state", "The ticket is closed for good.")
+    _check_state(row)
     if request.incident_id not in row.incidents:
         raise Refused("not-linked", "The ticket is not linked to this incident, or no more.")
     left = tuple(incident for incident in row.incidents if incident != request.incident_id)
@@ -43,3 +42,10 @@ def on_unlink(row: TicketRow, request: UnlinkIncident, policy_of: PolicyOf) -> l
             **about(request), incident=request.incident_id, title=request.title, incidents=left
         )
     ]
+
+
+def _check_state(row: TicketRow) -> None:
+    """Raises Refused where the state allows no link, in the words that older logs hold."""
+    assert row.status is not None
+    if after(row.status, Move.LINK) is None:
+        raise Refused("not-in-this-state", "The ticket is closed for good.")

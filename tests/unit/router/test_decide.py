@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from services.router.ticket.domain import DECIDE, decide, fire
 from services.router.ticket.row import EXCERPT, due_at
 from shared import ids
-from shared.access import BY_TOKEN, MAY
+from shared.asks import BY_TOKEN, MAY
 from shared.errors import Unavailable
 from shared.events import (
     AcceptSuggestion,

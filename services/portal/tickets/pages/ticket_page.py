@@ -28,7 +28,8 @@ from services.portal.web.read_your_write import AFTER_S, is_request
 from services.portal.web.render import PageRenderer, see_other
 from services.portal.web.visitors import Drawn, Parts, Who, not_found
 from services.portal.web.words import OPENED_FOR, draft_of, notes_of, outcome_of, tabs_of_own
-from shared.access import MAY, Standing, may_handle_pages
+from shared.access import Standing, may_handle_pages
+from shared.asks import MAY
 from shared.errors import Unavailable
 from shared.events import Actor
 from shared.ids import is_ticket

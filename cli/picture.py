@@ -1,5 +1,5 @@
 """The picture in ARCHITECTURE.md, drawn from `shared/topics.py` as a Mermaid flowchart: `python -m
-shared.picture` prints it.
+cli.picture` prints it.
 """
 
 from __future__ import annotations
@@ -7,7 +7,7 @@ from __future__ import annotations
 from shared.topics import CHANGELOG_WORKERS, PUBLIC
 
 _BEGIN, _END = (
-    "<!-- picture: drawn from shared/topics.py by `python -m shared.picture` -->",
+    "<!-- picture: drawn from shared/topics.py by `python -m cli.picture` -->",
     "<!-- end of picture -->",
 )
 
