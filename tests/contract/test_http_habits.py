@@ -363,11 +363,11 @@ def json_writes(app: Any) -> Iterator[tuple[str, str]]:
     [
         "text/plain",
         "application/x-www-form-urlencoded",
-        "multipart/form-data; boundary=x",
-        "application/xml",
-        "application/jsonp",
+        pytest.param("multipart/form-data; boundary=x", marks=pytest.mark.long),
+        pytest.param("application/xml", marks=pytest.mark.long),
+        pytest.param("application/jsonp", marks=pytest.mark.long),
         "text/json",
-        "application/octet-stream",
+        pytest.param("application/octet-stream", marks=pytest.mark.long),
     ],
 )
 def test_a_body_that_is_no_json_is_415(intake: Served, portal: Served, kind: str) -> None:

@@ -32,6 +32,8 @@ from tests.support.desk import Desk, FarEnd, Person
 from tests.support.stack import ClockHand
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 AHEAD_H = 3
 """The audit looks at the copy three hours later: whatever was promised to these tickets is due by

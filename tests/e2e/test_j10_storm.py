@@ -202,6 +202,7 @@ def test_our_own_notice_comes_back_and_our_address_in_copy(
     assert not sent_to(far_end, "friend@elsewhere.example")
 
 
+@pytest.mark.long
 def test_five_hundred_mails_of_one_sender(
     desk: Desk, stack: Stack, line: smtplib.SMTP, mails: MailDesk, far_end: FarEnd
 ) -> None:
@@ -231,6 +232,7 @@ def test_five_hundred_mails_of_one_sender(
     ) == 1
 
 
+@pytest.mark.long
 def test_a_thousand_mails_that_name_a_victim(
     desk: Desk, stack: Stack, mails: MailDesk, far_end: FarEnd
 ) -> None:

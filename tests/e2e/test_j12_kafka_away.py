@@ -235,6 +235,7 @@ def pages_of(person: Person, tickets: set[str]) -> dict[str, dict[str, Any]] | N
     return found if set(found) == tickets else None
 
 
+@pytest.mark.long
 @pytest.mark.timeout(420)
 def test_mongodb_away(own: Stack) -> None:
     desk, far_end = Desk(own), FarEnd(own.sink)

@@ -14,9 +14,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.chaos.goals import LONG
 from tests.support.desk import Desk
 from tests.support.stack import Stack
+
+pytestmark = pytest.mark.long
 
 EXAMPLES = 5 if LONG else 2
 """Bodies and parameters made up for each operation."""

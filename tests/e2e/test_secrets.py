@@ -210,6 +210,7 @@ async def test_through_the_api(desk: Desk, far_end: FarEnd, premier: Person, sta
     await nowhere(stack, far_end, secrets)
 
 
+@pytest.mark.long
 async def test_through_files_and_mail(
     desk: Desk, far_end: FarEnd, premier: Person, stack: Stack
 ) -> None:
@@ -265,6 +266,7 @@ async def test_through_files_and_mail(
     await nowhere(stack, far_end, secrets)
 
 
+@pytest.mark.long
 async def test_through_the_web(desk: Desk, far_end: FarEnd, premier: Person, stack: Stack) -> None:
     secrets = made("web " + premier.name)
     text = text_with(secrets)

@@ -23,6 +23,8 @@ from shared.errors import Unavailable
 from shared.kafka.access import read_access
 from shared.wire import Record
 
+pytestmark = pytest.mark.long
+
 TIMEOUT = 10.0
 
 

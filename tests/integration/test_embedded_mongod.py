@@ -18,6 +18,8 @@ from deploy.embedded import mongo
 from deploy.embedded.secret import keep_secret
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.long
+
 UNAUTHORIZED = 13
 
 

@@ -79,6 +79,7 @@ def arrived(office: Office) -> Counter[tuple[str, str]]:
     return Counter((one["to"], one["id"]) for one in found if one["to"].endswith("@many.example"))
 
 
+@pytest.mark.long
 async def test_everybody_is_told_once_though_the_courier_is_killed_in_the_middle(
     office: Office,
 ) -> None:

@@ -301,6 +301,7 @@ async def busy(system: System) -> AsyncIterator[list[int]]:
         await producer.stop()
 
 
+@pytest.mark.long
 async def test_views_are_rebuilt_beside_the_old_ones_and_put_in_their_place(system: System) -> None:
     """While somebody writes, so that old and new views never stand still at one place."""
     store = Store(system.mongodb, system.name)

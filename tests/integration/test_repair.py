@@ -13,7 +13,7 @@ from cli.main import app
 from shared.bus import Admin, Producer, Reader, Record
 from tests.support.stack import running
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.long]
 
 PREFIX = "repair-"
 

@@ -42,7 +42,7 @@ from tests.support.mongod import running_mongod
 from tests.support.secured_kafka import TIMEOUT, SecuredKafka, secured_kafka, unsigned_token
 from tests.support.waiting import stretched
 
-pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module"), pytest.mark.long]
 
 PASSWORD = 'it has "quotes"? @:/ no, but blanks'.replace('"', "'")
 

@@ -15,7 +15,7 @@ from shared.storage.store import Store
 from tests.support.certificates import Authority, Pair
 from tests.support.mongod import running_mongod
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.long]
 
 PASSWORD = "p%40ss"  # as a URI writes p@ss
 

@@ -20,6 +20,8 @@ from tests.support.visiting import Visit
 from tests.support.waiting import eventually
 from tests.unit.intake.building import Bench
 
+pytestmark = pytest.mark.long
+
 PAGES = [
     "/admin",
     "/admin?setup=hours",

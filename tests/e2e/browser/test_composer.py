@@ -19,7 +19,7 @@ from tests.support.visiting import Visit
 LONG = Ticket("long", "premium@example.com", at=datetime.now(UTC) - timedelta(hours=9))
 WORD = "gobbledygook"
 
-pytestmark = [pytest.mark.e2e, pytest.mark.browser]
+pytestmark = [pytest.mark.e2e, pytest.mark.browser, pytest.mark.long]
 
 
 def long_story(now: datetime) -> Log:

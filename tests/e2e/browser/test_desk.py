@@ -7,12 +7,15 @@ from __future__ import annotations
 import re
 import secrets
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.browser.test_journeys import unique
 from tests.support.desk import Desk
 from tests.support.visiting import Visit
 from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.long
 
 
 def post(page: Page, path: str, who: str, body: dict[str, str]) -> dict[str, str]:

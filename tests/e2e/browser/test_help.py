@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import Request, expect
 
 from tests.support.visiting import Visit
+
+pytestmark = pytest.mark.long
 
 
 def test_j15_a_suggestion_solves_it_and_no_ticket_is_made(visit: Visit, preview: str) -> None:

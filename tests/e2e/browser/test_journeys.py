@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 import secrets
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support.visiting import Visit
@@ -59,10 +60,11 @@ def act(page: Page, label: str, fields: dict[str, str], button: str) -> None:
     part.get_by_role("button", name=button).click()
 
 
-def acknowledge_what_is_open(on_call: Page) -> None:
-    """Pages that other tests left open: a new urgent ticket of the same app would join them."""
-    while on_call.locator(".page-card.is-open").count():
-        on_call.locator(".page-card.is-open button.big").first.click()
+def acknowledge_what_is_open(on_call: Page, app: str) -> None:
+    """Pages of this app that other tests left open: a new urgent ticket would join them."""
+    left = on_call.locator(".page-card.is-open", has_text=app)
+    while left.count():
+        left.locator("button.big").first.click()
         expect(on_call.locator(".page-card.is-acknowledged")).to_be_visible()
         on_call.goto("/pages")
 
@@ -95,6 +97,7 @@ def test_a_mistake_is_said_at_its_field_and_nothing_is_lost(visit: Visit, origin
     expect(customer.locator("#body")).to_have_value("I forgot the subject.")
 
 
+@pytest.mark.long
 def test_two_clicks_make_one_ticket(visit: Visit, origin: str) -> None:
     customer = visit(origin, "premium", "/tickets/new")
     subject = unique("Twice")
@@ -118,7 +121,7 @@ def test_j4_an_urgent_ticket_wakes_the_engineer_who_acknowledges_with_one_tap(
     visit: Visit, origin: str
 ) -> None:
     primary = visit(origin, "primary", "/pages", width=320, height=640)
-    acknowledge_what_is_open(primary)
+    acknowledge_what_is_open(primary, "premier-production")
     customer = visit(origin, "premier")
     subject = unique("Checkout is down")
 
@@ -132,14 +135,13 @@ def test_j4_an_urgent_ticket_wakes_the_engineer_who_acknowledges_with_one_tap(
         began_at="2026-11-22 02:29:00 UTC",
     )
 
-    button = primary.locator(".page-card", has_text=subject).get_by_role(
-        "button", name="Acknowledge"
-    )
+    card = primary.locator(".page-card", has_text=subject)
+    button = card.get_by_role("button", name="Acknowledge")
     expect(button).to_be_visible(timeout=20_000)
     width, height = button.evaluate("element => [element.offsetWidth, element.offsetHeight]")
     assert (width, height) >= (200, 48)
     button.click()
-    expect(primary.locator(".page-card")).to_contain_text("primary@example.com has it since")
+    expect(card).to_contain_text("primary@example.com has it since")
     expect(primary.locator("main")).to_contain_text("Exactly one")
     expect(customer.locator("#paging")).to_contain_text("An engineer has it since")
 
@@ -151,7 +153,7 @@ def test_j4_an_urgent_ticket_wakes_the_engineer_who_acknowledges_with_one_tap(
 
 
 def test_j4_the_link_in_the_page_asks_before_it_acknowledges(visit: Visit, origin: str) -> None:
-    acknowledge_what_is_open(visit(origin, "primary", "/pages"))
+    acknowledge_what_is_open(visit(origin, "primary", "/pages"), "legacy-production")
     customer = visit(origin, "legacy")
     subject = unique("Data is being lost")
     submit(customer, subject, "Rows vanish.", app="legacy-production", priority="urgent")
@@ -200,6 +202,7 @@ def test_j7_an_addon_ticket_goes_to_its_provider_and_back(visit: Visit, origin: 
         expect(page.locator("main")).not_to_contain_text("Third time this week.")
 
 
+@pytest.mark.long
 def test_a_reply_waits_in_the_browser_and_goes_out_once_with_what_it_does(
     visit: Visit, origin: str
 ) -> None:
@@ -242,6 +245,7 @@ def test_j7_a_suggestion_is_confirmed_with_one_click(visit: Visit, origin: str) 
     expect(customer.locator("#ticket-side")).to_contain_text("Mailgrid")
 
 
+@pytest.mark.long
 def test_staff_change_a_priority_with_a_reason_that_the_customer_reads(
     visit: Visit, origin: str
 ) -> None:
@@ -262,6 +266,7 @@ def test_staff_change_a_priority_with_a_reason_that_the_customer_reads(
     expect(customer.locator(".line")).to_contain_text("There is a workaround.")
 
 
+@pytest.mark.long
 def test_the_dashboard_moves_by_itself(visit: Visit, origin: str) -> None:
     ops = visit(origin, "ops", "/ops")
     live = ops.locator(".tile", has_text="Opened, last hour").locator(".of")
@@ -272,6 +277,7 @@ def test_the_dashboard_moves_by_itself(visit: Visit, origin: str) -> None:
     expect(live).not_to_have_text(before, timeout=20_000)
 
 
+@pytest.mark.long
 def test_what_is_half_written_stays_while_the_page_moves_on(visit: Visit, origin: str) -> None:
     customer = visit(origin, "premium")
     ticket = submit(customer, unique("Still thinking"), "It is slow.")

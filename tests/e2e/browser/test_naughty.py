@@ -20,6 +20,8 @@ from tests.support.preview import SECRET, filled
 from tests.support.visiting import Visit
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def hostile(mongodb_uri: str) -> Iterator[str]:

@@ -6,10 +6,13 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.support.visiting import Visit
 from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.long
 
 
 def test_an_opt_out_is_honoured_and_taken_back(visit: Visit, origin: str) -> None:

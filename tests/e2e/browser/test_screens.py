@@ -14,6 +14,8 @@ from playwright.sync_api import Page, expect
 from tests.support.showcase_incidents import DRAFT, OPEN, OVER, PLANNED
 from tests.support.visiting import Visit
 
+pytestmark = pytest.mark.long
+
 SCREENS = [
     (None, "/help"),
     ("premier", "/help?q=too+many+conections"),

@@ -24,6 +24,8 @@ from tests.support.visiting import Visit
 from tests.support.waiting import eventually
 from tests.unit.portal_status.outage import COMPONENTS, KEY, facts, told
 
+pytestmark = pytest.mark.long
+
 BEGAN = datetime(2012, 6, 30, 3, 4, tzinfo=UTC)
 DURING, AFTER = BEGAN + timedelta(minutes=30), BEGAN + timedelta(days=3)
 

@@ -50,6 +50,7 @@ class Intake:
             "SIGNALBOX_SECRET": "a secret of sixteen",
             "SIGNALBOX_INTAKE_PORT": str(self.port),
             "SIGNALBOX_VIEW_BUDGET": "2",
+            "SIGNALBOX_DRAIN": "0",  # no balancer has to notice
             "SIGNALBOX_DEMO": "1",  # its people's tokens are worth nothing otherwise
             **changes,
         }

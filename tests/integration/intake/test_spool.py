@@ -62,6 +62,7 @@ async def test_it_starts_and_takes_tickets_with_kafka_away(intake: Intake) -> No
     assert (await intake.post("/v1/tickets", TICKET)).json()["accepted"] == "logged"
 
 
+@pytest.mark.long
 async def test_no_kill_loses_what_was_promised(intake: Intake) -> None:
     """Eight conversations go on while the process is ended at random points, also while it drains."""
     drawn = random.Random(7)

@@ -139,6 +139,7 @@ async def test_counters_equal_a_recount_also_after_a_restart(world: World) -> No
     assert (mine["total"], mine["live"], mine["queues"]) == (10, 6, {"provider:redisco": 6})
 
 
+@pytest.mark.long
 async def test_another_projector_stands_by_and_takes_over(world: World) -> None:
     before, after = Ticket("before"), Ticket("after")
     await world.say(before.opened())

@@ -111,6 +111,7 @@ async def test_work_is_charged_by_what_it_took(size: int) -> None:
     assert allowance.draw("b", time.monotonic()).left == 99
 
 
+@pytest.mark.long
 async def test_a_flood_of_costly_texts_keeps_no_emergency_waiting() -> None:
     """R22: 110 of the costliest texts of one account, all at once; another's urgent is in the log
     within 5 s, and the flood is soon told to wait.

@@ -24,6 +24,8 @@ from shared.text.redact import redact
 from tests.support.waiting import stretched
 from tests.unit.text.hostile import cost, text_of, units
 
+pytestmark = pytest.mark.long
+
 AT = datetime(2026, 11, 30, tzinfo=UTC)
 ADDONS = (
     AddonKnown(
