@@ -32,12 +32,10 @@ def install(app: FastAPI, intake: Intake, door: RequestGate, write: Callable[...
         name = read_path_id(request, "name", _NAME)
         body, asked = await door.asked(request)
         form = await door.fill(HeartbeatForm, body, asked.actor.email)
-        # Counted before it is written: a name too many must never be watched.
-        names.note(asked.actor.email, name)
         return await respond(
             "heartbeat",
             asked,
-            _record_heartbeat(intake, name, form.every, asked, trace_of(request)),
+            _record_heartbeat(intake, name, form.every, asked, trace_of(request), names),
             202,
         )
 
@@ -57,12 +55,21 @@ def install(app: FastAPI, intake: Intake, door: RequestGate, write: Callable[...
 
 
 async def _record_heartbeat(
-    intake: Intake, name: str, every: timedelta | None, asked: RequestContext, trace: str
+    intake: Intake,
+    name: str,
+    every: timedelta | None,
+    asked: RequestContext,
+    trace: str,
+    names: HeartbeatNames | None = None,
 ) -> Answer:
     account = intake.reference.directory.account(asked.actor.email)
     if account is None:
         raise Refused("unauthenticated", "This account is not registered.", status=401)
     event = heartbeat(name, every, account.plan, intake.reference.rules().policy, asked)
+    # Counted before it is written, so that a name too many is never watched; and only once the
+    # account may have one at all.
+    if names is not None:
+        names.note(asked.actor.email, name)
     # Straight into the log: a heartbeat that waits in the spool would come too late to count.
     await intake.write(record_for(REQUESTS.name, event, SOURCE, trace))
     # One and a half times the interval: so late one may come before somebody is paged.

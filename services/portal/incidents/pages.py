@@ -87,21 +87,34 @@ async def require_incident_desk(request: Request, actor: Who) -> IncidentDesk:
 At = Annotated[IncidentDesk, Depends(require_incident_desk)]
 
 
+_FAMILIES = ("incidents", "maintenances")
+
+
 @router.get("")
 async def list_incidents(
-    request: Request, desk: At, reads: Reads, screens: Drawn, state: str = "live", cursor: str = ""
+    request: Request,
+    desk: At,
+    reads: Reads,
+    screens: Drawn,
+    state: str = "live",
+    cursor: str = "",
+    of: str = "",
 ) -> Response:
-    if state not in ("live", "over"):
+    """The first page has both families; with a cursor it goes on with the one that `of` names."""
+    if state not in ("live", "over") or of not in ("", *_FAMILIES):
         raise not_found()
-    incidents = await reads.listed(
-        desk.actor, "incidents", state=state, cursor=cursor or None, provider=desk.provider
-    )
-    # They stand on the first page only; the pages behind it are of incidents.
-    maintenances = (
-        {"items": []}
-        if cursor
-        else await reads.listed(desk.actor, "maintenances", state=state, provider=desk.provider)
-    )
+    wanted = _FAMILIES if not cursor else (of or "incidents",)
+    lists = {
+        family: await reads.listed(
+            desk.actor, family, state=state, cursor=cursor or None, provider=desk.provider
+        )
+        for family in wanted
+    }
+    more = {
+        family: href(desk.home, {"state": state, "of": family, "cursor": found["next"]})
+        for family, found in lists.items()
+        if found["next"]
+    }
     # Ops owe no explanation here: their list would be everybody's.
     owed = [] if desk.provider is None else await reads.find_unexplained(desk.actor, desk.provider)
     names = (("live", "Going on"), ("over", "Over"))
@@ -109,19 +122,15 @@ async def list_incidents(
         {"href": href(desk.home, {"state": key}), "label": label, "n": "", "current": key == state}
         for key, label in names
     ]
-    more = (
-        href(desk.home, {"state": state, "cursor": incidents["next"]}) if incidents["next"] else ""
-    )
     return _page(
         request,
         desk,
         screens,
         "incidents.html",
-        incidents=incidents["items"],
-        maintenances=maintenances["items"],
+        lists={family: found["items"] for family, found in lists.items()},
         tabs=tabs,
         state=state,
-        more_href=more,
+        more=more,
         owed=owed,
     )
 

@@ -532,6 +532,12 @@ async def test_heartbeats_are_recorded_for_staff_and_for_customers_who_are_paged
     )
 
 
+async def test_a_refused_heartbeat_takes_no_place(bench: Bench) -> None:
+    for n in range(MOST_NAMES + 1):
+        answer = await call(bench, "POST", f"/v1/heartbeats/job-{n}", {}, "demo-free")
+        is_problem(answer, 403, "forbidden")
+
+
 async def test_taking_a_shift_makes_the_next_version_of_the_rota(bench: Bench) -> None:
     schedule = next(iter(POLICIES["on-call"]["schedules"]))
     body = {

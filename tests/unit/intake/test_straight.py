@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Match, Route
 
-from services.intake.app import _answer_of
+from services.intake.http.gate_route import answer_of
 from services.intake.http.straight import DirectRoutes, straights_of
 from shared.errors import Unavailable
 from tests.unit.intake.building import Bench
@@ -19,7 +19,7 @@ from tests.unit.intake.test_http import call
 
 def test_each_is_what_the_router_would_choose() -> None:
     routes = Bench().app.router.routes
-    found = straights_of(routes, _answer_of)
+    found = straights_of(routes, answer_of)
     assert ("POST", "/v1/tickets") in found
     for (method, path), (route, _) in found.items():
         asked = {"type": "http", "method": method, "path": path, "root_path": ""}
