@@ -33,7 +33,7 @@ async def test_maintenances_after_the_first_page_are_on_the_next(world: World) -
             components=(ROUTING,),
             impact=YELLOW,
             body="A short interruption.",
-            starts_at=BEGAN + timedelta(days=3650),
+            starts_at=BEGAN + timedelta(days=3650, minutes=n),
             ends_at=BEGAN + timedelta(days=3651),
         )
         for n, key in enumerate(keys)
