@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from datetime import timedelta
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
@@ -44,7 +45,8 @@ async def test_maintenances_after_the_first_page_are_on_the_next(world: World) -
     assert ">Incidents</h2>" in first.text
     assert "Work number 0<" not in first.text
     (more,) = re.findall(r'href="([^"]+)">Earlier maintenances', first.text)
-    second = await world.get("ops", html.unescape(more))
+    query = dict(parse_qsl(urlsplit(html.unescape(more)).query))
+    second = await world.get("ops", "/ops/incidents", **query)
     assert "Work number 0<" in second.text
     # The other family is not begun anew.
     assert ">Incidents</h2>" not in second.text
