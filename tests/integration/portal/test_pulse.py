@@ -19,6 +19,7 @@ from shared.bus import Admin, Producer, Reader, record_for
 from shared.clock import SystemClock
 from shared.topics import TOPICS, topic_of
 from tests.support.facts import Ticket, page_facts
+from tests.support.waiting import stretched
 
 pytestmark = pytest.mark.integration
 NAMES = (
@@ -56,16 +57,20 @@ async def figures(settings: PulseSettings) -> dict[tuple[str, str], float]:
 
 
 async def until(settings: PulseSettings, **wanted: float) -> dict[tuple[str, str], float]:
-    names = {tuple(name.split("__")): value for name, value in wanted.items()}
-    async with asyncio.timeout(60):
-        while True:
-            found = await figures(settings)
-            if all(
-                found.get((figure.replace("_", "-"), group)) == value
-                for (figure, group), value in names.items()
-            ):
-                return found
-            await asyncio.sleep(0.1)
+    names = {
+        (figure.replace("_", "-"), group): value
+        for name, value in wanted.items()
+        for figure, group in (name.split("__"),)
+    }
+    found: dict[tuple[str, str], float] = {}
+    try:
+        async with asyncio.timeout(stretched(120)):  # an old member may be waited for
+            while not found.items() >= names.items():
+                await asyncio.sleep(0.1)
+                found = await figures(settings)
+    except TimeoutError:
+        raise AssertionError(f"{names} were wanted, and there are {found}") from None
+    return found
 
 
 async def run_once(settings: PulseSettings, **wanted: float) -> dict[tuple[str, str], float]:
