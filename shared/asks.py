@@ -64,6 +64,10 @@ ASKS: tuple[Ask, ...] = (
     Ask("share", "ShareTicket", CUSTOMER, Move.SHARE),
     Ask("unshare", "RevokeShare", CUSTOMER | STAFF, Move.REVOKE_SHARE),
     Ask("join", "JoinTicket", ANYBODY, Move.JOIN, by_token=True, is_button=False),
+    Ask("ask", "AskParticipant", CUSTOMER | STAFF, Move.ASK),
+    # Having been asked counts, too: `services/router/ticket/sharing.py`.
+    Ask(None, "AnswerAsk", ANYBODY, None, by_token=True),
+    Ask("remove", "RemoveParticipant", CUSTOMER | STAFF, Move.DECLINE),
     Ask("access", "GrantAccess", CUSTOMER, Move.GRANT_ACCESS),
     Ask("link", "LinkIncident", STAFF | PROVIDER, Move.LINK, is_button=False),
     Ask("unlink", "UnlinkIncident", STAFF | PROVIDER, Move.LINK, is_button=False),

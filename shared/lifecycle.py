@@ -42,6 +42,9 @@ class Move(StrEnum):
     SHARE = "ShareTicket"
     REVOKE_SHARE = "RevokeShare"
     JOIN = "JoinTicket"
+    ASK = "AskParticipant"
+    DECLINE = "decline"
+    """Somebody who was asked to take part says no, or somebody leaves: that is possible for ever."""
     GRANT_ACCESS = "GrantAccess"
     CONFIRM = "ConfirmSender"
     LINK = "link"
@@ -67,6 +70,8 @@ _WHILE_LIVE = (
     Move.SHARE,
     Move.REVOKE_SHARE,
     Move.JOIN,
+    Move.ASK,
+    Move.DECLINE,
     Move.GRANT_ACCESS,
     Move.CONFIRM,
     Move.OWN,
@@ -121,12 +126,15 @@ TRANSITIONS: dict[Status, dict[Move, Status]] = {
         Move.SHARE: Status.SOLVED,
         Move.REVOKE_SHARE: Status.SOLVED,
         Move.JOIN: Status.SOLVED,
+        Move.ASK: Status.SOLVED,
+        Move.DECLINE: Status.SOLVED,
     },
-    # For good: only a note, late mail of a machine, and ending a share.
+    # For good: only a note, late mail of a machine, ending a share, and leaving.
     Status.CLOSED: {
         Move.INTERNAL: Status.CLOSED,
         Move.AUTOMATIC: Status.CLOSED,
         Move.REVOKE_SHARE: Status.CLOSED,
+        Move.DECLINE: Status.CLOSED,
     },
 }
 

@@ -93,6 +93,9 @@ REQUESTS = Topic(
         e.TagTicket,
         e.MergeTicket,
         e.NoteMerge,
+        e.AskParticipant,
+        e.AnswerAsk,
+        e.RemoveParticipant,
     ),
 )
 URGENT = Topic(
@@ -148,6 +151,9 @@ TICKETS = Topic(
         e.TicketTagged,
         e.TicketMerged,
         e.MergeNoted,
+        e.ParticipantAsked,
+        e.ParticipantDeclined,
+        e.ParticipantRemoved,
     ),
 )
 CLOCKS = Topic(

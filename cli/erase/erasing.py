@@ -43,6 +43,7 @@ NAMES = {
     "owner_name": "owner",
     "sender_name": "sender",
     "to_name": "to",
+    "by_name": "by",
 }
 """A field for a name → the field beside it that says whose."""
 

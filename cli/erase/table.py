@@ -76,6 +76,9 @@ TABLE: dict[str, TextFields] = {
     "ShareTicket": _NONE,
     "RevokeShare": _NONE,
     "JoinTicket": _NONE,
+    "AskParticipant": _NONE,
+    "AnswerAsk": _NONE,
+    "RemoveParticipant": _NONE,
     "GrantAccess": _NONE,
     "ConfirmSender": _NONE,
     "LinkIncident": _TITLE,
@@ -138,6 +141,9 @@ TABLE: dict[str, TextFields] = {
     "TicketShared": _NONE,
     "ShareRevoked": _NONE,
     "ParticipantJoined": _SUBJECT,
+    "ParticipantAsked": _SUBJECT,
+    "ParticipantDeclined": _NONE,
+    "ParticipantRemoved": _NONE,
     "AccessGranted": _NONE,
     "AccessEnded": _HOUSE_REASON,
     "SenderConfirmed": _texts(owner="subject", house="reason"),
@@ -274,7 +280,7 @@ app addon provider queue previous stage plan rule trail.rule calendar clock esca
 previous_components components.id components.name components.words components.addon
 test_of former_components.id former_components.name former_components.words former_components.addon
 ever.id ever.name ever.words ever.addon about place gone_url stacks.stack times.field updates
-only_if.owner only_if.queue into into_status into_people merged
+only_if.owner only_if.queue into into_status into_people merged email asked_by by_name not_asked
 admission.loads.email admission.addons.slug admission.addons.name admission.addons.aliases admission.addons.hosts admission.app_owner
 admission.app_collaborators admission.open_incidents admission.requester_name
 attempts.attempt attempts.to attempts.channel attempts.method attempts.dedup_key

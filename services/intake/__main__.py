@@ -32,7 +32,7 @@ from services.intake.followers.follow import (
 from services.intake.http.answers import Answers
 from services.intake.http.door import RESERVE, Allowance, RequestGate
 from services.intake.http.idempotency import Keys
-from services.intake.mail.wiring import mail_parts
+from services.intake.mail.wiring import mail_parts, names_of
 from services.intake.outage.lock import front_reads, open_paging
 from services.intake.settings import IntakeSettings
 from services.intake.shell import Intake
@@ -40,6 +40,7 @@ from services.intake.spool.disk_watch import DiskWatch
 from services.intake.spool.spool import Spool
 from services.intake.subscriptions.routes import Rates
 from services.intake.subscriptions.wishes import Wishes
+from services.intake.tickets.ask_limits import AskLimits
 from services.intake.world.incidents import Incidents
 from services.intake.world.portal_view import View
 from services.intake.world.reference import Policies, Reference
@@ -173,6 +174,7 @@ def application(settings: IntakeSettings) -> tuple[FastAPI, dict[str, Check]]:
         files,
         phone_token,
         administrators,
+        AskLimits(names_of(settings).own),
     )
     uses = TokenUse(store) if store else None
     accounts = Accounts(

@@ -40,6 +40,7 @@ from services.intake.shell import Intake
 from services.intake.subscriptions import redeliver as redelivery
 from services.intake.subscriptions import routes as app_subscriptions
 from services.intake.subscriptions import try_outs
+from services.intake.tickets import ask_routes as app_asks
 from services.intake.tickets import routes as app_tickets
 from services.intake.tickets import saved_views
 from shared.http import problems
@@ -120,6 +121,7 @@ def build(
     app_contacts.install(app, intake, door, add_write)
     app_cover.install(app, intake, door, add_write)
     app_mail.install(app, intake, door, add_write, mail)
+    app_asks.install(app, intake, door, add_write)
     app_files.install(app, intake.files, door)
     app_phone.install(app, intake, door)
     saved_views.install(app, intake, door, add_write)

@@ -20,6 +20,7 @@ from services.intake.directory.load import DirectoryForm
 from services.intake.forms import (
     PAGE_ACTIONS,
     TICKET_ACTIONS,
+    AnswerAskForm,
     TicketForm,
 )
 from services.intake.heartbeats.forms import HeartbeatForm
@@ -47,6 +48,7 @@ def describe_bodies() -> tuple[JsonSchemas, dict[str, Any]]:
     # From the tables of actions, so that no form can be forgotten.
     acting = [form for _, form in (*TICKET_ACTIONS.values(), *PAGE_ACTIONS.values())]
     others: tuple[type[BaseModel], ...] = (
+        AnswerAskForm,
         HeartbeatForm,
         redelivery.RedeliverForm,
         *try_outs.FORMS,

@@ -42,6 +42,14 @@ Word = Annotated[
     str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00-\x20\x7f]*$")
 ]
 TicketId = Annotated[str, StringConstraints(pattern=r"^tkt_[a-z2-7]{26}$")]
+Address = Annotated[
+    str,
+    StringConstraints(
+        max_length=254,
+        strip_whitespace=True,
+        pattern=r"^[^@\s\x00-\x1f\x7f<>,;:\"]+@[^@\s\x00-\x1f\x7f<>,;:\"]+$",
+    ),
+]
 Name = Annotated[str, StringConstraints(max_length=300, pattern=ONE_LINE)]
 Ids = Annotated[tuple[Word, ...], Field(strict=False, max_length=20)]
 
@@ -244,6 +252,27 @@ class JoinForm(Form):
     share_token: Annotated[str, StringConstraints(min_length=1, max_length=300)]
 
 
+class AskPersonForm(Form):
+    """`email`: who is asked by mail whether they want to take part."""
+
+    email: Address
+
+
+class AnswerAskForm(Form):
+    """`agree`: whether they take part. `token`: that of the link in the mail; it says who answers,
+    and no bearer is needed.
+    """
+
+    agree: bool
+    token: Annotated[str, StringConstraints(max_length=1000)] | None = None
+
+
+class RemoveForm(Form):
+    """`email`: who takes part no more, or is no longer asked; one's own address: to leave."""
+
+    email: Address
+
+
 class AccessForm(Form):
     granted: bool
 
@@ -295,6 +324,8 @@ _FORMS: dict[str, type[Form]] = {
     "share": ShareForm,
     "unshare": ShareForm,
     "join": JoinForm,
+    "ask": AskPersonForm,
+    "remove": RemoveForm,
     "access": AccessForm,
     "link": LinkForm,
     "unlink": LinkForm,

@@ -15,6 +15,7 @@ from services.intake.domain import RequestContext
 from services.intake.files.attachments import Attachments
 from services.intake.http.idempotency import Keys
 from services.intake.spool.spool import Accepted
+from services.intake.tickets.ask_limits import AskLimits
 from services.intake.world.incidents import Incidents
 from services.intake.world.portal_view import View
 from services.intake.world.reference import Reference
@@ -46,8 +47,9 @@ class Intake:
     `publish` takes a submission, into Kafka or the spool (`spool.Spool.publish`). `write` puts a
     record in Kafka and returns when it is acknowledged; raises Unavailable: for directory and
     policies, where the first in the log wins. `phone_token`: what the phone gateway signs with.
-    `slow`: threads for imports and policies; `beside`: one for what an answer suggests, which is
-    left out where too many wait for it.
+    `asks`: who may be asked by mail to take part in a ticket. `slow`: threads for imports and
+    policies; `beside`: one for what an answer suggests, which is left out where too many wait for
+    it.
     """
 
     reference: Reference
@@ -62,6 +64,7 @@ class Intake:
     files: Attachments | None = None
     phone_token: str | None = None
     administrators: Administrators = field(default_factory=Administrators)
+    asks: AskLimits = field(default_factory=AskLimits)
     slow: Workers = field(default_factory=Workers)
     beside: Workers = field(default_factory=lambda: Workers(threads=1, in_hand=4))
 

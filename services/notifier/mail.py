@@ -62,6 +62,9 @@ AUTOMATIC_REPLIES = frozenset(
 `auto-generated`.
 """
 
+CAPPED = AUTOMATIC_REPLIES | {"asked-to-join"}
+"""Templates of which one address gets so many an hour (`courier/ceiling.py`)."""
+
 _MARKDOWN = frozenset({"reply-added", "ticket-replied", "ticket-solved", "mentioned"})
 """Templates that quote what was written in our own forms, unless it says that it came by mail."""
 

@@ -118,11 +118,12 @@ def install(app: FastAPI, portal: Portal) -> None:
         pages_search,
         pages_people,
         pages_merge,
-        # A new ticket's address would be read as a ticket's id otherwise.
+        # Fixed words come before patterns: "new" would be read as a ticket's id, and "take-part" as
+        # an action on a ticket.
         pages_new_ticket,
+        pages_sharing,
         pages_tickets,
         pages_actions,
-        pages_sharing,
         pages_set_up,
         pages_admin,
         pages_admin_audit,

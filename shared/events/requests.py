@@ -402,6 +402,32 @@ class JoinTicket(Request):
     token_hash: str
 
 
+class AskParticipant(Request):
+    """Ask the person `email` by mail whether they want to take part. `not_asked`: why intake asks
+    nobody (our own address, staff, a stopped address, too many asks); the router refuses with it.
+    """
+
+    type: Literal["AskParticipant"] = "AskParticipant"
+    email: str
+    not_asked: str = Field("", exclude_if=operator.not_)
+
+
+class AnswerAsk(Request):
+    """The person who was asked says yes (`agree`) or no. `actor` is that person, signed in or by
+    the link of the mail.
+    """
+
+    type: Literal["AnswerAsk"] = "AnswerAsk"
+    agree: bool
+
+
+class RemoveParticipant(Request):
+    """The person `email` takes part no more, or is no longer asked. One's own address: to leave."""
+
+    type: Literal["RemoveParticipant"] = "RemoveParticipant"
+    email: str
+
+
 class GrantAccess(Request):
     """The requester lets our staff access the app and its add-ons for this ticket, or ends that."""
 

@@ -416,15 +416,50 @@ class ShareRevoked(TicketFact):
 
 
 class ParticipantJoined(TicketFact):
-    """`participant` (`by`) holds a link of the ticket and confirmed; `participants` are all of the
-    customer's side now.
+    """`participant` (`by`) holds a link of the ticket and confirmed, or was asked and agreed;
+    `participants` are all of the customer's side now.
     """
 
     type: Literal["ParticipantJoined"] = "ParticipantJoined"
     participant: str
     participant_name: str = ""
+    asked_by: str = Field("", exclude_if=operator.not_)
+    """Who had asked them; empty where they came by a link."""
     subject: str
     requester: str
+    participants: tuple[str, ...]
+
+
+class ParticipantAsked(TicketFact):
+    """`person` is asked by one mail whether they want to take part; until `expires_at` they can
+    say yes. They are nothing to the ticket before. `subject` is empty where the mail must not name
+    it. `asks`: how many there were on this ticket, with this one.
+    """
+
+    type: Literal["ParticipantAsked"] = "ParticipantAsked"
+    person: str
+    by_name: str = ""
+    asks: int
+    expires_at: Instant
+    subject: str = ""
+    requester: str
+
+
+class ParticipantDeclined(TicketFact):
+    """`person` said no thanks. They are not asked again about this ticket."""
+
+    type: Literal["ParticipantDeclined"] = "ParticipantDeclined"
+    person: str
+
+
+class ParticipantRemoved(TicketFact):
+    """`person` takes part no more, or is no longer asked; `participants` are those who are left.
+    `left`: they left by themselves, which counts as no thanks.
+    """
+
+    type: Literal["ParticipantRemoved"] = "ParticipantRemoved"
+    person: str
+    left: bool
     participants: tuple[str, ...]
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from shared.policy.brand import BrandPolicy
 from shared.policy.components import ComponentsPolicy
 from shared.policy.desk import (
+    AskRules,
     Assign,
     Assignee,
     Calendar,
@@ -57,6 +58,7 @@ __all__ = [
     "DESK",
     "MACROS",
     "ON_CALL",
+    "AskRules",
     "Assign",
     "Assignee",
     "BrandPolicy",

@@ -13,7 +13,7 @@ from functools import cache, cached_property
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from shared.events import ClockName, Plan, Priority, Stage
 from shared.policy.part import PolicyPart
@@ -169,6 +169,22 @@ class Ownership(PolicyPart):
     people: tuple[Assignee, ...] = ()
 
 
+class AskRules(PolicyPart):
+    """How people may be asked by mail to take part in a ticket. A mail that somebody makes us send
+    to an address of their choice needs a ceiling.
+
+    `good_for`: how long they can say yes. `names_subject`: whether the mail says what the ticket is
+    about; it never has its text. `on_ticket`: asks in the whole life of a ticket. `by_person`,
+    `to_address`: asks that one person makes, and that one address gets, within a day.
+    """
+
+    good_for: Span = timedelta(days=14)
+    names_subject: bool = True
+    on_ticket: Annotated[int, Field(ge=0, le=100)] = 10
+    by_person: Annotated[int, Field(ge=0, le=1_000)] = 20
+    to_address: Annotated[int, Field(ge=0, le=100)] = 3
+
+
 class Strength(StrEnum):
     """`certain` assigns at once; `suggest` only suggests, for an agent to confirm (DESIGN section
     6, 3).
@@ -223,6 +239,7 @@ class DeskPolicy(PolicyPart):
     resolution: tuple[Target, ...] = ()
     provider_answer: ProviderTarget
     ownership: Ownership = Ownership()
+    asks: AskRules = AskRules()
     warn_at: tuple[int, ...] = (50, 75, 90)
     """Percent of a target at which a warning is recorded."""
 

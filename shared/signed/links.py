@@ -23,6 +23,8 @@ CALENDAR = "on-call-calendar"
 (`calendar_of`), and for the person the account's address.
 """
 
+TAKE_PART = "take-part"
+"""In a ticket that stands for the page; the person is the address that was asked."""
 SUBSCRIBE, UNSUBSCRIBE = "subscribe", "unsubscribe"
 """Of a subscription to the status; the person is its address or webhook."""
 SET_UP = "set-up"

@@ -91,6 +91,13 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("POST", "/v1/tickets/{ticket_id}/share"): Line(CUSTOMER, {}),
     ("POST", "/v1/tickets/{ticket_id}/unshare"): Line(STAFF | CUSTOMER, {}),
     ("POST", "/v1/tickets/{ticket_id}/join"): Line(SIGNED_IN, {"share_token": "{share_token}"}),
+    ("POST", "/v1/tickets/{ticket_id}/ask"): Line(
+        STAFF | CUSTOMER, {"email": "role-matrix@example.org"}
+    ),
+    ("POST", "/v1/tickets/{ticket_id}/answer-ask"): Line(SIGNED_IN, {"agree": True}),
+    ("POST", "/v1/tickets/{ticket_id}/remove"): Line(
+        STAFF | CUSTOMER, {"email": "role-matrix@example.org"}
+    ),
     ("POST", "/v1/tickets/{ticket_id}/access"): Line(CUSTOMER, {"granted": True}),
     ("GET", "/v1/requests/{request_id}"): Line(STAFF | CUSTOMER),
     ("GET", "/v1/stream"): Line(SIGNED_IN),

@@ -139,3 +139,38 @@ def test_by_the_page_looking_adds_nobody_and_a_visitor_logs_in_first(desk: Desk)
         late = visitor.post(f"/share/{token}")
         assert late.status_code == 410 and "no longer good" in late.text
         assert not desk.stranger.cannot_see(ticket), "who joined stays"
+
+
+def test_who_is_asked_sees_nothing_before_they_agree_and_nothing_after_they_left(
+    desk: Desk, far_end: FarEnd
+) -> None:
+    owner, colleague = desk.new_customer("premium"), desk.new_customer("free")
+    ticket = owner.submits("Deploys hang", "Words for nobody else.", app=f"{owner.name}-app")
+    owner.ticket(ticket, queue="platform")
+    asked = owner.acts(ticket, "ask", email=colleague.email)
+    assert owner.outcome(asked["request_id"])["state"] == "done"
+    (mail,) = far_end.gets(ticket, "mail", to=colleague.email)
+    assert "Deploys hang" in mail["body"]
+    assert "Words for nobody else" not in mail["body"]
+    assert colleague.cannot_see(ticket)
+
+    # The link of the mail answers, with nobody signed in.
+    link = mail["body"].partition("Take part: ")[2].split()[0]
+    page = desk.browser()
+    page.headers["Origin"] = desk.stack.portal
+    assert "Words" not in page.get(link).text
+    assert colleague.cannot_see(ticket), "reading the page answers nothing"
+    assert page.post(link, data={"answer": "yes"}).status_code == 200
+    eventually(lambda: not colleague.cannot_see(ticket), what="the colleague is on it")
+    owner.ticket(ticket, participants=[colleague.email])
+    desk.agent.replies(ticket, "We restarted the builder.")
+    far_end.gets(ticket, "mail", to=colleague.email, count=2)
+
+    # Who left is not asked again.
+    left = colleague.acts(ticket, "remove", email=colleague.email)
+    assert colleague.outcome(left["request_id"])["state"] == "done"
+    eventually(lambda: colleague.cannot_see(ticket), what="the colleague sees it no more")
+    for path in ("/events", "/explain", "/clocks"):
+        assert colleague.call("GET", f"/v1/tickets/{ticket}{path}").status_code == 404
+    again = owner.outcome(owner.acts(ticket, "ask", email=colleague.email)["request_id"])
+    assert (again["state"], again["code"]) == ("refused", "said-no-thanks")

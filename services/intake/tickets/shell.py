@@ -19,6 +19,7 @@ from services.intake.domain import (
 from services.intake.followers.unreached import warnings_for
 from services.intake.forms import (
     TICKET_ACTIONS,
+    AskPersonForm,
     AssignForm,
     DecideForm,
     Form,
@@ -259,6 +260,14 @@ async def act_on_ticket(
             found = intake.incidents.public(form.incident_id)
             # An empty title tells the router that there is no such public incident.
             known["title"] = found.title if found else ""
+        case AskPersonForm():
+            known["not_asked"] = intake.asks.find_obstacle(
+                form.email,
+                asked.actor.email,
+                intake.reference,
+                intake.reference.rules().policy.asks,
+                asked.at,
+            )
         case MergeForm() if asked.actor.is_staff:
             target = await _merge_target(intake, form.into)
             known["into_status"] = target.status

@@ -186,7 +186,7 @@ async def run_courier(settings: CourierSettings) -> int:
             clock=clock,
             house=house,
             from_log=lambda: documents_from_log(bootstrap, prefix, directory, house, clock.now()),
-            ceiling=Ceiling(settings.answers_hourly, mail.AUTOMATIC_REPLIES),
+            ceiling=Ceiling(settings.answers_hourly, mail.CAPPED),
             outbox=outbox,
             store=store,
             instance=settings.instance,

@@ -1,9 +1,10 @@
 """How many mails one address gets within an hour because somebody wrote in its name. Pure but for
 what it remembers.
 
-It holds for what answers a message by itself (`mail.AUTOMATIC_REPLIES`): those are what a loop or a
-forger makes. What a person wrote, a ticket handed to a provider, or news of an incident is exempt:
-somebody waits for it, and a storm of those is real.
+It holds for what answers a message by itself, and for asks to take part in a ticket, which somebody
+may have sent to a stranger (`mail.CAPPED`): those are what a loop or a forger makes. What a person
+wrote, a ticket handed to a provider, or news of an incident is exempt: somebody waits for it, and a
+storm of those is real.
 """
 
 from __future__ import annotations

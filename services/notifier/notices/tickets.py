@@ -26,6 +26,8 @@ purpose. Pure.
 | ScopeDecided | requester: `scope-decided`, with the reason and pointers; not where they insisted
   or are not confirmed |
 | ParticipantJoined | requester: `participant-joined` |
+| ParticipantAsked | whoever is asked, registered or not: `asked-to-join`, without a word of what was
+  written |
 | ClockWarned of the provider's answer | the provider: `ticket-reminder`, by mail only |
 
 What is absent tells nobody: other notes and appeals are for staff, who look at the desk; other
@@ -41,6 +43,7 @@ from services.notifier.notices.told import (
     AUTHOR,
     AUTOMATIC,
     MAIL_DESTINATION,
+    NO_ADDRESS,
     NO_PROVIDER,
     OWN_ADDRESS,
     OWN_DOING,
@@ -62,6 +65,7 @@ from shared.events import (
     Fact,
     NoteAdded,
     OwnerChanged,
+    ParticipantAsked,
     ParticipantJoined,
     PriorityReviewed,
     PrioritySet,
@@ -356,6 +360,32 @@ def _on_joined(
     yield mail(fact, fact.requester, "participant-joined", body, directory, house)
 
 
+def _on_asked(
+    fact: ParticipantAsked, directory: DirectoryIndex, house: SenderIdentity
+) -> Iterator[Told]:
+    """The one mail about a ticket that goes to people we do not know: it has two links, and no word
+    of the ticket but its subject.
+    """
+    to = fold_address(fact.person)
+    account = directory.get("accounts", to) or {}
+    asker = directory.get("accounts", fold_address(fact.by)) or {}
+    url = house.take_part_url(fact.key, to, fact.expires_at)
+    body = {
+        "subject": fact.subject,
+        "by_name": fact.by_name or asker.get("name") or fact.by,
+        "url": url,
+        "link": "Take part",
+        "leave": "No thanks",
+        "leave_url": f"{url}&answer=no",
+        "until": f"{fact.expires_at:%d %B %Y}",
+        "to_name": account.get("name", ""),
+    }
+    because = OWN_ADDRESS if to in house.own_addresses else ""
+    if to.endswith(".invalid"):
+        because = because or NO_ADDRESS
+    yield make_notice(fact, "mail", to, "asked-to-join", MAIL_DESTINATION, body, house, because)
+
+
 def _on_warned(
     fact: ClockWarned, directory: DirectoryIndex, house: SenderIdentity
 ) -> Iterator[Told]:
@@ -404,6 +434,7 @@ TICKETS: Mapping[type[Fact], Rule] = {
     ScopeDecided: _on_scope_decided,
     # Who else takes part.
     ParticipantJoined: _on_joined,
+    ParticipantAsked: _on_asked,
 }
 
 CLOCKS: Mapping[type[Fact], Rule] = {ClockWarned: _on_warned}

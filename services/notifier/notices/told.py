@@ -60,6 +60,13 @@ class SenderIdentity:
         token = links.sign(self.secret, links.CONFIRM_SENDER, ticket, person, expires_at)
         return f"{self.public_url}/tickets/{ticket}/confirm?token={token}"
 
+    def take_part_url(self, ticket: str, person: str, expires_at: datetime) -> str:
+        """Where `person`, who was asked, says whether they take part in `ticket`: GET shows two
+        buttons, POST answers.
+        """
+        token = links.sign(self.secret, links.TAKE_PART, ticket, person, expires_at)
+        return f"{self.public_url}/tickets/{ticket}/take-part?token={token}"
+
     def subscribe_url(self, subscription: str, target: str, expires_at: datetime) -> str:
         """Where `target` confirms that it wants status updates: GET shows a button, POST
         confirms.

@@ -149,11 +149,19 @@ class TicketKnown(AnswerShape):
     insisted: bool | None = None
 
 
+class PersonAsked(AnswerShape):
+    """Somebody who was asked to take part; they can say yes `until` then."""
+
+    email: str
+    until: str
+
+
 class TicketShown(TicketKnown):
     """One ticket as you may see it: `standing` says what you are to it. `opened_by`: who of our
-    staff opened it for its requester. `follows`: the closed ticket that it takes up again.
+    staff opened it for its requester. `follows`: the closed ticket that it takes up again. `asked`: who was asked by mail to take part
+    and has not answered.
     `merged_into`: the ticket that it goes on in. Null for a provider: appeal, rating, rateable,
-    shared_until, access_granted, follows, merged_into. For staff alone: pages, owner, owner_name,
+    shared_until, asked, access_granted, follows, merged_into. For staff alone: pages, owner, owner_name,
     tags, last, insisted, merged (tickets that go on in it).
     """
 
@@ -174,6 +182,7 @@ class TicketShown(TicketKnown):
     rating: Rating | None
     rateable: bool | None
     shared_until: str | None
+    asked: list[PersonAsked] | None
     access_granted: bool | None
     opened_by: str | None
     opened_by_name: str | None

@@ -170,6 +170,8 @@ def on_appeal_decided(doc: Doc, fact: e.AppealDecided) -> None:
 
 def on_closed(doc: Doc, fact: e.TicketClosed) -> None:
     doc.update(status=e.Status.CLOSED.value, rateable=False, shared_until=None)
+    if "asked" in doc:
+        doc["asked"] = []
 
 
 def on_rated(doc: Doc, fact: e.TicketRated) -> None:
@@ -187,6 +189,29 @@ def on_share_revoked(doc: Doc, fact: e.ShareRevoked) -> None:
 
 def on_joined(doc: Doc, fact: e.ParticipantJoined) -> None:
     people(doc, fact.participants)
+    forget_ask(doc, fact.participant)
+
+
+def on_asked(doc: Doc, fact: e.ParticipantAsked) -> None:
+    forget_ask(doc, fact.person)
+    ask = {"email": fact.person, "until": iso(fact.expires_at)}
+    doc["asked"] = [*(doc.get("asked") or ()), ask]
+
+
+def on_declined(doc: Doc, fact: e.ParticipantDeclined) -> None:
+    forget_ask(doc, fact.person)
+
+
+def on_removed(doc: Doc, fact: e.ParticipantRemoved) -> None:
+    people(doc, fact.participants)
+    forget_ask(doc, fact.person)
+
+
+def forget_ask(doc: Doc, person: str) -> None:
+    """This person is asked no longer. A ticket on which nobody was asked has no such field."""
+    if "asked" in doc:
+        gone = fold_address(person)
+        doc["asked"] = [ask for ask in doc["asked"] if fold_address(ask["email"]) != gone]
 
 
 def on_linked(doc: Doc, fact: e.TicketLinked | e.TicketUnlinked) -> None:
@@ -218,6 +243,9 @@ FLOW_VIEW: Mapping[type[e.Fact], Callable[[Doc, Any], None]] = {
     e.TicketShared: on_shared,
     e.ShareRevoked: on_share_revoked,
     e.ParticipantJoined: on_joined,
+    e.ParticipantAsked: on_asked,
+    e.ParticipantDeclined: on_declined,
+    e.ParticipantRemoved: on_removed,
     e.AccessGranted: on_access_granted,
     e.AccessEnded: on_access_ended,
     e.SenderConfirmed: on_sender_confirmed,

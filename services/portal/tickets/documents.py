@@ -11,7 +11,7 @@ from typing import Any
 from services.portal.desk.listing import LIVE
 from services.portal.projector.ticket_flow import time_with
 from services.portal.projector.tickets import iso as iso
-from services.portal.tickets.naming import for_customer, name_person
+from services.portal.tickets.naming import CUSTOMER, for_customer, name_person
 from services.portal.tickets.paging import describe_paging
 from shared import events as e
 from shared.access import TOLD_OF_PAGING, Standing, may_see_fact
@@ -99,7 +99,15 @@ _TICKET_FIELDS = (
 _OURS = ("owner", "owner_name", "tags", "last", "insisted")
 """What is for staff only."""
 
-_BETWEEN_US = ("appeal", "rating", "rateable", "shared_until", "access_granted", "follows")
+_BETWEEN_US = (
+    "appeal",
+    "rating",
+    "rateable",
+    "shared_until",
+    "asked",
+    "access_granted",
+    "follows",
+)
 """What is between the customer and us, and no provider's matter."""
 
 # Fields of an appeal that hold an address.
@@ -242,7 +250,8 @@ def _knows_of_merge(doc: Shape, who: Standing) -> bool:
 def reply(fact: Shape, who: Standing, people: Collection[str]) -> Shape:
     data = fact["data"]
     author = data.get("author", fact.get("by"))
-    if who is Standing.CUSTOMER:
+    # Who wrote for the customer's side stays named when they have left.
+    if who is Standing.CUSTOMER and data.get("side") != CUSTOMER:
         author = name_person(author, people, data.get("side", "staff"))
     return {
         "id": fact["id"],

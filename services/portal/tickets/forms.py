@@ -126,6 +126,8 @@ def action_document(action: str, fields: Fields) -> dict[str, Any]:
                 "score": int(score) if score.isdecimal() and len(score) == 1 else 0,
                 "comment": fields.get("comment", ""),
             }
+        case "ask" | "remove":
+            return {"email": fields.get("email", "")}
         case "access":
             return {"granted": fields.get("granted") == "yes"}
         case "link" | "unlink":
@@ -165,6 +167,22 @@ def _is_other_reviewer(ticket: Mapping[str, Any], actor: Actor) -> bool:
     )
 
 
+def removable_people(ticket: Mapping[str, Any], actor: Actor) -> list[str]:
+    """Whom whoever looks at the ticket may take off it: staff and the requester all others, a
+    participant themselves.
+    """
+    who = Standing(ticket["standing"])
+    on_it = list(ticket["participants"] or ())
+    if who is Standing.STAFF or _is_requester(ticket, actor):
+        return [*on_it, *(ask["email"] for ask in ticket.get("asked") or ())]
+    return [person for person in on_it if is_same_address(person, actor.email)]
+
+
+def is_left(fields: Fields, actor: Actor) -> bool:
+    """Whether a form that takes somebody off the ticket names whoever sends it."""
+    return not actor.is_staff and is_same_address(fields.get("email", ""), actor.email)
+
+
 ONLY: dict[str, Callable[[Mapping[str, Any], Actor], bool]] = {
     "take-back": lambda ticket, _: bool(ticket["provider"]),
     "take": lambda ticket, actor: fold_address(actor.email) != ticket.get("owner"),
@@ -178,6 +196,7 @@ ONLY: dict[str, Callable[[Mapping[str, Any], Actor], bool]] = {
     ),
     "rate": lambda ticket, actor: bool(ticket["rateable"]) and _is_requester(ticket, actor),
     "unshare": lambda ticket, _: bool(ticket["shared_until"]),
+    "remove": lambda ticket, actor: bool(removable_people(ticket, actor)),
     "access": _is_requester,
 }
 """What an action needs beyond the side and the state: there is no use in offering what would be

@@ -13,6 +13,11 @@ from shared.people.folding import fold_address
 
 SUPPORT, PROVIDER = "support", "provider"
 """What stands in place of an address."""
+CUSTOMER = "customer"
+_OF_PEOPLE = frozenset(
+    {"ParticipantJoined", "ParticipantAsked", "ParticipantDeclined", "ParticipantRemoved"}
+)
+"""Facts about the customer's side, who are named to each other."""
 _ADDRESS = re.compile(r"[^\s@<>]+@[^\s@<>]+")
 _WORDS = frozenset(
     {
@@ -50,6 +55,16 @@ def side_of(fact_type: str, data: Mapping[str, Any]) -> str:
     return str(data.get("side") or "")
 
 
+def _find_own_people(entry: Mapping[str, Any], raw: Mapping[str, Any]) -> set[str]:
+    """Folded addresses in a fact that are the customer's side's, also of those who were only asked,
+    or have left since.
+    """
+    found = {raw.get("person"), raw.get("participant")} if entry["type"] in _OF_PEOPLE else set()
+    if raw.get("side") == CUSTOMER:
+        found |= {entry["by"], raw.get("author")}
+    return {fold_address(address) for address in found if address}
+
+
 def for_customer(
     entry: dict[str, Any], people: Collection[str], raw: Mapping[str, Any]
 ) -> dict[str, Any]:
@@ -57,6 +72,7 @@ def for_customer(
     out of it.
     """
     side = side_of(entry["type"], raw)
+    people = {*people, *_find_own_people(entry, raw)}
     shown = {
         name: name_person(value, people, side)
         if isinstance(value, str) and name not in _WORDS and _ADDRESS.fullmatch(value)

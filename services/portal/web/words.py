@@ -120,6 +120,11 @@ _DONE_WORDS = {
     "RateTicket": ("Thank you.", "You can change it until the ticket is closed."),
     "RevokeShare": ("The links are ended.", "Who joined by one of them stays."),
     "JoinTicket": ("You take part now.", "Later answers reach you by e-mail, and you can reply."),
+    "AskParticipant": (
+        "Asked.",
+        "They get one mail. They see nothing of the ticket before they say yes.",
+    ),
+    "RemoveParticipant": ("Taken off.", "They see the ticket no more, and get no more mail of it."),
     "GrantAccess": ("Recorded.", ""),
     "Solve": ("Solved.", "Thank you."),
     "Reopen": ("Reopened.", ""),

@@ -37,7 +37,9 @@ from shared.errors import Refused
 from shared.events import (
     AcceptSuggestion,
     AddReply,
+    AnswerAsk,
     AppealPriority,
+    AskParticipant,
     AssignTicket,
     CloseTicket,
     ConfirmSender,
@@ -55,6 +57,7 @@ from shared.events import (
     OpenTicket,
     RateTicket,
     ReleaseTicket,
+    RemoveParticipant,
     Reopen,
     Request,
     RequestParked,
@@ -185,6 +188,9 @@ DECIDE: dict[type[Request], Callable[[TicketRow, Any, PolicyOf], list[Fact]]] = 
     ShareTicket: sharing.on_share,
     RevokeShare: sharing.on_revoke,
     JoinTicket: sharing.on_join,
+    AskParticipant: sharing.on_ask,
+    AnswerAsk: sharing.on_answer,
+    RemoveParticipant: sharing.on_remove,
     GrantAccess: sharing.on_access,
     # Links to incidents, and the confirmation of a ticket that came by mail.
     LinkIncident: linking.on_link,
@@ -197,7 +203,8 @@ incidents `incident_domain`'s.
 
 
 def _check_standing(row: TicketRow, request: Request) -> None:
-    # A link's token replaces standing: `on_join` checks the token before anything else.
+    # A link's token replaces standing: `on_join` checks the token before anything else, and
+    # `on_answer` whether they were asked.
     if request.type in BY_TOKEN:
         return
     who = standing_of(row, request)

@@ -16,7 +16,10 @@ from shared.events import (
     Fact,
     MergeNoted,
     OwnerChanged,
+    ParticipantAsked,
+    ParticipantDeclined,
     ParticipantJoined,
+    ParticipantRemoved,
     Plan,
     PriorityAppealed,
     PriorityReviewed,
@@ -52,6 +55,14 @@ from shared.lifecycle import Move, after
 from shared.people.folding import fold_address
 from shared.policy import is_change
 from shared.spine.rows import Row
+
+
+class PendingAsk(Value):
+    """Somebody is asked to take part. `until`: when they can no longer say yes."""
+
+    until: datetime
+    by: str
+
 
 EXCERPT = 2000
 """Characters of the first message kept for a later assignment's notices. A row must stay small: a
@@ -116,6 +127,12 @@ class TicketRow(Row):
     # Who else may read or touch it.
     shares: dict[str, datetime] = {}
     """Hash of a link's token → until when it is good."""
+    asked: dict[str, PendingAsk] = {}
+    """Folded address → the last ask that was sent there and not answered."""
+    asks: int = 0
+    """How many asks were sent for this ticket, ever."""
+    declined: tuple[str, ...] = ()
+    """Folded addresses of those who said no thanks, or left."""
     access: bool = False
     """Our staff may access the app for this ticket."""
     verified: bool = True
@@ -269,7 +286,7 @@ def _on_reopened(row: TicketRow, fact: TicketReopened) -> dict[str, Any]:
 
 def _on_closed(row: TicketRow, fact: TicketClosed) -> dict[str, Any]:
     """What nobody can act on any more is forgotten; the row itself stays, so that seq goes on."""
-    return {"status": Status.CLOSED, "excerpt": "", "shares": {}}
+    return {"status": Status.CLOSED, "excerpt": "", "shares": {}, "asked": {}}
 
 
 def _merged(row: TicketRow, fact: TicketMerged) -> dict[str, Any]:
@@ -295,7 +312,33 @@ def _on_share_revoked(row: TicketRow, fact: ShareRevoked) -> dict[str, Any]:
 
 
 def _on_joined(row: TicketRow, fact: ParticipantJoined) -> dict[str, Any]:
-    return {"participants": fact.participants}
+    return {"participants": fact.participants, "asked": _asks_without(row, fact.participant)}
+
+
+def _on_asked(row: TicketRow, fact: ParticipantAsked) -> dict[str, Any]:
+    ask = PendingAsk(until=fact.expires_at, by=fact.by)
+    return {"asked": {**row.asked, fold_address(fact.person): ask}, "asks": fact.asks}
+
+
+def _on_declined(row: TicketRow, fact: ParticipantDeclined) -> dict[str, Any]:
+    return {
+        "asked": _asks_without(row, fact.person),
+        "declined": (*row.declined, fold_address(fact.person)),
+    }
+
+
+def _on_removed(row: TicketRow, fact: ParticipantRemoved) -> dict[str, Any]:
+    left = (fold_address(fact.person),) if fact.left else ()
+    return {
+        "participants": fact.participants,
+        "asked": _asks_without(row, fact.person),
+        "declined": (*row.declined, *left),
+    }
+
+
+def _asks_without(row: TicketRow, person: str) -> dict[str, PendingAsk]:
+    gone = fold_address(person)
+    return {address: ask for address, ask in row.asked.items() if address != gone}
 
 
 def _on_access_granted(row: TicketRow, fact: AccessGranted) -> dict[str, Any]:
@@ -357,6 +400,9 @@ EVOLVE: dict[str, Callable[[TicketRow, Any], dict[str, Any]]] = {
     "TicketShared": _on_shared,
     "ShareRevoked": _on_share_revoked,
     "ParticipantJoined": _on_joined,
+    "ParticipantAsked": _on_asked,
+    "ParticipantDeclined": _on_declined,
+    "ParticipantRemoved": _on_removed,
     "AccessGranted": _on_access_granted,
     "AccessEnded": _on_access_ended,
     "SenderConfirmed": _on_confirmed,

@@ -213,6 +213,7 @@ ROW_PLAIN = frozenset(
         "changed_by",
         "queue",
         "shares",
+        "declined",
         "solved_side",
         "key",
         "firing",

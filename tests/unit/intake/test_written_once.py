@@ -114,6 +114,22 @@ WRITES: dict[str, Write] = {
         "demo-agent",
         True,
     ),
+    "/v1/tickets/{ticket_id}/ask": Write(
+        "POST",
+        f"/v1/tickets/{TICKET}/ask",
+        {"email": "ann@example.org"},
+        {"email": "ben@example.org"},
+        "demo-agent",
+        True,
+    ),
+    "/v1/tickets/{ticket_id}/answer-ask": Write(
+        "POST",
+        f"/v1/tickets/{TICKET}/answer-ask",
+        {"agree": True},
+        {"agree": False},
+        "demo-free",
+        True,
+    ),
     "/v1/pages/{page_id}/acknowledge": Write(
         "POST", f"/v1/pages/{PAGE}/acknowledge", {}, None, "demo-primary", True
     ),

@@ -27,7 +27,7 @@ from shared.channels.outcome import Accepted, Rejected, TryLater
 from shared.signed.reply_address import is_made_for, ticket_in
 from tests.support.examples import examples
 from tests.unit.notifier_courier.test_cover_notices import COVER
-from tests.unit.notifier_courier.test_notices import HOUSE, TOLD, Known, kept
+from tests.unit.notifier_courier.test_notices import ASKED, HOUSE, TOLD, Known, kept
 from tests.unit.notifier_courier.test_sign_in_notices import KNOWN, SIGN_IN
 from tests.unit.notifier_courier.test_status_notices import NEWS, Crowd
 from tests.unit.notifier_courier.test_try_out_notices import asked
@@ -262,3 +262,22 @@ def test_a_webhook_has_the_text_and_its_html() -> None:
         "data": {"title": "t"},
     }
     assert with_html({"incident": {}}) == {"incident": {}}
+
+
+@pytest.mark.parametrize("subject", ["Redis", ""])
+def test_an_ask_to_take_part_has_two_links_and_names_the_subject_where_the_policy_lets_it(
+    subject: str,
+) -> None:
+    fact = ASKED.model_copy(update={"subject": subject})
+    (told,) = notices_for(fact, Known(), HOUSE)
+    assert isinstance(told, Notice)
+    message = parsed(letter(told.id, told.to, told.template, told.body, SENDER))
+    text, html = text_of(message), text_of(message, "html")
+    about = ": Redis" if subject else " in a support ticket"
+    assert message["Subject"] == f"Ann asks you to take part{about}"
+    assert ('"Redis"' in text) is bool(subject)
+    link = HOUSE.take_part_url("tkt_1", "stranger@example.org", fact.expires_at)
+    assert f"Take part: {link}" in text.split("\r\n")
+    assert f"No thanks: {link}&answer=no" in text
+    assert html.count("<a href=") == 2
+    assert "answer this mail" not in text

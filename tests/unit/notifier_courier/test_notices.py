@@ -31,6 +31,7 @@ from shared.events import (
     MergeNoted,
     NoteAdded,
     OwnerChanged,
+    ParticipantAsked,
     ParticipantJoined,
     Plan,
     Priority,
@@ -218,6 +219,19 @@ DECIDED = AppealDecided(
     subject="Redis",
     requester="ann@example.com",
 )
+ASKED = ParticipantAsked(
+    id="fct_1",
+    key="tkt_1",
+    at=AT,
+    by="ann@example.com",
+    policy={},
+    person="Stranger@Example.org",
+    by_name="Ann",
+    asks=1,
+    expires_at=AT + timedelta(days=14),
+    subject="Redis",
+    requester="ann@example.com",
+)
 JOINED = ParticipantJoined(
     id="fct_1",
     key="tkt_1",
@@ -318,6 +332,11 @@ TOLD: list[tuple[str, Fact, list[tuple[str, str, str]]]] = [
         ),
         [("mail", "ben@example.com", "mentioned")],
     ),
+    (
+        "asked to take part, without an account",
+        ASKED,
+        [("mail", "stranger@example.org", "asked-to-join")],
+    ),
     ("handed over", owned("handed-over"), [("mail", "ben@example.com", "handed-over")]),
     ("taken", owned("taken"), []),
     ("given by the policy", owned("assigned"), []),
@@ -409,6 +428,16 @@ NOT_TOLD: list[tuple[str, Fact, set[tuple[str, str, str]]]] = [
         "our own address",
         set_at_opening("bot@signalbox.example"),
         {("mail", "bot@signalbox.example", notices.OWN_ADDRESS)},
+    ),
+    (
+        "our own address is asked to take part",
+        ASKED.model_copy(update={"person": "Bot@signalbox.example"}),
+        {("mail", "bot@signalbox.example", notices.OWN_ADDRESS)},
+    ),
+    (
+        "an import's made-up address is asked to take part",
+        ASKED.model_copy(update={"person": "x@import.invalid"}),
+        {("mail", "x@import.invalid", notices.NO_ADDRESS)},
     ),
     (
         "a provider with our address",

@@ -10,7 +10,7 @@ import pytest
 
 from services.portal.projector.batch import EventMessage, Fold
 from services.portal.tickets import documents as shapes
-from services.portal.tickets.naming import name_person
+from services.portal.tickets.naming import for_customer, name_person
 from services.portal.tickets.paging import describe_paging
 from services.portal.web.stream import is_told, may_receive
 from shared.access import Standing
@@ -150,3 +150,36 @@ def test_the_words_on_the_ticket(since: str | None, said: str, unsaid: str) -> N
     assert said in text
     assert unsaid not in text
     assert "First answer by" in text
+
+
+JOINED = {"participant": "cy@example.org", "asked_by": "agent@example.com"}
+LEFT_SINCE = [
+    ("ParticipantAsked", "agent@example.com", {"person": "cy@example.org"}, "support"),
+    ("ParticipantDeclined", "cy@example.org", {"person": "cy@example.org"}, "cy@example.org"),
+    ("ParticipantRemoved", "cy@example.org", {"person": "cy@example.org"}, "cy@example.org"),
+    ("ParticipantJoined", "cy@example.org", JOINED, "cy@example.org"),
+    (
+        "ReplyAdded",
+        "cy@example.org",
+        {"author": "cy@example.org", "side": "customer"},
+        "cy@example.org",
+    ),
+    (
+        "ReplyAdded",
+        "agent@example.com",
+        {"author": "agent@example.com", "side": "staff"},
+        "support",
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "by", "data", "shown"), LEFT_SINCE)
+def test_who_was_asked_or_has_left_stays_named(
+    kind: str, by: str, data: dict[str, Any], shown: str
+) -> None:
+    entry = for_customer({"type": kind, "by": by, "data": data}, PEOPLE, data)
+    assert entry["by"] == shown
+    theirs = {name: value for name, value in entry["data"].items() if name != "side"}
+    mine = theirs.pop("asked_by", "support")
+    assert mine == "support", "of ours nobody is named"
+    assert set(theirs.values()) == {data.get("person") or data.get("participant") or shown}

@@ -84,6 +84,10 @@ SHARED = e.TicketShared(**at(), token_hash="h", expires_at=BEGAN + timedelta(day
 JOINED = e.ParticipantJoined(
     **at(by=BEN), participant=BEN, subject="S", requester=ANN, participants=(ANN, BEN)
 )
+ASKED = e.ParticipantAsked(
+    **at(), person="Cy@example.com", asks=1, expires_at=BEGAN + timedelta(days=14), requester=ANN
+)
+REMOVED = e.ParticipantRemoved(**at(), person=BEN, left=False, participants=(ANN,))
 LINKED = e.TicketLinked(
     **at(), incident="inc_b", title="T", incidents=("inc_a", "inc_b"), subject="S", requester=ANN
 )
@@ -127,6 +131,26 @@ CHANGES: dict[str, tuple[list[e.TicketFact], dict[str, Any]]] = {
     "shared": ([SHARED], {"shared_until": "2026-04-02T15:00:00.000000Z"}),
     "ended": ([SHARED, e.ShareRevoked(**at(), links=1)], {"shared_until": None}),
     "joined": ([JOINED], {"participants": [BEN], "people": [BEN, ANN]}),
+    "asked": (
+        [ASKED, ASKED],
+        {
+            "asked": [{"email": "Cy@example.com", "until": "2026-03-17T15:00:00.000000Z"}],
+            "people": [ANN],
+        },
+    ),
+    "declined": (
+        [ASKED, e.ParticipantDeclined(**at(), person="cy@example.com")],
+        {"asked": [], "people": [ANN]},
+    ),
+    "asked no more": (
+        [ASKED, REMOVED.model_copy(update={"person": "cy@example.com"})],
+        {"asked": []},
+    ),
+    "closed, so nobody is asked": (
+        [ASKED, solved(), e.TicketClosed(**at(5))],
+        {"asked": [], "status": "closed"},
+    ),
+    "joined and removed": ([JOINED, REMOVED], {"participants": [], "people": [ANN]}),
     "linked": ([LINKED], {"incident_ids": ["inc_a", "inc_b"]}),
     "taken off": (
         [LINKED, e.TicketUnlinked(**at(), incident="inc_a", incidents=("inc_b",))],

@@ -109,91 +109,98 @@ ANN = Actor(email="ann@example.com")
 REVIEWER = Actor(email="reviewer@example.com", roles=(Role.REVIEWER,))
 AGENT = Actor(email="agent@example.com", roles=(Role.AGENT,))
 OPEN = {"state": "open", "changed_by": "other@example.com"}
+BEN = "ben@example.com"
+ASKED = {"email": BEN, "until": "2026-01-01T00:00:00Z"}
 OFFERED: list[tuple[str, str, Actor, dict[str, Any], list[str]]] = [
     (
         "staff",
         "open",
         AGENT,
         {},
-        ["assign", "review", "take", "hand-over", "tag", "merge", "solve"],
+        ["assign", "review", "take", "hand-over", "tag", "merge", "solve", "ask"],
     ),
     (
         "staff",
         "open",
         AGENT,
         {"provider": "redisco"},
-        ["assign", "review", "take", "hand-over", "tag", "merge", "take-back", "solve"],
+        ["assign", "review", "take", "hand-over", "tag", "merge", "take-back", "solve", "ask"],
     ),
     (
         "staff",
         "open",
         AGENT,
         {"owner": AGENT.email},
-        ["assign", "review", "hand-over", "release", "tag", "merge", "solve"],
+        ["assign", "review", "hand-over", "release", "tag", "merge", "solve", "ask"],
     ),
     (
         "staff",
         "open",
         AGENT,
         {"owner": ANN.email},
-        ["assign", "review", "take", "hand-over", "release", "tag", "merge", "solve"],
+        ["assign", "review", "take", "hand-over", "release", "tag", "merge", "solve", "ask"],
     ),
-    ("staff", "solved", AGENT, {"provider": "redisco"}, ["tag", "merge", "reopen"]),
+    ("staff", "solved", AGENT, {"provider": "redisco"}, ["tag", "merge", "reopen", "ask"]),
     ("provider", "open", AGENT, {"provider": "redisco"}, ["hand-back", "solve"]),
-    ("customer", "pending", ANN, {}, ["solve", "share", "access"]),
-    ("customer", "pending", Actor(email="colleague@example.com"), {}, ["solve", "share"]),
+    ("customer", "pending", ANN, {}, ["solve", "share", "ask", "access"]),
+    ("customer", "pending", Actor(email="colleague@example.com"), {}, ["solve", "share", "ask"]),
     (
         "customer",
         "open",
         ANN,
         {"appeal": {"state": "possible", "changed_by": "system"}},
-        ["appeal", "solve", "share", "access"],
+        ["appeal", "solve", "share", "ask", "access"],
     ),
-    ("customer", "open", ANN, {"appeal": OPEN}, ["solve", "share", "access"]),
+    ("customer", "open", ANN, {"appeal": OPEN}, ["solve", "share", "ask", "access"]),
     (
         "staff",
         "open",
         REVIEWER,
         {"appeal": OPEN},
-        ["assign", "take", "hand-over", "tag", "merge", "decide-appeal", "solve"],
+        ["assign", "take", "hand-over", "tag", "merge", "decide-appeal", "solve", "ask"],
     ),
     (
         "staff",
         "open",
         AGENT,
         {"appeal": OPEN},
-        ["assign", "take", "hand-over", "tag", "merge", "solve"],
+        ["assign", "take", "hand-over", "tag", "merge", "solve", "ask"],
     ),
     (
         "staff",
         "open",
         REVIEWER,
         {"appeal": {**OPEN, "changed_by": REVIEWER.email}},
-        ["assign", "take", "hand-over", "tag", "merge", "solve"],
+        ["assign", "take", "hand-over", "tag", "merge", "solve", "ask"],
     ),
     (
         "staff",
         "open",
         REVIEWER,
         {"appeal": {**OPEN, "state": "decided"}},
-        ["assign", "take", "hand-over", "tag", "merge", "solve"],
+        ["assign", "take", "hand-over", "tag", "merge", "solve", "ask"],
     ),
     (
         "customer",
         "solved",
         ANN,
         {"rateable": True, "shared_until": "2026-01-01T00:00:00Z"},
-        ["reopen", "rate", "share", "unshare"],
+        ["reopen", "rate", "share", "unshare", "ask"],
     ),
     (
         "customer",
         "solved",
         Actor(email="colleague@example.com"),
         {"rateable": True},
-        ["reopen", "share"],
+        ["reopen", "share", "ask"],
     ),
-    ("customer", "solved", ANN, {}, ["reopen", "share"]),
+    ("customer", "solved", ANN, {}, ["reopen", "share", "ask"]),
     ("customer", "closed", ANN, {}, []),
+    ("customer", "closed", ANN, {"participants": [BEN]}, ["remove"]),
+    ("customer", "closed", Actor(email="BEN@example.com"), {"participants": [BEN]}, ["remove"]),
+    ("customer", "closed", Actor(email="cy@example.com"), {"participants": [BEN]}, []),
+    ("staff", "solved", AGENT, {"asked": [ASKED]}, ["tag", "merge", "reopen", "ask", "remove"]),
+    ("provider", "solved", AGENT, {"participants": [BEN]}, ["reopen"]),
 ]
 
 
@@ -209,6 +216,7 @@ def test_only_what_is_possible_is_offered(
         "appeal": None,
         "rateable": False,
         "shared_until": None,
+        "participants": [],
         **more,
     }
     assert actions_for(ticket, actor) == offered

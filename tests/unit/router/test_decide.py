@@ -20,7 +20,9 @@ from shared.events import (
     AcceptSuggestion,
     Acknowledge,
     AddReply,
+    AnswerAsk,
     AppealPriority,
+    AskParticipant,
     AssignTicket,
     Audience,
     CloseTicket,
@@ -40,6 +42,7 @@ from shared.events import (
     Priority,
     RateTicket,
     ReleaseTicket,
+    RemoveParticipant,
     Reopen,
     Request,
     ReviewPriority,
@@ -204,6 +207,9 @@ FIELDS: dict[type[Request], dict[str, Any]] = {
     ShareTicket: {"token_hash": "h1", "expires_at": AT + timedelta(days=30)},
     RevokeShare: {},
     JoinTicket: {"token_hash": "h1"},
+    AskParticipant: {"email": "colleague@example.org"},
+    AnswerAsk: {"agree": True},
+    RemoveParticipant: {"email": "colleague@example.org"},
     GrantAccess: {"granted": True},
     LinkIncident: {"incident_id": "inc_a", "title": "Widespread Application Outage"},
     UnlinkIncident: {"incident_id": "inc_a", "title": "Widespread Application Outage"},
@@ -233,10 +239,16 @@ BEFORE: dict[type[Request], tuple[Request, ...]] = {
     DecideAppeal: (*LOWERED, request(AppealPriority, "premier", information="The logs.")),
     RevokeShare: SHARED,
     JoinTicket: SHARED,
+    AnswerAsk: (request(AskParticipant, "premier", email="free@example.com"),),
+    RemoveParticipant: (request(AskParticipant, "premier", email="colleague@example.org"),),
 }
 """What must have happened so that a request can succeed."""
 WORDS = {(JoinTicket, "premier"): "already-joined", (DecideAppeal, "agent"): "not-allowed"} | {
     (JoinTicket, who): "not-for-you" for who in ("agent", "redisco", "mailgrid")
+}
+WORDS |= {
+    (AnswerAsk, who): "not-asked-to-join"
+    for who in ("agent", "redisco", "premier", "mailgrid", "stranger")
 }
 """Where something else than the side decides."""
 SIDES = {
@@ -266,7 +278,7 @@ def test_the_matrix_of_sides_and_requests(kind: type[Request], who: str) -> None
     facts = ticket.take(request(kind, who, **FIELDS[kind]))
     if (kind, who) in WORDS:
         assert refusal(facts) == WORDS[kind, who]
-    elif kind is JoinTicket:
+    elif kind in (JoinTicket, AnswerAsk):
         assert types(facts) == ["ParticipantJoined"]
     elif SIDES[who] is None or (who == "redisco" and kind in (DismissSuggestion, AcceptSuggestion)):
         assert refusal(facts) == "no-such-ticket", "what may not be seen does not exist"

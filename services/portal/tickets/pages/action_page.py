@@ -13,6 +13,7 @@ from services.portal.desk.composing import do_after, read_extra_actions
 from services.portal.tickets.collisions import ANSWERED, find_written_since, read_seen
 from services.portal.tickets.forms import (
     action_document,
+    is_left,
     problems_by_field,
     real_action,
 )
@@ -71,6 +72,9 @@ async def act(
             return await _draw_conflict(ticket_id, request, actor, portal, screens, fields, newer)
         if action == "replies":
             return await _finish_reply(ticket_id, request, actor, portal, screens, fields, answer)
+        # Whoever left sees the ticket no more.
+        if action == "remove" and is_left(fields, actor):
+            return see_other("/tickets")
         return see_other(f"/tickets/{ticket_id}?after={asked}")
     if answer.status == 404:
         raise not_found()

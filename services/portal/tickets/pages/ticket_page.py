@@ -15,10 +15,7 @@ from services.portal.desk.composing import macros_for, next_for
 from services.portal.desk.listing import ListQuery
 from services.portal.people.reads import read_panel
 from services.portal.tickets.attachments import describe_attachments, files_of
-from services.portal.tickets.forms import (
-    actions_for,
-    audiences_for,
-)
+from services.portal.tickets.forms import actions_for, audiences_for, removable_people
 from services.portal.tickets.incident_links import is_linkable, links_of
 from services.portal.tickets.reads import read_ticket
 from services.portal.tickets.seen_texts import insight_of
@@ -233,6 +230,7 @@ async def draw_ticket(
         decisions=view.decisions,
         pages=[page for page in pages if page],
         actions=actions_for(ticket, actor),
+        removable=removable_people(ticket, actor),
         audiences=audiences_for(
             ticket, screens.provider_name(ticket["provider"] or ""), screens.brand.desk
         ),
