@@ -78,6 +78,7 @@ def test_every_text_of_every_action_is_masked(action: str) -> None:
         "queue": "csa",
         "incident_id": "inc_a",
         "to": "ann@example.com",
+        "email": "ann@example.com",
         "add": ["needs info"],
         "into": "tkt_" + "a" * 26,
     }
