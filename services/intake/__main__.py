@@ -174,7 +174,7 @@ def application(settings: IntakeSettings) -> tuple[FastAPI, dict[str, Check]]:
         files,
         phone_token,
         administrators,
-        AskLimits(names_of(settings).own),
+        AskLimits(names_of(settings).own, settings.copies),
     )
     uses = TokenUse(store) if store else None
     accounts = Accounts(

@@ -16,6 +16,7 @@ refuses with it, and the log has the record.
 
 from __future__ import annotations
 
+import math
 import re
 from collections import deque
 from collections.abc import Mapping
@@ -48,11 +49,13 @@ _MACHINES = re.compile(
 
 @dataclass
 class AskLimits:
-    """`own`: our folded addresses. The counts are this process's alone, and begin anew with it; what
-    a ticket's asks add up to is in the log and holds for ever.
+    """`own`: our folded addresses. The counts are this process's alone, and begin anew with it: each
+    of `copies` processes gives its share of the day's limits, rounded up. What a ticket's asks add
+    up to is in the log and holds for ever.
     """
 
     own: frozenset[str] = frozenset()
+    copies: int = 1
     _times: dict[str, deque[datetime]] = field(default_factory=dict)
 
     def find_obstacle(
@@ -66,9 +69,9 @@ class AskLimits:
             return why
         by, to = f"by {fold_address(asker)}", f"to {person}"
         # Both are looked at before either is counted: a refused ask uses up nothing.
-        if self._count(by, now) >= rules.by_person:
+        if self._count(by, now) >= math.ceil(rules.by_person / self.copies):
             return MANY_BY_ONE
-        if self._count(to, now) >= rules.to_address:
+        if self._count(to, now) >= math.ceil(rules.to_address / self.copies):
             return MANY_TO_ONE
         for key in (by, to):
             self._times.setdefault(key, deque()).append(now)

@@ -93,6 +93,14 @@ def test_one_person_asks_so_many_a_day_and_one_address_is_asked_so_often() -> No
     assert ask("cy@example.org", "p@example.org", NOW + DAY) == ""
 
 
+def test_each_of_two_copies_gives_half_of_the_days_limits() -> None:
+    limits, rules = AskLimits(OWN, copies=2), AskRules(by_person=4, to_address=3)
+    by_one = [find(limits, f"a{n}@example.org", "ann@example.org", rules=rules) for n in range(3)]
+    assert by_one == ["", "", MANY_BY_ONE]
+    to_one = [find(limits, "cy@example.org", f"{n}@example.org", rules=rules) for n in "pqr"]
+    assert to_one == ["", "", MANY_TO_ONE]
+
+
 @pytest.fixture
 def bench() -> Bench:
     made = Bench()
