@@ -22,7 +22,7 @@ class Holder(StrEnum):
 
 
 def holder_of(status: Status, provider: str | None) -> Holder | None:
-    """Whose turn it is; None: nobody's any more. A ticket that waits for the customer is theirs
+    """The side that has to act; None: nobody any more. A ticket that waits for the customer is theirs
     wherever it lies.
     """
     # The status comes first: a solved or waiting ticket is not the provider's, wherever it lies.

@@ -220,7 +220,7 @@ class MailSettings(SupportSettings):
     pager_mail_from: str = Field(
         "pager@signalbox.example",
         pattern=r"^[^@\s]+@[^@\s]+$",
-        description="whom pages by mail are from",
+        description="the sender of pages by mail",
     )
 
 

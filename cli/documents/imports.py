@@ -55,7 +55,7 @@ def import_zendesk(
 
     Imported tickets page nobody, mail nobody and start no clock. It may be repeated: nothing is
     made twice. Staff are not made from an export: give them their roles yourself. People without an
-    address get a stand-in, to whom nothing is sent.
+    address get a stand-in, who is sent nothing.
     """
     _run(zendesk.read(folder, plan.value, _plans(plan_of or [])), url, token, dry_run, as_json)
 

@@ -57,7 +57,7 @@ class ErasureBlocked(SignalboxError):
 
 @dataclass(frozen=True)
 class ErasureOrder:
-    """Whose erasure, under which pseudonym, by whom. `patience`: seconds until groups that still
+    """Who is erased, under which pseudonym, and who asked for it. `patience`: seconds until groups that still
     have members are named.
     """
 
@@ -87,7 +87,7 @@ class ErasureSummary:
 
 
 def erase(
-    email: Annotated[str, typer.Argument(help="Whose address.")],
+    email: Annotated[str, typer.Argument(help="The person's address.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count, and change nothing.")] = False,
     here: Annotated[
         bool,

@@ -91,7 +91,7 @@ class UrgentForm(e.UrgentDetails, Form):
 
 
 class TicketForm(Form):
-    """`requester`: the address of the registered person for whom one of our staff opens it; left
+    """`requester`: the registered person's address that one of our staff opens it for; left
     out: whoever asks. `follows`: the id of the ticket that it takes up again.
     """
 

@@ -133,7 +133,7 @@ class SmtpSettings(PagingSettings, EdgeSettings, FilesSettings, SigningSettings)
 
     @property
     def watch_file(self) -> Path:
-        """Whose of this machine's processes it is to page ops while Kafka is away."""
+        """Decides which of this machine's processes pages ops while Kafka is away."""
         return self.data_dir / "intake" / "ops.lock"
 
     @property

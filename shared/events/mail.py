@@ -22,7 +22,7 @@ from shared.events.envelope import Fact, Instant, Value
 class Cause(StrEnum):
     """Why a message became no ticket and no reply. The words are published and never change."""
 
-    # Who sent it, or whom it is for.
+    # Who sent it, or who it is for.
     UNKNOWN_SENDER = "unknown-sender"
     NOT_A_COLLABORATOR = "not-a-collaborator"
     UNVERIFIED_REPLY = "unverified-reply"

@@ -49,7 +49,7 @@ class KafkaAccess:
 
     `mechanism` is one of MECHANISMS, or empty: no SASL. With OAUTHBEARER `username` and `password`
     are the client's id and secret at `token_url` (RFC 6749, 4.4). Without `trusted_cert` the
-    system's certificates decide whom to trust.
+    system's certificates decide who is trusted.
     """
 
     servers: tuple[str, ...]

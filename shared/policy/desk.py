@@ -137,7 +137,7 @@ class ProviderTarget(PolicyPart):
 
 
 class Assignee(PolicyPart):
-    """Somebody of our staff whom tickets are given to.
+    """Somebody of our staff who is given tickets.
 
     `hours`: the calendar they work by. `skills`: `addon:redisco`, `kind:architecture`,
     `plan:premier`, `priority:urgent`; whoever has more of what a ticket is about comes first.

@@ -79,7 +79,7 @@ async def ask_for_reset(
 
 
 def person_of(intake: Intake, token: str, now: datetime) -> str:
-    """Whose password the link sets. Raises Refused `link-not-good` (403)."""
+    """The address that the link sets a password for. Raises Refused `link-not-good` (403)."""
     secret = secret_of(intake, "no link of it is valid").encode()
     # The token's own word, not believed yet: it only says which password to check against.
     email = fold_address(read_claimed_person(token))

@@ -36,7 +36,7 @@ MOST_OPEN = 1000
 
 class InviteForm(Form):
     """POST /v1/invitations. `roles` none: a customer. `provider` is the slug of the add-on provider
-    for whom somebody acts; it goes with the role provider and no other.
+    that somebody acts for; it goes with the role provider and no other.
     """
 
     email: Target

@@ -1,1 +1,1 @@
-"""Mail in: what a message says, where it belongs, and what becomes of it."""
+"""Mail in: what a message says, where it belongs, and what is made of it."""

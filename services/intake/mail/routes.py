@@ -156,7 +156,7 @@ def install(
 async def _hand_in(
     mail: MailParts, raw: bytes, envelope: Envelope, asked: RequestContext
 ) -> Answer:
-    """The same way as SMTP: 202 when it is durable here; what becomes of it is told by `GET
+    """The same way as SMTP: 202 when it is durable here; its outcome is told by `GET
     /v1/mail`.
     """
     # Without a key each call is a delivery of its own; its message may still be a repeat.

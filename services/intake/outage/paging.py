@@ -216,7 +216,7 @@ class Paging:
         async with self._changing:
             # First what is over: nobody may be called about a disk that is well.
             await self._note_recovery(now)
-            # Without policies nobody knows whom to call, and while the log is told no send may
+            # Without policies nobody knows who to call, and while the log is told no send may
             # begin.
             if (since is None and disk is None) or self._telling or policy is None:
                 return
@@ -254,7 +254,7 @@ class Paging:
         try:
             rules = self._known.rules()
         except Unavailable:
-            # No desk policy was read yet, so nobody knows whom to page.
+            # No desk policy was read yet, so nobody knows who to page.
             return
         known = self._pages.values()
         wanted: list[OutagePage] = []

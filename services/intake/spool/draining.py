@@ -96,7 +96,7 @@ class SpoolDrain:
         DRAINED.inc(len(frames))
 
     async def clean_up(self, parent: Path, own: Journal) -> None:
-        """Old copies go; what a process that is no more left under `parent` is drained. Raises
+        """Old copies go; what a process that has ended left under `parent` is drained. Raises
         Unavailable, OSError.
         """
         # The own copies first: they free room, whatever becomes of the neighbours.

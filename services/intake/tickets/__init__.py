@@ -1,1 +1,1 @@
-"""What is special about tickets that come in: imports, whom a note names, saved views."""
+"""What is special about tickets that come in: imports, who a note names, saved views, asking people to take part."""

@@ -1,4 +1,4 @@
-"""Writes what becomes of notices: to MongoDB first, then to Kafka, many at a time.
+"""Writes the outcome of each notice: to MongoDB first, then to Kafka, many at a time.
 
 A change of a notice and the facts that tell of it are written to its document together (`unsaid`
 holds the facts); after Kafka's ack the facts of a notice that is over are dropped from it. A crash

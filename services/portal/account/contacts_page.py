@@ -116,7 +116,7 @@ async def act(
 
 @router.post(HERE + "/test")
 async def test_page(request: Request, actor: WhoForSure, portal: Parts, screens: Drawn) -> Response:
-    """A test page to oneself; the page itself tells what becomes of it."""
+    """A test page to oneself; the page itself shows its outcome."""
     key = (await fields_of(request, portal.settings.max_body)).get("idempotency_key", "")
     person = quote(await _person(portal, actor), safe="")
     answer = await portal.intake.forward(

@@ -216,7 +216,7 @@ CALLS: Calls = {
     ),
     "GET /v1/on-call/asks": Call("List who asks for cover", "On call", AskList, ("404 not-found",)),
     "GET /v1/on-call/load": Call(
-        "Read whom pages woke how often", "On call", LoadList, ("404 not-found",)
+        "Read how often pages woke each person", "On call", LoadList, ("404 not-found",)
     ),
     "GET /v1/people/{email}/notices": Call(
         "Read what was sent to somebody, and why", "On call", SentList, ("422 bad-parameter",)

@@ -65,7 +65,7 @@ class LastSaid(OpenAnswerShape):
 
 
 class SuggestedProvider(OpenAnswerShape):
-    """Whose matter it may be, and why."""
+    """Who it may be for, and why."""
 
     provider: str
     because: list[Any]

@@ -49,7 +49,7 @@ def is_same(view: SavedView, asked: Mapping[str, str]) -> bool:
 
 
 async def count(store: Store, actor: Actor, view: SavedView) -> int | None:
-    """How many tickets there are; None where the view asks for what there is no more, or nobody
+    """How many tickets there are; None where the view asks for something that is gone, or nobody
     can count just now.
     """
     try:

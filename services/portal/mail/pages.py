@@ -175,7 +175,7 @@ async def confirm_page(
 async def confirm(
     ticket_id: str, request: Request, portal: Parts, screens: Drawn, token: str = ""
 ) -> Response:
-    """Confirms for whom the link was made. Needs neither a login nor MongoDB."""
+    """Confirms for the person the link was made for. Needs neither a login nor MongoDB."""
     person = _person(portal, ticket_id, token)
     if person is None:
         return screens.error(

@@ -158,7 +158,7 @@ class RotaReads:
         ]
 
     async def person_of(self, email: str) -> str | None:
-        """The name in the on-call document of whose account has this address."""
+        """The name that the on-call document gives the account with this address."""
         policy = await self.policy()
         return (
             next(

@@ -117,7 +117,7 @@ async def link_page(
 async def acknowledge_by_link(
     page_id: str, request: Request, portal: Parts, screens: Drawn, token: str = ""
 ) -> Response:
-    """Acknowledges for whom the link was made. Needs neither a login nor MongoDB."""
+    """Acknowledges for the person the link was made for. Needs neither a login nor MongoDB."""
     person = _person(portal, page_id, token)
     if person is None:
         return screens.error(

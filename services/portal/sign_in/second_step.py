@@ -88,7 +88,7 @@ class SecondSteps:
         return sign(self._key, SECOND_STEP, self._compute_binding(email), email, until)
 
     def under_way(self, token: str | None) -> str | None:
-        """Whose login this is; None: nobody's, or it took too long."""
+        """The person whose login this is; None: nobody's, or it took too long."""
         if not token or self._key is None:
             return None
         email = read_claimed_person(token)

@@ -204,7 +204,7 @@ def _find_disabled_hook(portal: Portal, key: str, token: str) -> Shape | None:
     if secret is None or found is None or found.kind != "webhook":
         return None
     raw, now = secret.get_secret_value().encode(), portal.clock.now()
-    # Whose webhook answers how is nobody else's business.
+    # How a webhook answers concerns only its owner.
     if links.verify(raw, token, links.UNSUBSCRIBE, key, now) is None:
         return None
     hook = find_disabled(portal.directory, f"subscriber:{key}", found.target)

@@ -1,4 +1,4 @@
-"""Whose a ticket is: assigned, handed back, taken back, a suggestion dismissed. Pure."""
+"""Who has a ticket: assigned, handed back, taken back, a suggestion dismissed. Pure."""
 
 from __future__ import annotations
 

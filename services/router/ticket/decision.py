@@ -65,7 +65,7 @@ def standing_of(row: TicketRow, request: Request) -> Standing | None:
 
 
 def side_of(row: TicketRow, request: Request) -> Any:
-    """Whose the act is. Staff who opened the ticket themselves are its customer: their word is no
+    """The side that acts. Staff who opened the ticket themselves are its customer: their word is no
     answer to it.
     """
     if is_same_address(request.actor.email, row.requester):

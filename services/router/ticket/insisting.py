@@ -1,4 +1,4 @@
-"""Scope: what a new ticket's requester is told about it, and what becomes of it when they insist.
+"""Scope: what a new ticket's requester is told about it, and what happens when they insist.
 Pure.
 """
 

@@ -48,7 +48,7 @@ _MEANINGS = {
     ("get", "202"): "The answer does not hold request `after` yet; ask again in a moment",
     ("write", "200"): "Done",
     ("write", "201"): "Made",
-    ("write", "202"): "Recorded; what becomes of it follows in a moment",
+    ("write", "202"): "Recorded; its outcome follows in a moment",
 }
 _ABOUT = (
     "Send `Authorization: Bearer <token>`. Send an `Idempotency-Key` with every write: the "

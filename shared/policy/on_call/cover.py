@@ -57,7 +57,7 @@ class CoverWish(NamedTuple):
 
 
 def person_of(policy: OnCallPolicy, email: str) -> str | None:
-    """The name in the document of whose account has this address."""
+    """The name that the document gives the account with this address."""
     found = (
         name
         for name, one in policy.people.items()

@@ -1,4 +1,4 @@
-"""Whose turn it is, as the policy document `on-call` says it: rotations in layers, overrides and
+"""Who is on call when, as the policy document `on-call` says it: rotations in layers, overrides and
 swaps; and who asked for cover. Shapes only.
 """
 

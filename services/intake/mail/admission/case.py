@@ -300,7 +300,7 @@ class MailContext:
         return next((page.page for page in waiting if page.page.endswith(f".{owed}")), "")
 
     def _people(self, sender: Sender) -> list[str]:
-        """For whom a reply address may have been made that this sender uses: a provider's users
+        """The people that a reply address of this sender may have been made for: a provider's users
         answer what went to their desk.
         """
         people = [sender.address]

@@ -1,4 +1,4 @@
-"""A file of the mailbag: what was taken, and of whose what became is in the log.
+"""A file of the mailbag: the mails that were taken, and which of them are settled in the log.
 
     signalbox mail 1\\n · mark (16 random bytes)
     then frames: mark · kind (1 byte) · length of head (4, big-endian) · length of body (4) · CRC-32

@@ -1,4 +1,4 @@
-"""The SMTP side: who may connect how often, whom mail is taken for, and 250 only for what is
+"""The SMTP side: who may connect how often, who mail is taken for, and 250 only for what is
 durable here.
 
 It relays nothing and tells nobody which addresses exist: mail is taken for our own few, everything

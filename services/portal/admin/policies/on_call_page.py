@@ -107,7 +107,7 @@ async def send_code(request: Request, actor: Admin, portal: Parts, screens: Draw
 
 @router.post(HERE + "/test")
 async def test_page(request: Request, actor: Admin, portal: Parts, screens: Drawn) -> Response:
-    """Page one person as a test; the page itself tells what becomes of it."""
+    """Page one person as a test; the page itself shows its outcome."""
     fields = await fields_of(request, portal.settings.max_body)
     person = quote(fields.get("person", "") or "-", safe="")
     key = fields.get("idempotency_key", "")

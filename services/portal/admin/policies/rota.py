@@ -224,7 +224,7 @@ def with_escalation(document: Document, name: str, fields: Fields) -> tuple[dict
             errors[f"{number}.wait"] = "A number and its unit, such as 5m."
         steps.append({kind: whom, "wait": wait})
     if not steps:
-        errors["1.whom"] = "Say whom to page first."
+        errors["1.whom"] = "Say who is paged first."
     repeat = fields.get("repeat", "1")
     if not (repeat.isdecimal() and 0 <= int(repeat) <= 10):
         errors["repeat"] = "A number from 0 to 10."

@@ -57,7 +57,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/tickets/new")
 async def new_ticket(request: Request, actor: Who, portal: Parts, screens: Drawn) -> Response:
-    """Begun with what the link says; `for`: whom one of our staff opens it for."""
+    """Begun with what the link says; `for`: the person one of our staff opens it for."""
     given = {
         # An address can be of any length; what people would write is shorter than this.
         name: request.query_params[name][:200]

@@ -128,7 +128,7 @@ async def ask_page(
 async def answer_ask(
     ticket_id: str, request: Request, portal: Parts, screens: Drawn, token: str = ""
 ) -> Response:
-    """Answers for whom the link was made. Whether they are asked at all the router decides."""
+    """Answers for the person the link was made for. Whether they are asked at all the router decides."""
     person = _person(portal, ticket_id, token)
     if person is None:
         return screens.error(request, 403, "link-not-valid", _NOT_VALID)
