@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from tests.support.desk import Desk, FarEnd, Person
+from tests.support.posting import MailDesk, Post
 from tests.support.stack import ClockHand
 from tests.support.waiting import eventually
 
@@ -174,3 +175,23 @@ def test_who_is_asked_sees_nothing_before_they_agree_and_nothing_after_they_left
         assert colleague.call("GET", f"/v1/tickets/{ticket}{path}").status_code == 404
     again = owner.outcome(owner.acts(ticket, "ask", email=colleague.email)["request_id"])
     assert (again["state"], again["code"]) == ("refused", "said-no-thanks")
+
+
+def test_who_was_in_copy_of_a_mail_is_offered_to_be_asked(desk: Desk, far_end: FarEnd) -> None:
+    owner, colleague = desk.new_customer("premium"), desk.new_customer("free")
+    about = f"Deploys hang {owner.name}"
+    Post(desk.stack).writes(owner.email, about, headers={"Cc": colleague.email})
+    ticket = MailDesk(desk.agent).settles(about, "ticketed")["ticket_id"]
+    owner.ticket(ticket)
+    assert colleague.cannot_see(ticket), "to be in copy lets nobody see it"
+
+    def offers(person: Person) -> bool:
+        page = person.call("GET", f"/tickets/{ticket}")
+        return f"Ask {colleague.email} to take part" in page.text
+
+    eventually(lambda: offers(owner), what="the writer is offered to ask who was in copy")
+    assert offers(desk.agent)
+    asked = owner.acts(ticket, "ask", email=colleague.email)
+    assert owner.outcome(asked["request_id"])["state"] == "done"
+    far_end.gets(ticket, "mail", to=colleague.email)
+    eventually(lambda: not offers(owner), what="who is asked is offered no more")

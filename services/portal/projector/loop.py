@@ -133,6 +133,7 @@ INDEXES: dict[str, tuple[tuple[tuple[str, int], ...], ...]] = {
         (("order_key", -1),),
         (("state", 1), ("order_key", -1)),
         (("why", 1), ("order_key", -1)),
+        (("ticket_id", 1), ("order_key", -1)),
     ),
     "mail_deliveries": ((("settled", 1),),),
     "dead_letters": ((("at", -1),),),

@@ -15,6 +15,7 @@ from services.portal.desk.composing import macros_for, next_for
 from services.portal.desk.listing import ListQuery
 from services.portal.people.reads import read_panel
 from services.portal.tickets.attachments import describe_attachments, files_of
+from services.portal.tickets.copied import read_copied
 from services.portal.tickets.forms import actions_for, audiences_for, removable_people
 from services.portal.tickets.incident_links import is_linkable, links_of
 from services.portal.tickets.reads import read_ticket
@@ -180,11 +181,12 @@ async def draw_ticket(
     is_staff = ticket["standing"] == "staff"
     may_link = Standing(ticket["standing"]) in MAY["LinkIncident"] and is_linkable(ticket)
     app = portal.directory.get("apps", ticket["app"] or "") or {}
+    actions = actions_for(ticket, actor)
     # Only for those who handle pages; others do not even learn their ids.
     page_ids = ticket.get("pages", []) if is_staff and may_handle_pages(actor) else []
     # One round of reads: none of these needs another one's answer.
     (
-        (files, links, pages, said, macros),
+        (files, links, pages, said, macros, copied),
         behind,
         (followed, merges, words),
         _,
@@ -195,6 +197,7 @@ async def draw_ticket(
             asyncio.gather(*(portal.desk.page(actor, name) for name in page_ids)),
             insight_of(ticket),
             macros_for(portal, ticket, actor),
+            read_copied(portal, ticket, actor, is_offered="ask" in actions),
         ),
         read_panel(portal.store, portal.directory, ticket),
         asyncio.gather(
@@ -229,7 +232,8 @@ async def draw_ticket(
         undo_seconds=portal.settings.undo_seconds,
         decisions=view.decisions,
         pages=[page for page in pages if page],
-        actions=actions_for(ticket, actor),
+        actions=actions,
+        copied=copied,
         removable=removable_people(ticket, actor),
         audiences=audiences_for(
             ticket, screens.provider_name(ticket["provider"] or ""), screens.brand.desk
