@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -36,6 +37,7 @@ from services.intake.http.masking import masking_notes
 from services.intake.shell import SOURCE, Answer, Intake, answer_accepted, claim, secret_of
 from services.intake.tickets.mentions import mentions_in
 from services.intake.turns import Turns
+from services.intake.world.incidents import KnownIncident
 from services.intake.world.portal_view import SeenTicket
 from shared import events as e
 from shared.errors import Refused, Unavailable
@@ -56,6 +58,8 @@ OTHERS_TICKET = (
 )
 
 F = TypeVar("F", TicketForm, ReplyForm)
+# A second in all.
+_INCIDENT_LOOKS, _INCIDENT_PAUSE_S = 50, 0.02
 
 # How many articles are suggested, and how many words are looked up for them at most.
 _SUGGESTED, _BY_WORDS = 3, 6
@@ -257,7 +261,7 @@ async def act_on_ticket(
             # The secret of the link is checked here; only its hash ever goes into the log.
             known["token_hash"] = check_token(_secret(intake), ticket, form.share_token)
         case LinkForm():
-            found = intake.incidents.public(form.incident_id)
+            found = await _wait_for_incident(intake, form.incident_id)
             # An empty title tells the router that there is no such public incident.
             known["title"] = found.title if found else ""
         case AskPersonForm():
@@ -290,6 +294,17 @@ async def act_on_ticket(
     return answer_accepted(
         "ticket", request, where, (*warned, *unreached, *left_out, *masking_notes(form.masked))
     ) | ({"url": url} if url else {})
+
+
+async def _wait_for_incident(intake: Intake, incident_id: str) -> KnownIncident | None:
+    """The public incident; None where there is none after a second. Whoever has just opened one may
+    link it at once, and our reader of the log may be a moment behind.
+    """
+    for _ in range(_INCIDENT_LOOKS):
+        if found := intake.incidents.public(incident_id):
+            return found
+        await asyncio.sleep(_INCIDENT_PAUSE_S)
+    return intake.incidents.public(incident_id)
 
 
 async def _merge_target(intake: Intake, ticket: str) -> SeenTicket:

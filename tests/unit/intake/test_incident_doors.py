@@ -4,6 +4,7 @@ reaches the log.
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -360,6 +361,22 @@ async def test_staff_link_a_ticket_by_hand(bench: Bench) -> None:
     assert (known.title, unknown.title) == (INCIDENT["title"], ""), (
         "the router refuses what nobody knows"
     )
+
+
+async def test_an_incident_that_was_opened_just_now_can_be_linked(bench: Bench) -> None:
+    key = await begun(bench)
+    known = bench.intake.incidents._known.pop(key)
+    ticket, form = "tkt_" + "a" * 26, {"incident_id": key}
+    linking = asyncio.create_task(
+        call(bench, "POST", f"/v1/tickets/{ticket}/link", form, "demo-agent")
+    )
+    done, _ = await asyncio.wait({linking}, timeout=0.1)
+    assert not done, "it is not known yet, and waited for"
+    # Our reader of the log comes to it.
+    bench.intake.incidents._known[key] = known
+    assert (await linking).status_code == 202
+    (request,) = bench.log.on("requests")
+    assert isinstance(request, e.LinkIncident) and request.title == INCIDENT["title"]
 
 
 async def test_one_message_reaches_every_linked_ticket_once(bench: Bench) -> None:
