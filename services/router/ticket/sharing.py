@@ -92,21 +92,26 @@ def on_join(row: TicketRow, request: JoinTicket, policy_of: PolicyOf) -> list[Fa
     # People who take part already: a second joining would tell the requester again.
     if fold_address(actor.email) in _people_of(row):
         raise Refused("already-joined", "You take part in this ticket already.")
+    return [_join(row, request)]
+
+
+def _join(row: TicketRow, request: JoinTicket | AnswerAsk, asked_by: str = "") -> ParticipantJoined:
+    """The asker takes part from now on. Raises Refused where too many do already."""
     if len(row.participants) >= MOST_PARTICIPANTS:
         raise Refused(
             "too-many-participants",
             f"{MOST_PARTICIPANTS} people take part already; nobody else can join.",
         )
-    return [
-        ParticipantJoined(
-            **about(request),
-            participant=actor.email,
-            participant_name=actor.name,
-            subject=row.subject,
-            requester=row.requester,
-            participants=(*row.participants, actor.email),
-        )
-    ]
+    actor = request.actor
+    return ParticipantJoined(
+        **about(request),
+        participant=actor.email,
+        participant_name=actor.name,
+        asked_by=asked_by,
+        subject=row.subject,
+        requester=row.requester,
+        participants=(*row.participants, actor.email),
+    )
 
 
 def on_ask(row: TicketRow, request: AskParticipant, policy_of: PolicyOf) -> list[Fact]:
@@ -186,22 +191,7 @@ def on_answer(row: TicketRow, request: AnswerAsk, policy_of: PolicyOf) -> list[F
             "Staff and providers see tickets by their work; only the customer's colleagues join.",
         )
     next_status(row, Move.JOIN)
-    if len(row.participants) >= MOST_PARTICIPANTS:
-        raise Refused(
-            "too-many-participants",
-            f"{MOST_PARTICIPANTS} people take part already; nobody else can join.",
-        )
-    return [
-        ParticipantJoined(
-            **about(request),
-            participant=actor.email,
-            participant_name=actor.name,
-            asked_by=pending.by,
-            subject=row.subject,
-            requester=row.requester,
-            participants=(*row.participants, actor.email),
-        )
-    ]
+    return [_join(row, request, asked_by=pending.by)]
 
 
 def on_remove(row: TicketRow, request: RemoveParticipant, policy_of: PolicyOf) -> list[Fact]:
