@@ -1,4 +1,4 @@
-"""A route whose endpoint takes the request as it is: what FastAPI adds around it is done by the gate."""
+"""A route whose endpoint takes the request as it is: the gate does what FastAPI adds around it."""
 
 from __future__ import annotations
 

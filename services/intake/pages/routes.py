@@ -1,4 +1,4 @@
-"""The addresses of pages: acknowledge one, with a token or by a signed link, and every other action."""
+"""The addresses of pages: acknowledge one, with a token or by a signed link, and all else."""
 
 from __future__ import annotations
 

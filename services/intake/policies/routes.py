@@ -1,4 +1,4 @@
-"""The addresses of policies: write one, try it on the past, read one and its versions; and taking a turn on call."""
+"""The addresses of policies: write one, try it on the past, read it; and taking a turn on call."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def pages_of_ours(message_ids: Iterable[str], domain: str) -> list[str]:
 
 
 def people_at(policy: OnCallPolicy | None, address: str) -> list[str]:
-    """The person that the mailbox `address` belongs to: a verified contact method, or their account's own."""
+    """The person whose mailbox `address` is: a verified contact method, or their account's own."""
     people = policy.people if policy else {}
     given = fold_address(address)
     return [

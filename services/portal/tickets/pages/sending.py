@@ -1,4 +1,4 @@
-"""What somebody sends by a form, passed on to intake, and its answer for the page that comes next."""
+"""What somebody sends by a form, passed on to intake; its answer for the page that comes next."""
 
 from __future__ import annotations
 
