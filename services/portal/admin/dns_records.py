@@ -36,9 +36,13 @@ class DnsRecordCheck(NamedTuple):
     found: tuple[str, ...] = ()
 
 
-async def look_up(name: str, kind: Kind) -> Sequence[str] | None:
-    """The real DNS, by the resolvers of this machine. Strings of one TXT record are joined."""
-    resolver = dns.asyncresolver.Resolver()
+async def look_up(
+    name: str, kind: Kind, resolver: dns.asyncresolver.Resolver | None = None
+) -> Sequence[str] | None:
+    """The real DNS, by the resolvers of this machine where none is given. Strings of one TXT record
+    are joined.
+    """
+    resolver = resolver or dns.asyncresolver.Resolver()
     try:
         # A name without such a record is an answer here, and no error.
         answer = await resolver.resolve(
