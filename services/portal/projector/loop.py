@@ -122,7 +122,7 @@ INDEXES: dict[str, tuple[tuple[tuple[str, int], ...], ...]] = {
         (("state", 1), ("order_key", 1)),
         (("opened_at", 1),),
     ),
-    "incidents": ((("aggregate", 1), ("order_key", -1)), (("live", 1),), (("alert", 1),)),
+    "incidents": ((("aggregate", 1), ("order_key", -1)), (("live", 1),)),
     "notices": (
         (("state", 1), ("at", -1)),
         (("ticket", 1),),
@@ -135,7 +135,6 @@ INDEXES: dict[str, tuple[tuple[tuple[str, int], ...], ...]] = {
         (("why", 1), ("order_key", -1)),
         (("ticket_id", 1), ("order_key", -1)),
     ),
-    "mail_deliveries": ((("settled", 1),),),
     "dead_letters": ((("at", -1),),),
     "figures": ((("since", 1),),),
     "policies": ((("name", 1), ("version", -1)),),
