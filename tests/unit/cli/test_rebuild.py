@@ -6,8 +6,12 @@ from cli.log.rebuild import VIEWS, canonical
 from services.portal.projector.loop import INDEXES
 
 
+WITHOUT_INDEX = {"requests", "counts", "shelves", "mail_deliveries"}
+"""Views that are only read by their ids."""
+
+
 def test_every_view_with_an_index_is_rebuilt() -> None:
-    assert set(INDEXES) | {"requests", "counts", "shelves"} == set(VIEWS), (
+    assert set(INDEXES) | WITHOUT_INDEX == set(VIEWS), (
         "a view that is left out stays as it was, wrong or right"
     )
 
