@@ -5,7 +5,6 @@ from __future__ import annotations
 from cli.log.rebuild import VIEWS, canonical
 from services.portal.projector.loop import INDEXES
 
-
 WITHOUT_INDEX = {"requests", "counts", "shelves", "mail_deliveries"}
 """Views that are only read by their ids."""
 
