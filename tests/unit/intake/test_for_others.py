@@ -17,6 +17,8 @@ from tests.unit.intake.building import Bench
 from tests.unit.intake.test_http import is_problem, submit
 from tests.unit.router.building import policy
 
+pytestmark = pytest.mark.costly
+
 PREMIER = "premier@example.com"
 
 

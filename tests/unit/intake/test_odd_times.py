@@ -9,6 +9,8 @@ import pytest
 from tests.unit.intake.building import Bench
 from tests.unit.intake.test_http import call, is_problem
 
+pytestmark = pytest.mark.costly
+
 BEYOND = [
     "0001-01-01T00:00:00+14:00",
     "0001-01-01T00:00:00Z",

@@ -15,6 +15,8 @@ from shared.policy import DESK, ON_CALL, OnCallPolicy
 from shared.signed.links import OPERATOR, SET_UP, sign
 from tests.unit.intake.building import NOW, SECRET, Bench
 
+pytestmark = pytest.mark.costly
+
 PASSWORD = "correct horse battery"
 
 

@@ -14,6 +14,8 @@ from tests.support.administering import Office
 from tests.unit.intake.building import POLICIES
 from tests.unit.portal.test_admin_policies import editor_of, table_of
 
+pytestmark = pytest.mark.costly
+
 BUSINESS: dict[str, Any] = POLICIES["default"]["calendars"]["business"]
 HERE = "/admin/policies/default/hours"
 NIGHT = {"opens": "22:00", "closes": "06:00"}

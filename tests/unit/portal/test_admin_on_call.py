@@ -15,6 +15,8 @@ from tests.support.administering import Office, headers_of
 from tests.unit.intake.building import NOW, POLICIES, Bench
 from tests.unit.portal.test_admin_policies import editor_of, table_of
 
+pytestmark = pytest.mark.costly
+
 DOCUMENT: dict[str, Any] = POLICIES["on-call"]
 HERE = "/admin/on-call"
 DAY = {"opens": "09:00", "closes": "17:00"}

@@ -8,6 +8,8 @@ import pytest
 
 from tests.support.administering import Office
 
+pytestmark = pytest.mark.costly
+
 
 async def test_a_token_is_made_for_somebody_shown_once_and_revoked() -> None:
     form = {"email": "agent@example.com", "name": "sync", "scope.read": "yes", "key": "k1"}
